@@ -123,6 +123,12 @@ def effect_ref(instance_id: int, seq: int, position: int) -> str:
     return f"{instance_id}.{seq}.{position}" if position >= 0 else f"{instance_id}.{seq}.{copy_of(position)}.cc"
 
 
+def host_of(address: str) -> str:
+    """The mail host of an address, in small letters: what is behind its last @ (RFC 5321 §2.3.5). Empty without
+    one."""
+    return address.rpartition("@")[2].lower() if "@" in address else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A row of the outbox that is leased to a worker.

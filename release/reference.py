@@ -37,6 +37,7 @@ PUBLIC = (
     "engine.authoring.check",
     "engine.operations.pauses",
     "engine.operations.incidents",
+    "engine.operations.bulk_acts",
     # Plugins of the engine
     "engine.hookspecs",
     "engine.delivery",

@@ -7,23 +7,31 @@ person. An amended address stays out of history; it is in the records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from engine.definition import Actor, Instance, Retry
+from engine.definition import Actor, Instance, Retry, Workflow
 from engine.errors import EventNotPossible, UnknownEffect
 from engine.operations.reasons import given_reason
 from engine.outcomes import copy_of, effect_ref
 from engine.runtime import history, links
 from engine.runtime.engine import Engine
-from engine.store import outbox_reports, outbox_rows
-from engine.store.base import Unit, Violation, from_db
+from engine.store import incident_rows, outbox_rows
+from engine.store.base import LARGEST, Row, Unit, Violation, from_db
+from engine.store.incident_rows import ALL as ALL
+from engine.store.incident_rows import TIMER as TIMER
+from engine.store.incident_rows import Criteria as Criteria
 
-_Within = tuple[int, int] | str
+Within = tuple[int, int] | str
 """What of an instance is an incident: seq and position of an effect, or the event of a timer."""
-_Decide = Callable[[Unit, Instance, _Within, datetime], None]
+Decide = Callable[[Unit, Instance, Within, datetime], None]
+"""What settles one incident of a locked instance, at this moment."""
 
+_MOST_ERRORS, _LONGEST_REASON = 1000, 64
+RETRY_EVENT, SKIP_EVENT, AMEND_EVENT = "incident.retry", "incident.skip", "incident.amend"
 _NOT_HERE = "The address of this recipient cannot be amended here."
 
 
@@ -35,6 +43,10 @@ class Incident:
     copy. Whoever else gets the mail has an own state.
 
     `delivered` says that the effect was delivered, and only its event could not be fired: it is never delivered again.
+
+    `kind` is that of the effect, `timer` for a timer. `reason` is the code with which `error` begins, `host` the mail
+    host of the recipient, and `answer` what the other side said last, word for word; each empty where nobody knows it.
+    `version` is that of the workflow; `language` and `figures` (JSON) are what was frozen for a mail's text.
     """
 
     ref: str
@@ -49,27 +61,101 @@ class Incident:
     error: str
     delivered: bool = False
     copy: bool = False
+    kind: str = TIMER
+    reason: str = ""
+    host: str = ""
+    answer: str = ""
+    version: int = 1
+    language: str = ""
+    figures: str = "{}"
 
 
-def incidents(engine: Engine) -> list[Incident]:
-    """All open incidents, oldest first: effects that were given up, and timers whose rules are broken. Read-only."""
+def incidents(engine: Engine, criteria: Criteria = ALL, most: int = LARGEST, skip: int = 0) -> list[Incident]:
+    """The open incidents that meet the criteria, oldest first: effects that were given up, and timers whose rules are
+    broken. At most `most` of them, after the first `skip`. Read-only."""
     with engine.store.reading() as unit:
-        effects = outbox_reports.incidents(unit)
-        timers = unit.rows(
-            "SELECT t.instance_id, t.event, i.subject, i.workflow, i.state, t.failures, t.due_at, t.error "
-            "FROM timer t JOIN instance i ON i.id = t.instance_id WHERE t.failures > 0"
+        return [_incident(row) for row in incident_rows.listed(unit, criteria, most, skip)]
+
+
+def count(engine: Engine, criteria: Criteria = ALL) -> int:
+    """How many open incidents meet the criteria. Read-only."""
+    with engine.store.reading() as unit:
+        return incident_rows.count(unit, criteria)
+
+
+def incident(engine: Engine, ref: str) -> Incident | None:
+    """The open incident of this name; None where there is none. Read-only."""
+    try:
+        number, within = parse(ref)
+    except UnknownEffect:
+        return None
+    with engine.store.reading() as unit:
+        row = incident_rows.one(unit, number, within)
+    return _incident(row) if row is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How many open incidents have one channel and one reason: for a choice of criteria."""
+
+    channel: str
+    reason: str
+    count: int
+
+
+def figures(engine: Engine) -> list[Figure]:
+    """How many incidents there are of each channel and reason, by name. Read-only."""
+    with engine.store.reading() as unit:
+        effects, timers = incident_rows.by_channel(unit), incident_rows.timer_errors(unit, _MOST_ERRORS)
+    found = [Figure(f"{kind}:{to}" if to else kind, reason, number) for kind, to, reason, number in effects]
+    broken = Counter[str]()
+    for error, number in timers:
+        broken[_reason_of_timer(error)] += number
+    return found + [Figure(TIMER, reason, number) for reason, number in sorted(broken.items())]
+
+
+def _reason_of_timer(error: str) -> str:
+    return error.partition(":")[0][:_LONGEST_REASON]
+
+
+def _incident(row: Row) -> Incident:
+    number, seq, position, event, due, about, workflow, version, state = row[:9]
+    if event:
+        return Incident(
+            f"{number}.{event}",
+            number,
+            about,
+            workflow,
+            state,
+            f"timer {event}",
+            "",
+            row[18],
+            from_db(due),
+            row[19],
+            reason=_reason_of_timer(row[19]),
+            version=version,
         )
-    found = [
-        Incident(
-            effect_ref(*r[:3]), r[0], r[3], r[4], r[5], r[6], r[7], r[8], from_db(r[9]), r[10], bool(r[11]), r[2] < 0
-        )
-        for r in effects
-    ]
-    found += [
-        Incident(f"{r[0]}.{r[1]}", r[0], r[2], r[3], r[4], f"timer {r[1]}", "", r[5], from_db(r[6]), r[7])
-        for r in timers
-    ]
-    return sorted(found, key=lambda incident: (incident.since, incident.ref))
+    return Incident(
+        effect_ref(number, seq, position),
+        number,
+        about,
+        workflow,
+        state,
+        row[10],
+        row[11],
+        row[12],
+        from_db(due),
+        row[13],
+        bool(row[14]),
+        position < 0,
+        row[9],
+        row[15],
+        row[16],
+        row[17],
+        version,
+        row[20],
+        row[21],
+    )
 
 
 def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
@@ -78,7 +164,7 @@ def retry(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
     An effect that was delivered is not delivered again: only its event is fired again. Raises UnknownEffect, and
     EventNotPossible where `reason` is empty.
     """
-    _act(engine, ref, actor, "incident.retry", reason, _again(engine))
+    _act(engine, ref, actor, RETRY_EVENT, reason, retrying(engine))
 
 
 def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
@@ -86,13 +172,7 @@ def skip(engine: Engine, ref: str, actor: Actor, reason: str) -> None:
 
     Raises UnknownEffect, and EventNotPossible for a timer or where `reason` is empty.
     """
-
-    def give_up(unit: Unit, instance: Instance, within: _Within, now: datetime) -> None:
-        if isinstance(within, str):
-            raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
-        outbox_rows.skip(unit, (instance.id, *within))
-
-    _act(engine, ref, actor, "incident.skip", reason, give_up)
+    _act(engine, ref, actor, SKIP_EVENT, reason, skipping)
 
 
 def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> None:
@@ -101,34 +181,17 @@ def amend(engine: Engine, ref: str, actor: Actor, reason: str, address: str) -> 
     Raises EventNotPossible where the workflow does not let this recipient be amended, or where the effect was
     delivered; Refused where a unique index that the workflow declares already holds the address; UnknownEffect.
     """
-    again = _again(engine)
-
-    def correct(unit: Unit, instance: Instance, within: _Within, now: datetime) -> None:
-        if isinstance(within, str):
-            raise EventNotPossible(_NOT_HERE)
-        name, to, delivered = outbox_rows.addressed(unit, (instance.id, *within))
-        workflow = engine.workflow(instance)
-        recipient = workflow.recipients.get(to)
-        if recipient is None or recipient.amend is None:
-            raise EventNotPossible(_NOT_HERE)
-        if delivered:
-            raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
-        if workflow.effects[name].link and within[1] < 0:
-            raise EventNotPossible("This copy carries a link: a new link would kill the one that the addressee has.")
-        recipient.amend(instance, unit, address)
-        if workflow.effects[name].link:
-            # The mail may lie at the wrong address: its link must not work any more.
-            engine.renew_link(unit, instance)
-            outbox_rows.renew_link(
-                unit, (instance.id, *within), instance.generation, engine.recording.draw(links.NONCE)
-            )
-        again(unit, instance, within, now)
-
-    _act(engine, ref, actor, "incident.amend", reason, correct)
+    _act(engine, ref, actor, AMEND_EVENT, reason, amending(engine, lambda workflow, to, instance, unit: address))
 
 
-def _again(engine: Engine) -> _Decide:
-    def again(unit: Unit, instance: Instance, within: _Within, now: datetime) -> None:
+NewAddress = Callable[[Workflow, str, Instance, Unit], str]
+"""The correct address of the recipient of this name; empty where the records have it already."""
+
+
+def retrying(engine: Engine) -> Decide:
+    """What retries one incident."""
+
+    def again(unit: Unit, instance: Instance, within: Within, now: datetime) -> None:
         if isinstance(within, str):
             unit.write(
                 "UPDATE timer SET wake_at = due_at, failures = 0, error = '' WHERE instance_id = ? AND event = ?",
@@ -143,34 +206,80 @@ def _again(engine: Engine) -> _Decide:
     return again
 
 
-def _act(engine: Engine, ref: str, actor: Actor, event: str, reason: str, act: _Decide) -> None:
+def skipping(unit: Unit, instance: Instance, within: Within, now: datetime) -> None:
+    """Skip one incident. Raises EventNotPossible for a timer."""
+    if isinstance(within, str):
+        raise EventNotPossible("A timer cannot be skipped: mend its rule, then retry.")
+    outbox_rows.skip(unit, (instance.id, *within))
+
+
+def amending(engine: Engine, address_of: NewAddress) -> Decide:
+    """What corrects the address of one incident and retries it."""
+    again = retrying(engine)
+
+    def correct(unit: Unit, instance: Instance, within: Within, now: datetime) -> None:
+        if isinstance(within, str):
+            raise EventNotPossible(_NOT_HERE)
+        name, to, delivered = outbox_rows.addressed(unit, (instance.id, *within))
+        workflow = engine.workflow(instance)
+        recipient = workflow.recipients.get(to)
+        if recipient is None or recipient.amend is None:
+            raise EventNotPossible(_NOT_HERE)
+        if delivered:
+            raise EventNotPossible("It was delivered: retry fires its event again, skip gives that up.")
+        if workflow.effects[name].link and within[1] < 0:
+            raise EventNotPossible("This copy carries a link: a new link would kill the one that the addressee has.")
+        address = address_of(workflow, to, instance, unit)
+        if address:
+            recipient.amend(instance, unit, address)
+            if workflow.effects[name].link:
+                # The mail may lie at the wrong address: its link must not work any more.
+                engine.renew_link(unit, instance)
+                outbox_rows.renew_link(
+                    unit, (instance.id, *within), instance.generation, engine.recording.draw(links.NONCE)
+                )
+        again(unit, instance, within, now)
+
+    return correct
+
+
+def _act(engine: Engine, ref: str, actor: Actor, event: str, reason: str, act: Decide) -> None:
     reason = given_reason(reason)
-    number, within = _parse(ref)
+    number, within = parse(ref)
+
+    def on_an_incident(unit: Unit, instance: Instance, within: Within, now: datetime) -> None:
+        if not unit.rows(*incident_rows.since(number, within)):
+            raise UnknownEffect(f"There is no open incident {ref}.")
+        act(unit, instance, within, now)
+
+    decide(engine, number, within, actor, event, {"incident": ref, "reason": reason}, on_an_incident)
+
+
+def decide(
+    engine: Engine, number: int, within: Within, actor: Actor, event: str, said: Mapping[str, Any], act: Decide
+) -> None:
+    """Settle one incident in a commit of its own: `act` does it, and `said` goes into history, under `event`.
+
+    Raises what `act` raises, UnknownInstance, Busy, and Refused where a unique index is violated that the workflow
+    declares.
+    """
     try:
         with engine.held(number) as held:
             unit, instance, now = held.unit, held.instance, held.now
-            if not _is_open(unit, number, within):
-                raise UnknownEffect(f"There is no open incident {ref}.")
             before = instance.generation
             act(unit, instance, within, now)
-            said: dict[str, object] = {"incident": ref, "reason": reason}
+            kept = dict(said)
             if instance.generation != before:
-                said[history.LINK] = instance.generation
-            engine.note(unit, instance, event, actor, said, now)
+                kept[history.LINK] = instance.generation
+            engine.note(unit, instance, event, actor, kept, now)
             held.committed.effects += 1
-            held.committed.next_due = now
+            held.committed.next_due = now if isinstance(within, str) else None
     except Violation as violation:
         raise engine.refusal_of(violation, number) from violation
 
 
-def _is_open(unit: Unit, number: int, within: _Within) -> bool:
-    if isinstance(within, str):
-        broken = "SELECT 1 FROM timer WHERE instance_id = ? AND event = ? AND failures > 0"
-        return bool(unit.rows(broken, (number, within)))
-    return outbox_rows.is_incident(unit, (number, *within))
-
-
-def _parse(ref: str) -> tuple[int, _Within]:
+def parse(ref: str) -> tuple[int, Within]:
+    """The instance and the place in it that the name of an incident means. Raises UnknownEffect."""
     head, _, rest = ref.partition(".")
     numbers = rest.split(".")
     if _is_number(head, 18):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from engine.definition import Effect, Instance, Retry
+from engine.definition import Address, Effect, Instance, Retry
 from engine.delivery import Accepted, Deferred, Failed, Outcome
-from engine.outcomes import Claim, effect_ref
+from engine.outcomes import Claim, effect_ref, host_of
+from engine.runtime import answers
 from engine.runtime.engine import Engine
 from engine.runtime.pauses import halting
 from engine.store import outbox_rows
@@ -53,7 +54,10 @@ class Results:
         if isinstance(outcome, Failed):
             late = isinstance(outcome, Late)
             error = f"{outcome.code}: {outcome.reason}"
-            return outbox_rows.Outcome("incident", error, now, untried=int(late), answer=None if late else answer)
+            host = self._host_of(claim, effect)
+            return outbox_rows.Outcome(
+                "incident", error, now, untried=int(late), answer=None if late else answer, host=host
+            )
         retry = effect.retry if effect is not None else Retry()
         wait = retry.wait(claim.claims if outcome.waits else claim.attempts, self._engine.chance())
         due = now + max(wait, outcome.after or timedelta(0))
@@ -61,8 +65,23 @@ class Results:
             return outbox_rows.Outcome("waiting", outcome.reason, due, untried=claim.attempts)
         if due > claim.deadline_at and (effect is None or not self._has_patience_until(due, claim, effect)):
             error = f"deadline: {tries(claim.attempts)}; the last: {outcome.reason}"
-            return outbox_rows.Outcome("incident", error, now, delivered, answer=answer)
+            host = self._host_of(claim, effect)
+            return outbox_rows.Outcome("incident", error, now, delivered, answer=answer, host=host)
         return outbox_rows.Outcome("waiting", outcome.reason, due, delivered, answer=answer)
+
+    def _host_of(self, claim: Claim, effect: Effect | None) -> str:
+        """The mail host of an effect's recipient, so that incidents can be told apart by it; empty where there is none
+        in the records, or where the recipient's rule is broken."""
+        if effect is None or effect.kind != "mail":
+            return ""
+        try:
+            with self._engine.store.reading() as unit:
+                instance = self._engine.store.read(unit, claim.instance_id)[0]
+                address = answers.address(self._engine.workflow(instance), effect, effect.to, instance, unit)
+        except Exception as error:
+            log.info("effect %s: no host of its recipient: %s", ref(claim), type(error).__name__)
+            return ""
+        return host_of(address.email) if isinstance(address, Address) else ""
 
     def _has_patience_until(self, due: datetime, claim: Claim, effect: Effect) -> bool:
         with self._engine.store.reading() as unit:

@@ -25,16 +25,6 @@ def mails_of(unit: Unit, instance_ids: Collection[int], most: int) -> list[Row]:
     )
 
 
-def incidents(unit: Unit) -> list[Row]:
-    """All incidents, as (instance, seq, position, subject, workflow, state of the instance, name, recipient, attempts,
-    since, error, delivered)."""
-    return unit.rows(
-        "SELECT o.instance_id, o.seq, o.position, i.subject, i.workflow, i.state, o.name, o.recipient, o.attempts, "
-        "o.due_at, o.error, o.delivered FROM outbox o JOIN instance i ON i.id = o.instance_id "
-        "WHERE o.state = 'incident'"
-    )
-
-
 def depths(most: int) -> str:
     """The statement that counts waiting and leased effects by (state, blocked, due, put off), with the earliest
     `due_at` of each, among the `most` that are due first; it binds the time."""

@@ -9,6 +9,8 @@ its point) or `skipped` (an operator gave it up).
 - `attempts` counts tries, `claims` every lease: a row belongs to the worker that knows both `leased_by` and `claims`.
 - `delivered` says that the world has received the effect, and only its `done` event is missing.
 - `answer` is what the other side answered last, word for word, and `answered_at` when.
+- `reason` is why an incident is one, as a code (`reason_of`), and `host` the mail host of its recipient; empty where
+  nobody knows it.
 
 One row stands for all recipients of a mail until a try gives them different answers. From then on the copy (Cc) has a
 row of its own, at the position `copy_of(position)`, and the first row stands for the recipient in To alone. Both have
@@ -161,7 +163,8 @@ def wait_for_resuming(unit: Unit, effect_id: EffectId, answer: Answer | None) ->
 def refuse_after_delivery(unit: Unit, effect_id: EffectId, why: str, now: datetime, answer: Answer | None) -> None:
     """Make an effect an incident that was delivered, and whose `done` event was refused for the reason `why`."""
     unit.write(
-        f"UPDATE outbox SET state = 'incident', delivered = 1, error = ?, due_at = ?, {_ANSWERED} WHERE {ONE}",
+        f"UPDATE outbox SET state = 'incident', delivered = 1, error = ?, reason = '{EVENT_REFUSED}', due_at = ?, "
+        f"{_ANSWERED} WHERE {ONE}",
         (storable(why), to_db(now), *_columns_of(answer), *effect_id),
     )
 
@@ -240,7 +243,7 @@ def _claim_of(row: Row) -> Claim:
 
 _NAME = f"SELECT name FROM outbox WHERE {_LEASED_TO}"
 _WRITE_OUTCOME = (
-    f"UPDATE outbox SET state = ?, error = ?, due_at = ?, attempts = attempts - ?, {_ANSWERED}, "
+    f"UPDATE outbox SET state = ?, error = ?, reason = ?, host = ?, due_at = ?, attempts = attempts - ?, {_ANSWERED}, "
     f"delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END WHERE {_LEASED_TO}"
 )
 
@@ -262,6 +265,7 @@ class Outcome:
 
     `untried` are the attempts that do not count: 1 where the effect was claimed and not tried, and all of them where it
     waits for something else, so that its next claim sets its deadline anew. `answer` is None where nobody was asked.
+    `host` is the mail host of an incident's recipient, where there is one.
     """
 
     state: str
@@ -270,6 +274,23 @@ class Outcome:
     delivered: bool = False
     untried: int = 0
     answer: Answer | None = None
+    host: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The code of an incident's reason; empty for what is no incident."""
+        return reason_of(self.error) if self.state == "incident" else ""
+
+
+EVENT_REFUSED = "event_refused"
+"""The reason of an incident that was delivered, and whose event was refused."""
+_LONGEST_REASON, _LONGEST_HOST = 64, 255
+
+
+def reason_of(error: str) -> str:
+    """The code with which the error of an incident begins, as in `550: no such user`; empty where it has none."""
+    code, _, rest = error.partition(":")
+    return storable(code, _LONGEST_REASON) if rest else ""
 
 
 def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> None:
@@ -279,6 +300,8 @@ def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> No
         (
             outcome.state,
             storable(outcome.error),
+            outcome.reason,
+            storable(outcome.host, _LONGEST_HOST),
             to_db(outcome.due_at),
             outcome.untried,
             *_columns_of(outcome.answer),
@@ -290,10 +313,11 @@ def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> No
 
 _PUT_COPY = (
     "INSERT INTO outbox (instance_id, seq, position, kind, name, recipient, language, figures, generation, state, "
-    "attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, nonce, answer, answered_at) "
+    "attempts, claims, delivered, due_at, deadline_at, patience, leased_by, error, reason, host, nonce, answer, "
+    "answered_at) "
     "SELECT instance_id, seq, -1 - position, kind, name, ?, language, figures, generation, ?, attempts, 0, 0, ?, "
-    f"deadline_at, patience, '', ?, nonce, ?, ? FROM outbox WHERE {ONE} AND state NOT IN ('cancelled', 'skipped') "
-    "ON CONFLICT DO NOTHING"
+    "deadline_at, patience, '', ?, ?, ?, nonce, ?, ? "
+    f"FROM outbox WHERE {ONE} AND state NOT IN ('cancelled', 'skipped') ON CONFLICT DO NOTHING"
 )
 _COPY_ARRIVED = f"UPDATE outbox SET state = 'done', {_ANSWERED} WHERE {ONE} AND generation = ? AND state IN {OPEN}"
 
@@ -305,7 +329,8 @@ def put_copy(unit: Unit, claim: Claim, recipient: str, outcome: Outcome) -> None
     without being delivered gets no copy.
     """
     to_it = _columns_of(outcome.answer)
-    row = (recipient, outcome.state, to_db(outcome.due_at), storable(outcome.error), *to_it)
+    why = (storable(outcome.error), outcome.reason, storable(outcome.host, _LONGEST_HOST))
+    row = (recipient, outcome.state, to_db(outcome.due_at), *why, *to_it)
     unit.write(_PUT_COPY, (*row, *effect_id_of(claim)))
     if outcome.state == "done":
         copy = (claim.instance_id, claim.seq, copy_of(claim.position))
@@ -362,11 +387,6 @@ def waiting(unit: Unit, condition: str, params: Sequence[Any], most: int) -> tup
 # -- what an operator decides ------------------------------------------------------------------------------------------
 
 
-def is_incident(unit: Unit, effect_id: EffectId) -> bool:
-    """Whether this effect is an incident that nobody has settled."""
-    return bool(unit.rows(f"SELECT 1 FROM outbox WHERE {ONE} AND state = 'incident'", effect_id))
-
-
 def addressed(unit: Unit, effect_id: EffectId) -> Row:
     """The (name, recipient, delivered) of an effect that exists."""
     return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {ONE}", effect_id)[0]
@@ -374,7 +394,7 @@ def addressed(unit: Unit, effect_id: EffectId) -> Row:
 
 def skip(unit: Unit, effect_id: EffectId) -> None:
     """Skip an effect: an operator gave it up."""
-    unit.write(f"UPDATE outbox SET state = 'skipped' WHERE {ONE}", effect_id)
+    unit.write(f"UPDATE outbox SET state = 'skipped', host = '' WHERE {ONE}", effect_id)
 
 
 def renew_link(unit: Unit, effect_id: EffectId, generation: int, nonce: bytes) -> None:
@@ -388,8 +408,8 @@ def renew_link(unit: Unit, effect_id: EffectId, generation: int, nonce: bytes) -
 def try_again(unit: Unit, effect_id: EffectId, now: datetime, retry: Retry) -> None:
     """Let an effect be tried from `now` on, with as many tries and as much time as a new one."""
     unit.write(
-        "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', due_at = ?, deadline_at = ?, patience = ? "
-        f"WHERE {ONE}",
+        "UPDATE outbox SET state = 'waiting', attempts = 0, error = '', reason = '', host = '', due_at = ?, "
+        f"deadline_at = ?, patience = ? WHERE {ONE}",
         (to_db(now), to_db(now + retry.deadline), retry.patience, *effect_id),
     )
 
@@ -474,7 +494,7 @@ def address_alone(unit: Unit, effect_id: EffectId, to: bool, copy: str) -> None:
     if to:
         now = "SELECT due_at FROM outbox WHERE " + ONE
         (due,) = unit.rows(now, effect_id)[0]
-        unit.write(_PUT_COPY, (copy, "cancelled", due, "", "", None, *effect_id))
+        unit.write(_PUT_COPY, (copy, "cancelled", due, "", "", "", "", None, *effect_id))
         unit.write(f"UPDATE outbox SET claims = 1 WHERE {ONE}", effect_id)
     else:
         unit.write(f"UPDATE outbox SET position = ?, recipient = ? WHERE {ONE}", (other[2], copy, *effect_id))

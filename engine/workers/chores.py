@@ -14,6 +14,7 @@ from engine.store.base import SiteDatabase
 log = logging.getLogger("tetsuzuki.scheduler")
 
 SWEEP = timedelta(minutes=1)  # from one look at all that is due to the next
+NOTHING = timedelta(0)
 AT_ONCE = 500  # instances whose timers are fired between two looks at whether to stop
 
 

@@ -20,10 +20,11 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.errors import EngineError
+from engine.operations.bulk_acts import carry_on
 from engine.outbox.dispatcher import Dispatcher
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
-from engine.workers.chores import AT_ONCE, SWEEP, do_chores, give_back
+from engine.workers.chores import AT_ONCE, NOTHING, SWEEP, do_chores, give_back
 
 log = logging.getLogger("tetsuzuki.scheduler")
 
@@ -160,12 +161,19 @@ class Heartbeat:
             self._wakes.pop(what, None)
 
     def _fire_timers(self) -> None:
+        """Fire the timers that are due, and carry bulk acts on between two looks at them."""
         self._planned(_TIMERS)
         try:
-            moved = False
-            while self.engine.run_due(limit=AT_ONCE, stopped=self._stopping.is_set) and not self._stopping.is_set():
+            moved, more = False, None
+            while not self._stopping.is_set():
+                fired = self.engine.run_due(limit=AT_ONCE, stopped=self._stopping.is_set)
+                more = carry_on(self.engine, self._stopping.is_set)
+                if not fired and more != NOTHING:
+                    break
                 moved = True
             self._wake_in(_TIMERS, self.engine.next_due(), moved)
+            if more and not self._stopping.is_set():
+                self._wake(_TIMERS, datetime.now(UTC) + more)
         except Exception:
             log.exception("timers could not be fired; the sweep tries again")
         finally:

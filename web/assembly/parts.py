@@ -14,6 +14,7 @@ from engine.definition import Workflow
 from engine.delivery import AnyMailer
 from engine.errors import ConfigurationError
 from engine.keyring import Keyring
+from engine.operations import bulk_acts
 from engine.operations.known_keys import watch
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
@@ -160,6 +161,7 @@ def chores(
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
         Keeper(engine),
         lambda: forget_troubles(ground.clock()),
+        partial(bulk_acts.forget, engine),
         *((partial(forget_traces, engine.store),) if traced else ()),
     )
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from threading import Event
 
 from engine.errors import Busy, DatabaseAway, OutcomeUnknown
+from engine.operations.bulk_acts import carry_on
 from engine.outbox.dispatcher import Dispatcher
 from engine.runtime.engine import Engine
-from engine.workers.chores import AT_ONCE, give_back, words
+from engine.workers.chores import AT_ONCE, NOTHING, give_back, words
 from engine.workers.jobs.wanted import OUTBOX, TIMERS, Wanted
 
 log = logging.getLogger("tetsuzuki.cluster")
@@ -27,7 +28,8 @@ class Work:
         self._stopping = stopping
 
     def fire_timers(self) -> None:
-        """Fire the timers that are due. Never raises: errors are logged, and the sweep tries again."""
+        """Fire the timers that are due, and carry bulk acts on between two looks at them. Never raises: errors are
+        logged, and the sweep tries again."""
         with self._at_work("timers could not be fired"):
             before = None
             while True:
@@ -36,6 +38,14 @@ class Work:
                     self._wanted.ask(TIMERS)  # there is more, for any free worker
                 if self._stopping.is_set():
                     return
+                more = carry_on(self._engine, self._stopping.is_set)
+                if more == NOTHING:
+                    if self._stopping.is_set():
+                        self._wanted.ask(TIMERS)
+                        return
+                    continue
+                if more is not None:
+                    self._wanted.ask(TIMERS, self._engine.store.now() + more)
                 due = self._engine.next_due()
                 if not fired and (self._is_planned(TIMERS, due) or due == before):
                     return

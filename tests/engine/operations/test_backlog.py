@@ -28,7 +28,8 @@ def test_no_figure_is_read_by_scanning_a_table(office: Office) -> None:
         copy.format(
             "outbox",
             "n.i, seq, position, kind, name, recipient, language, figures, generation, 'done', attempts, claims, "
-            "delivered, due_at, deadline_at, leased_by, error, nonce, patience, answer, answered_at",
+            "delivered, due_at, deadline_at, leased_by, error, nonce, patience, answer, answered_at, reason, "
+            "host",
             numbers,
         )
     )

@@ -76,6 +76,10 @@ def test_the_list_has_effects_and_timers_oldest_first_and_whole(sqlite_office: O
             when,
             "550: no",
             delivered,
+            kind="mail",
+            reason="550",
+            host="example.jp",
+            language="en",
         )
         for number, title, delivered in ((late, "Late", False), (early, "Early", True))
     ]
@@ -90,6 +94,7 @@ def test_the_list_has_effects_and_timers_oldest_first_and_whole(sqlite_office: O
         3,
         begun + timedelta(hours=72),
         "KeyError",
+        reason="KeyError",
     )
     assert incidents(office.engine) == [*mails, lapse]
     office.sql("UPDATE outbox SET due_at = ? WHERE instance_id = ?", to_db(begun + timedelta(days=9)), late)
@@ -113,7 +118,7 @@ def test_a_retry_begins_anew_with_the_whole_patience_and_is_told(sqlite_office: 
     assert (deadline, delivered, generation) == (to_db(now + INVITATION.retry.deadline), 0, 0)
     assert patience == INVITATION.retry.patience
     assert outbox(office, other) == before
-    assert [(one.effects, one.next_due) for one in told] == [(1, now)]
+    assert [(one.effects, one.next_due) for one in told] == [(1, None)]
     last = office.engine.history(number)[-1]
     assert (last.event, last.actor, last.source, last.target, last.timers) == (
         "incident.retry",

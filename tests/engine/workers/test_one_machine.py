@@ -17,6 +17,8 @@ from apscheduler.jobstores.base import JobLookupError
 
 from engine.definition import Effect, Start, Workflow
 from engine.errors import Busy, DatabaseAway
+from engine.operations import bulk_acts
+from engine.operations.incidents import ALL
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
@@ -100,6 +102,21 @@ def test_effect_is_delivered_at_once_and_again_when_it_was_deferred(database_url
         until(lambda: engine.look(number).state.name == "told", "the third try")
     assert len(ping.keys) == 3
     assert len(set(ping.keys)) == 1
+
+
+def test_a_bulk_act_is_carried_on_at_once_and_what_it_retries_is_delivered(database_url: str) -> None:
+    ping = Ping()
+    with at_work(database_url, NOTIFY, ping) as (engine, heartbeat):
+        without_sweep(heartbeat)
+        numbers = [engine.start("notify", f"x:{n}", VISITOR).instance_id for n in range(3)]
+        until(lambda: all(engine.look(number).state.name == "told" for number in numbers), "the deliveries")
+        for number in numbers:
+            engine.db.execute_sql(f"UPDATE instance SET state = 'open' WHERE id = {number}")
+        engine.db.execute_sql("UPDATE outbox SET state = 'incident'")
+        act = bulk_acts.begin(engine, "retry", ALL, VISITOR, "it is back")
+        until(lambda: bulk_acts.bulk_act(engine, act.number).state == "ended", "the act")  # type: ignore[union-attr]
+        until(lambda: all(engine.look(number).state.name == "told" for number in numbers), "what it retried")
+    assert len(ping.keys) == 6
 
 
 def _quick():  # type: ignore[no-untyped-def]
@@ -200,6 +217,7 @@ class Work:
 
     fired: list[int] = field(default_factory=list)
     claims: list[str] = field(default_factory=list)
+    slices: list[timedelta | None] = field(default_factory=list)
     due: datetime | None = None
     said: list[str] = field(default_factory=list)
     at_end: Any = None
@@ -289,6 +307,7 @@ def planning(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Planned]:
     monkeypatch.setattr(one_machine, "datetime", Wall)
     monkeypatch.setattr(Wall, "at", NOW)
     work: Any = Work()
+    monkeypatch.setattr(one_machine, "carry_on", lambda engine, stopped: work.slices.pop(0) if work.slices else None)
     heartbeat: Any = Heartbeat(work, work, threads=1)
     heartbeat._scheduler = planned = Planned()
     return heartbeat, work, planned
@@ -393,6 +412,17 @@ def test_timers_are_fired_until_none_is_left_and_the_next_one_is_planned(plannin
     assert planned.at[2:] == [("timers", NOW + timedelta(milliseconds=10))]
     heartbeat._fire_timers()
     assert planned.at[3:] == [("timers", NOW + SECOND)]  # in the hands of another worker
+
+
+def test_bulk_acts_are_carried_on_between_two_looks_at_the_timers(planning: tuple[Any, Any, Planned]) -> None:
+    heartbeat, work, planned = planning
+    work.slices, work.due = [timedelta(0), timedelta(0), 7 * SECOND], NOW + 9 * SECOND
+    heartbeat._fire_timers()
+    assert work.said == ["run 500"] * 3 + ["due?", "back"]
+    assert planned.at == [("timers", NOW + 9 * SECOND), ("timers", NOW + 7 * SECOND)]  # when another's lease is over
+    work.slices, work.at_end, work.said = [timedelta(0)] * 2, heartbeat._stopping.set, []
+    heartbeat._fire_timers()
+    assert (work.said, planned.at[2:]) == (["run 500", "due?", "back"], [])
 
 
 def test_who_is_told_to_stop_fires_no_more_and_plans_nothing(planning: tuple[Any, Any, Planned]) -> None:

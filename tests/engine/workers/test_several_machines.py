@@ -34,7 +34,7 @@ from engine.store.jobs import SCHEMA, condition, install
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.workers import several_machines
-from engine.workers.jobs import deferring, taking
+from engine.workers.jobs import deferring, doing, taking
 from engine.workers.jobs.outages import Outage
 from engine.workers.jobs.wanted import NOW as AT_ONCE_WANTED
 from engine.workers.jobs.wanted import Wanted
@@ -390,6 +390,7 @@ class Work:
         self.fired: list[int] = []
         self.claims: list[str] = []
         self.dues: list[datetime | None] = []
+        self.slices: list[timedelta | None] = []
         self.error: Exception | None = None
         self.at_work: Callable[[], object] = lambda: None
         self.store = self.db = self
@@ -405,6 +406,13 @@ class Work:
         if self.error is not None:
             raise self.error
         return self.fired.pop(0) if self.fired else 0
+
+    def carry_on(self, engine: Any, stopped: Callable[[], bool]) -> timedelta | None:
+        if not self.slices:
+            return None
+        self.said.append("slice")
+        self.at_work()
+        return self.slices.pop(0)
 
     def next_due(self) -> datetime | None:
         self.said.append("due?")
@@ -430,9 +438,10 @@ class Work:
 
 
 @pytest.fixture
-def alone() -> tuple[Any, Any]:
+def alone(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     """A member that does nothing by itself, and its work."""
     work: Any = Work()
+    monkeypatch.setattr(doing, "carry_on", work.carry_on)
     return Cluster(work, work, threads=2), work
 
 
@@ -554,6 +563,22 @@ def test_timers_are_fired_until_none_is_due_or_another_worker_has_them(
         heartbeat._taker._work.fire_timers()
         assert (work.said, wanted(heartbeat)) == ([*once * rounds, "back"], left)
     assert caplog.records == []
+
+
+def test_bulk_acts_are_carried_on_between_two_looks_at_the_timers(alone: tuple[Any, Any]) -> None:
+    heartbeat, work = alone
+    slice_ = ["run 500", "slice"]
+    for slices, said, left in (
+        ([timedelta(0), timedelta(0), None], [*slice_ * 3, "due?"], {}),
+        ([SECOND], [*slice_, "due?"], {"timers": NOW + SECOND}),
+    ):
+        work.slices, work.said = list(slices), []
+        heartbeat._taker._work.fire_timers()
+        assert (work.said, wanted(heartbeat)) == ([*said, "back"], left)
+    work.slices, work.said, work.fired = [timedelta(0)] * 2, [], []
+    work.at_work = lambda: heartbeat._stopping.set() if work.said[-1] == "slice" else None
+    heartbeat._taker._work.fire_timers()
+    assert (work.said, wanted(heartbeat)) == ([*slice_, "back"], {"timers": AT_ONCE_WANTED})
 
 
 def test_effects_are_delivered_until_none_is_due_or_another_worker_has_them(

@@ -1,0 +1,172 @@
+"""Incidents as operators list, narrow and count them: effects and timers in one order. Read-only.
+
+An effect that is an incident is in the index `outbox_incident`, with everything by which it can be narrowed, and a
+broken timer in `timer_failed`. So a list costs the same however many effects and timers are none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.store.base import Row, Statement, Unit, to_db
+
+TIMER = "timer"
+"""The channel of broken timers, among those of effects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Which incidents: those that meet every criterion that is given.
+
+    `channel` is a kind of effects (`mail`), that kind to one recipient (`mail:applicant`), or `timer`. `reason` is the
+    code with which the error begins (`550`, `deadline`, `KeyError`), `host` the mail host of the recipient, in small
+    letters. `before` and `after` bound the time since when it is an incident, both aware: at `before` or earlier, and
+    later than `after`. `act` leaves out those that this act cannot settle: a timer cannot be skipped, and only a mail
+    that was not delivered can be amended.
+    """
+
+    channel: str = ""
+    workflow: str = ""
+    reason: str = ""
+    host: str = ""
+    before: datetime | None = None
+    after: datetime | None = None
+    act: str = ""
+
+
+ALL = Criteria()
+
+_OF_WORKFLOW = "EXISTS (SELECT 1 FROM instance i WHERE i.id = {}.instance_id AND i.workflow = ?)"
+
+
+def _effects(criteria: Criteria) -> tuple[str, list[Any]] | None:
+    """The condition on effects `o`, with what it binds; None where no effect can meet it."""
+    if criteria.channel == TIMER:
+        return None
+    conditions, params = ["o.state = 'incident'"], []
+    kind, _, recipient = criteria.channel.partition(":")
+    for column, wanted in (("kind", kind), ("recipient", recipient), ("reason", criteria.reason)):
+        if wanted:
+            conditions.append(f"o.{column} = ?")
+            params.append(wanted)
+    if criteria.host:
+        conditions.append("o.host = ?")
+        params.append(criteria.host)
+    if criteria.act == "amend":
+        conditions.append("o.kind = 'mail' AND o.delivered = 0")
+    return _with_times("o", criteria, conditions, params)
+
+
+def _timers(criteria: Criteria) -> tuple[str, list[Any]] | None:
+    """The condition on timers `t`, with what it binds; None where no timer can meet it."""
+    if criteria.channel not in ("", TIMER) or criteria.host or criteria.act in ("skip", "amend"):
+        return None
+    conditions, params = ["t.failures > 0"], []
+    if criteria.reason:
+        conditions.append(f"substr(t.error || ':', 1, {len(criteria.reason) + 1}) = ?")
+        params.append(f"{criteria.reason}:")
+    return _with_times("t", criteria, conditions, params)
+
+
+def _with_times(table: str, criteria: Criteria, conditions: list[str], params: list[Any]) -> tuple[str, list[Any]]:
+    for sign, moment in (("<=", criteria.before), (">", criteria.after)):
+        if moment is not None:
+            conditions.append(f"{table}.due_at {sign} ?")
+            params.append(to_db(moment))
+    if criteria.workflow:
+        conditions.append(_OF_WORKFLOW.format(table))
+        params.append(criteria.workflow)
+    return " AND ".join(conditions), params
+
+
+def keys(criteria: Criteria) -> Statement:
+    """The statement of all incidents that meet the criteria, without an order, as (due_at, instance_id, seq, position,
+    event): an effect has no event, and a timer neither seq nor position."""
+    parts, params = [], []
+    if (effects := _effects(criteria)) is not None:
+        parts.append("SELECT o.due_at, o.instance_id, o.seq, o.position, '' AS event FROM outbox o WHERE " + effects[0])
+        params += effects[1]
+    if (timers := _timers(criteria)) is not None:
+        parts.append("SELECT t.due_at, t.instance_id, 0 AS seq, 0 AS position, t.event FROM timer t WHERE " + timers[0])
+        params += timers[1]
+    if not parts:
+        return "SELECT due_at, instance_id, seq, position, '' AS event FROM outbox WHERE 1 = 0", ()
+    return " UNION ALL ".join(parts), params
+
+
+ORDER = "due_at, instance_id, seq, position, event"
+"""The oldest incident first."""
+
+_ROWS = (
+    "SELECT k.instance_id, k.seq, k.position, k.event, k.due_at, i.subject, i.workflow, i.version, i.state, o.kind, "
+    "o.name, o.recipient, o.attempts, o.error, o.delivered, o.reason, o.host, o.answer, t.failures, t.error, "
+    "o.language, o.figures "
+    "FROM ({}) k JOIN instance i ON i.id = k.instance_id "
+    "LEFT JOIN outbox o ON k.event = '' AND o.instance_id = k.instance_id AND o.seq = k.seq "
+    "AND o.position = k.position "
+    "LEFT JOIN timer t ON k.event <> '' AND t.instance_id = k.instance_id AND t.event = k.event "
+    "ORDER BY k.due_at, k.instance_id, k.seq, k.position, k.event"
+)
+_SOME = f"{{}} ORDER BY {ORDER} LIMIT ? OFFSET ?"
+
+
+def listed(unit: Unit, criteria: Criteria, most: int, skip: int) -> list[Row]:
+    """The incidents that meet the criteria, the oldest first, at most `most` after the first `skip`. Each is (instance,
+    seq, position, event, since, subject, workflow, version, state of the instance, kind, name, recipient, attempts,
+    error, delivered, reason, host, answer, failures, error of the timer, language, figures as JSON)."""
+    sql, params = keys(criteria)
+    return unit.rows(_ROWS.format(_SOME.format(sql)), (*params, most, skip))
+
+
+def one(unit: Unit, instance_id: int, within: tuple[int, int] | str) -> Row | None:
+    """One open incident, as `listed` has it: an effect by seq and position, or a timer by its event. None where it is
+    none."""
+    if isinstance(within, str):
+        sql = (
+            "SELECT due_at, instance_id, 0 AS seq, 0 AS position, event FROM timer WHERE instance_id = ? AND event = ? "
+            "AND failures > 0"
+        )
+        rows = unit.rows(_ROWS.format(sql), (instance_id, within))
+    else:
+        sql = (
+            "SELECT due_at, instance_id, seq, position, '' AS event FROM outbox WHERE instance_id = ? AND seq = ? "
+            "AND position = ? AND state = 'incident'"
+        )
+        rows = unit.rows(_ROWS.format(sql), (instance_id, *within))
+    return rows[0] if rows else None
+
+
+def count(unit: Unit, criteria: Criteria) -> int:
+    """How many incidents meet the criteria."""
+    total = 0
+    for table, found in (("outbox o", _effects(criteria)), ("timer t", _timers(criteria))):
+        if found is not None:
+            total += int(unit.rows(f"SELECT COUNT(*) FROM {table} WHERE {found[0]}", found[1])[0][0])
+    return total
+
+
+def by_channel(unit: Unit) -> list[Row]:
+    """The open incidents of effects, as (kind, recipient, reason, count)."""
+    return unit.rows(
+        "SELECT kind, recipient, reason, COUNT(*) FROM outbox WHERE state = 'incident' "
+        "GROUP BY kind, recipient, reason ORDER BY kind, recipient, reason"
+    )
+
+
+def timer_errors(unit: Unit, most: int) -> list[Row]:
+    """The errors of broken timers, as (error, count), at most `most` different ones."""
+    return unit.rows(
+        "SELECT error, COUNT(*) FROM timer WHERE failures > 0 GROUP BY error ORDER BY error LIMIT ?", (most,)
+    )
+
+
+def since(instance_id: int, within: tuple[int, int] | str) -> Statement:
+    """The statement that reads since when an effect or a timer is an incident; no row where it is none."""
+    if isinstance(within, str):
+        return "SELECT due_at FROM timer WHERE instance_id = ? AND event = ? AND failures > 0", (instance_id, within)
+    return (
+        "SELECT due_at FROM outbox WHERE instance_id = ? AND seq = ? AND position = ? AND state = 'incident'",
+        (instance_id, *within),
+    )
