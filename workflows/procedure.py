@@ -28,6 +28,7 @@ class Procedure:
     plugins deliver, are not among them. `change_requests` are the kinds of change request that it carries out.
     `records` are its own tables, whose steps are in `workflows/migrations`, and `sealed` the columns in which the vault
     keeps something for it. `data_steps` are what an upgrade must do to its rows, where there may be very many.
+    `chores` are done by each heartbeat, and are idempotent: what nobody's act begins.
     `searched` is where staff find a customer by what its own records say.
     """
 
@@ -37,4 +38,5 @@ class Procedure:
     records: tuple[type[Record], ...] = ()
     sealed: tuple[SealedColumn, ...] = ()
     data_steps: tuple[DataStep, ...] = ()
+    chores: tuple[Callable[[Engine, Services], object], ...] = ()
     searched: tuple[Searched, ...] = ()

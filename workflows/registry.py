@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
@@ -44,6 +44,11 @@ WORKFLOWS: tuple[Workflow, ...] = tuple(one for procedure in PROCEDURES for one 
 MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, _HERE / "migrations")
 
 SEARCHED: tuple[Searched, ...] = (*OF_BUSINESS, *(one for procedure in PROCEDURES for one in procedure.searched))
+
+# What each heartbeat does for the procedures, beside their timers and effects.
+CHORES: tuple[Callable[[Engine, Services], object], ...] = tuple(
+    chore for procedure in PROCEDURES for chore in procedure.chores
+)
 
 # What an upgrade does to rows once the tables are up to date, in this order.
 DATA_STEPS: tuple[DataStep, ...] = (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.business_time import BusinessCalendar
 from engine.plugins.breakers import Breakers
+from workflows.business.access.account_links import AccountLinks
 from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
@@ -46,5 +47,7 @@ class Services:
     distribution: Distribution = field(default_factory=Distribution)  # of notices
     payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)
     audiences: dict[tuple[str, ...], tuple[datetime, int]] = field(default_factory=dict)  # as last counted
+    account_links: AccountLinks = field(default_factory=AccountLinks)  # of mails about new accounts
+    confirm_first_account: bool = False  # before their owner can log in
     document_font: Path | None = None  # whose letters come first in documents
     breakers: Breakers = field(default_factory=Breakers)  # of all plugins for which a page waits

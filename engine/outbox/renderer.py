@@ -22,6 +22,7 @@ from engine.templates import templates_in
 from engine.text import reading_in
 
 HIDDEN_LINK = "…"
+_NOTHING: Mapping[str, Any] = {}
 
 
 class NoRecipient(EngineError):
@@ -34,16 +35,24 @@ _templates = lru_cache(maxsize=64)(templates_in)
 class Renderer:
     """Renders an effect of kind "mail" as a message.
 
-    `link` returns the text of an instance's link for a role; templates see `site_facts` as `site`.
+    `link` returns the text of an instance's link for a role; templates see `site_facts` as `site`, and in previews
+    those of `hidden_facts` in the place of secret ones.
     """
 
     def __init__(
-        self, *, base_url: str, sender: str, site_facts: Mapping[str, Any], link: Callable[[Instance, str], str]
+        self,
+        *,
+        base_url: str,
+        sender: str,
+        site_facts: Mapping[str, Any],
+        link: Callable[[Instance, str], str],
+        hidden_facts: Mapping[str, Any] = _NOTHING,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.sender = sender
         self.site_facts = site_facts
         self.link = link
+        self.hidden_facts = hidden_facts
 
     def url(self, workflow: Workflow, text: str, language: str) -> str:
         """The URL of a mailed link, built from BASE_URL and never from a request (G24). Its query is the language of
@@ -129,6 +138,7 @@ class Renderer:
         """The message as a preview shows it: its link is hidden (I11). Raises as `message`."""
         hiding = copy(self)
         hiding.link = lambda instance, role: HIDDEN_LINK
+        hiding.site_facts = {**self.site_facts, **self.hidden_facts}
         return hiding.message(workflow, effect, instance, records, figures, key="preview", language=language)
 
 

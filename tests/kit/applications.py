@@ -10,7 +10,7 @@ from engine.delivery import Failed
 from engine.testing import MemoryMailer
 from web.assembly.site import Site
 from workflows.account_creation import ApplicationInput
-from workflows.business.records import Customer
+from workflows.business.records import Account, Customer
 
 VISITOR = Actor("visitor")
 PASSWORD = "浅い川も深く渡れ 7"
@@ -32,6 +32,15 @@ def apply(site: Site, of: Customer, email: str = "hanako@mihon.example", **chang
 def holder(site: Site, number: int) -> Actor:
     """Who opened the link of the mail."""
     return Actor("visitor", proof=site.engine.link(site.engine.look(number).instance))
+
+
+def completed(site: Site, of: Customer, email: str) -> Account:
+    """The account of an application that was completed by the link."""
+    data, key = application(site, of, email), f"completed-{email}"
+    number = site.engine.start("account_creation", f"customer:{of.id}", VISITOR, data, key=key).instance_id
+    site.engine.fire(number, "activate", holder(site, number))
+    made: Account = Account.get(Account.customer == of.id, Account.email == email)
+    return made
 
 
 def begun(site: Site, email: str = "hanako@mihon.example") -> int:

@@ -41,8 +41,9 @@ _TESTS = Path(__file__).parents[1] / "workflows"
 
 
 class Beginner(Protocol):
-    """In whose scene a procedure begins: `customer` is the one whom it is about."""
+    """In whose scene a procedure begins, on which site: `customer` is the one whom it is about."""
 
+    site: Site
     customer: Customer
 
     def begin(self, workflow: str, about: str, data: object, by: Actor | None = None) -> int:

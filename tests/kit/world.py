@@ -44,7 +44,7 @@ from workflows.account_opening.records import Opening
 from workflows.account_opening.waves import Choice
 from workflows.account_removal.inputs import RemovalInput
 from workflows.account_role_change.inputs import RoleInput
-from workflows.business.permissions import ROLES
+from workflows.business.permissions import ROLES, number_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate, StaffMember
 from workflows.business.shared.account_administration import mark_of
 from workflows.contractor_email_change.inputs import ContractorEmailInput
@@ -216,6 +216,13 @@ _ALL_REQUESTS = ("contract_change", "details", "direct_debit", "credit_card")
 _TOKEN = "x" * 43  # of a confirmation: one's own alone opens, and these pages are asked with nobody's
 _PUBLISHED, _DRAFT, _ENTRY = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "de0000000001"
 
+
+def _of_new_account(world: World) -> str:
+    """The contractor's link of the account that waits to be confirmed."""
+    about = world.site.engine.look(world.begun["account_confirmation"]).instance.about
+    return world.site.services.account_links.text(Account.get_by_id(number_of(about)))
+
+
 ADDRESSES: Mapping[str, Address] = {
     # mailed links
     **{
@@ -235,6 +242,10 @@ ADDRESSES: Mapping[str, Address] = {
             ),
         )
         for endpoint in endpoints
+    },
+    **{
+        f"new_account.{name}": Address(Whose.HOLDER, lambda w: [{"ref": w.links["new_account"]}])
+        for name in ("show", "press")
     },
     "staff.set_up": Address(Whose.HOLDER, lambda w: [{"token": w.set_up}]),
     "staff.finish": Address(Whose.HOLDER, lambda w: [{"token": w.set_up}]),
@@ -370,6 +381,7 @@ def make_world(make_site: SiteMaker, url: str, clock: Clock) -> World:
     _incident(world)
     _pause(world)
     world.begun |= {name: begun(name, world) for name in with_scenes()}
+    world.links["new_account"] = _of_new_account(world)
     do_all_due(site)
     return world
 

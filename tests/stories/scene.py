@@ -166,6 +166,8 @@ _NAMED: tuple[Shot, ...] = (
     Shot("password.show", "password-unknown", f"/p/{_NO_LINK}"),
     Shot("address_link.show_contractor", "contractor-email-link", "contractor"),
     Shot("address_link.show_login", "login-address-link", "login_address"),
+    Shot("new_account.show", "new-account-link", "new_account"),
+    Shot("new_account.show", "new-account-unknown", f"/n/{_NO_LINK}"),
     Shot("contact.show", "contact", "/contact"),
     Shot("mailbox.show", "mailbox", "/mailbox/"),
     Shot("mailbox.read", "mailbox-mail", "mail"),
@@ -204,6 +206,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("demo_card.show", "payment-card-page", "card_request", "other", _press_event),
     Shot("password.change", "password-change", "/registration/password", "customer"),
     Shot("own.show", "own", "/registration/account", "customer"),
+    Shot("own.sessions", "own-sessions", "/registration/account/sessions", "customer"),
     Shot("accounts.show", "accounts", "/registration/accounts", "customer"),
     Shot("accounts.add", "accounts-add", "/registration/accounts/add", "customer"),
     Shot("accounts.address", "accounts-address", "address", "customer"),
@@ -508,6 +511,7 @@ _LINKS = {
     "p": "reset",
     "c": "contractor",
     "m": "login_address",
+    "n": "new_account",
 }
 
 
@@ -518,7 +522,7 @@ def _mails(site: Site, scene: Scene) -> None:
         mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
         part = mail.get_body(("plain",))
         found = re.search(
-            rf"^{re.escape(site.settings.base_url)}(/([aicmop])/\S+)\s*$",
+            rf"^{re.escape(site.settings.base_url)}(/([aicmnop])/\S+)\s*$",
             part.get_content() if part is not None else "",
             re.MULTILINE,
         )

@@ -28,6 +28,9 @@ from workflows.registry import WORKFLOWS
 BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit
 SENDER = "aporder@desknets.com"
 TO_STAFF = {
+    "account_stopped_staff",
+    "account_review",
+    "account_review_due",
     "contract_change_review",
     "contract_change_overdue",
     "contract_change_failed_staff",

@@ -17,7 +17,7 @@ from engine.keyring import Keyring
 from engine.operations import bulk_acts
 from engine.operations.known_keys import watch
 from engine.outbox.dispatcher import Dispatcher
-from engine.outbox.renderer import Renderer
+from engine.outbox.renderer import HIDDEN_LINK, Renderer
 from engine.plugins.breakers import MOST_CALLS, Breakers
 from engine.plugins.loaded import Plugins
 from engine.runtime.checkpoints import Keeper
@@ -29,6 +29,7 @@ from engine.workers.one_machine import Heartbeat
 from web.assembly.monitoring.metrics import Metrics
 from web.assembly.settings import Settings
 from workflows.business.access.access import Access
+from workflows.business.access.account_links import AccountLinks
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
@@ -36,6 +37,7 @@ from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
 from workflows.business.permissions import OPERATORS
+from workflows.business.records import Account
 from workflows.business.request_number import request_number
 from workflows.organisation import Organisation
 from workflows.ports import troubles
@@ -43,7 +45,7 @@ from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.troubles import Teller, forget_troubles
-from workflows.registry import SEARCHED, effect_handlers
+from workflows.registry import CHORES, SEARCHED, effect_handlers
 from workflows.review import review_policy
 from workflows.services import Services
 
@@ -112,8 +114,10 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
             "review": services.review,
             "request_number": request_number,
             "request_url": partial(_request_url, settings.base_url),
+            "account_url": partial(_account_url, settings.base_url, services.account_links),
         },
         link=engine.link,
+        hidden_facts={"account_url": lambda account: f"{settings.base_url}/n/{HIDDEN_LINK}?{current_language()}"},
     )
     engine.render = renderer.preview
     mailers = ground.plugins.mailers()
@@ -125,6 +129,11 @@ def _request_url(base_url: str, instance_id: int) -> str:
     """The address of a request's page, in the language of the mail (`web.http.application.InReadersLanguage`). It ends
     in a letter, as G24 wants the address in a mail."""
     return f"{base_url}/contracts/requests/{request_number(instance_id)}?{current_language()}"
+
+
+def _account_url(base_url: str, links: AccountLinks, account: Account) -> str:
+    """The address by which the contractor confirms or stops a new account, in the language of the mail."""
+    return f"{base_url}/n/{links.text(account)}?{current_language()}"
 
 
 def access(ground: Ground, hasher: Hasher, vault: Vault, throttles: Throttles) -> Access:
@@ -152,11 +161,18 @@ def search(ground: Ground) -> CustomerSearch:
 
 
 def chores(
-    ground: Ground, engine: Engine, search: CustomerSearch, purges: Sequence[Callable[[], object]], *, traced: bool
+    ground: Ground,
+    engine: Engine,
+    services: Services,
+    search: CustomerSearch,
+    purges: Sequence[Callable[[], object]],
+    *,
+    traced: bool,
 ) -> tuple[Callable[[], object], ...]:
     """The chores of a heartbeat, beside timers and outbox."""
     return (
         partial(watch, ground.db, ground.keyring, ground.clock),
+        *(partial(chore, engine, services) for chore in CHORES),
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
         Keeper(engine),
@@ -215,6 +231,8 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         calendar=BusinessCalendar.from_settings(settings.calendar, ZoneInfo(settings.timezone)),
         review=review_policy(settings.review),
         vault=Vault(ground.keyring),
+        account_links=AccountLinks(ground.keyring),
+        confirm_first_account=settings.confirm_first_account,
         clock=ground.clock,
         billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
         disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,

@@ -121,7 +121,8 @@ class Settings:
     Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one of those that plugins register.
     `trusted_proxies` is how many reverse proxies stand in front, whose X-Forwarded headers are believed. `tracing`
     sends OpenTelemetry spans, where OTEL_… in the environment says. `metrics_token` opens `/metrics`; without one there
-    is no such page. `sources` has the file or variable of each key that was set. `secret_key` seals and signs,
+    is no such page. With `confirm_first_account` a customer's first account waits until the contractor or staff confirm
+    it. `sources` has the file or variable of each key that was set. `secret_key` seals and signs,
     `old_secret_keys` (newest first) verify what was sealed before; it is empty where a single machine has none yet,
     which `build` then draws (`web.assembly.unlocking`).
     """
@@ -140,6 +141,7 @@ class Settings:
     timezone: Annotated[str, zone()] = "Asia/Tokyo"
     log_format: Annotated[str, one_of(LOG_FORMATS)] = "text"
     var: Annotated[Path, folder()] = Path("var")
+    confirm_first_account: Annotated[bool, switch()] = False
     terms: Annotated[Path | None, file(b"%PDF-", "a PDF file that can be read")] = None
     document_font: Annotated[Path | None, font_file()] = None
     trusted_proxies: Annotated[int, whole(0, 10)] = 0

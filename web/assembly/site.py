@@ -202,7 +202,7 @@ def build(
     search = parts.search(ground)
     if not looks:
         search.prepare(meanwhile)
-    chores = parts.chores(ground, engine, search, (access.purge, staff.purge), traced=tracing is not None)
+    chores = parts.chores(ground, engine, services, search, (access.purge, staff.purge), traced=tracing is not None)
     return Site(
         settings=settings,
         db=db,

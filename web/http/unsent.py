@@ -42,7 +42,7 @@ from web.http.current import site
 from web.http.errors import COOKIES, FORM_EXPIRED, error_page
 from web.http.filling import Fields, filled_in, head_of_main, with_hidden
 from web.http.who_may import ANYONE, STAFF, TURNED_AWAY, access_of, staff_member, user
-from workflows.business.records import Account, StaffMember
+from workflows.business.records import OPEN, Account, StaffMember
 
 UNSENT = "unsent"  # the parameter of an address, and the hidden field of a form, that names what is kept
 
@@ -172,7 +172,7 @@ def _is_there(owner: str) -> bool:
     kind, _colon, number = owner.partition(":")
     if kind == "staff":
         return StaffMember.get_or_none(StaffMember.id == number, StaffMember.active == 1) is not None
-    return Account.get_or_none(Account.id == number) is not None
+    return Account.get_or_none(Account.id == number, Account.standing == OPEN) is not None
 
 
 def _live_owner(access: str) -> str:

@@ -27,6 +27,7 @@ from workflows.account_invitation.records import Invitation
 from workflows.account_invitation.rules import link_valid_until
 from workflows.account_removal import RemovalInput
 from workflows.account_role_change import RoleInput
+from workflows.business.access.account_standing import STANDINGS, refusal_of
 from workflows.business.permissions import ADMIN, EDITOR, ROLES, VIEWER
 from workflows.business.records import Account
 
@@ -53,13 +54,14 @@ pages = Area("accounts", __name__, url_prefix="/registration/accounts")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account in the list. `oneself` marks the reader's own."""
+    """An account in the list. `oneself` marks the reader's own; `shut` is why it cannot be used, "" where it can."""
 
     id: int
     name: str
     email: str
     role: Text
     oneself: bool
+    shut: Text | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,20 @@ def _members() -> list[Member]:
     reader = this_user().account
     accounts = Account.select().where(Account.customer == reader.customer_id).order_by(Account.id)
     return [
-        Member(account.id, account.user_name, account.email, role_title(account.role), account.id == reader.id)
+        Member(
+            account.id,
+            account.user_name,
+            account.email,
+            role_title(account.role),
+            account.id == reader.id,
+            _shut(account),
+        )
         for account in accounts
     ]
+
+
+def _shut(account: Account) -> Text | str:
+    return STANDINGS.get(account.standing, "") if refusal_of(account) is not None else ""
 
 
 def _invited() -> list[Invited]:

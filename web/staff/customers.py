@@ -21,6 +21,7 @@ from web.staff.area import pages
 from web.staff.history import state_title
 from web.staff.under_way import under_way
 from workflows.business import typed
+from workflows.business.access.account_standing import STANDINGS, refusal_of
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 from workflows.business.request_number import MISTYPED, read_request_number
@@ -120,7 +121,13 @@ def customer(customer: int) -> str:
         details=[(title, said(name, getattr(record, name), "", catalogue)) for name, title in DETAIL_LABELS.items()],
         contracts=[_contract(contract) for contract in contracts],
         accounts=[
-            (account.user_name, account.email, ROLES.get(account.role, account.role), local_time(account.created_at))
+            (
+                account.user_name,
+                account.email,
+                ROLES.get(account.role, account.role),
+                local_time(account.created_at),
+                STANDINGS.get(account.standing, "") if refusal_of(account) is not None else "",
+            )
             for account in accounts
         ],
         requests=_change_requests(record),

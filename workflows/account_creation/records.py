@@ -10,7 +10,7 @@ from workflows.business.records import Customer
 
 class Application(Record):
     """What somebody typed to get an account, until the account is created or the link has expired. Its key is the
-    instance of its procedure."""
+    instance of its procedure; `account` is the id of the account that it became."""
 
     instance = pw.BigIntegerField(primary_key=True)
     customer_id: int
@@ -20,3 +20,4 @@ class Application(Record):
     password_hash = pw.CharField(255)
     language = pw.CharField(8)
     terms_version = pw.CharField(64, default="")
+    account = pw.BigIntegerField(null=True)

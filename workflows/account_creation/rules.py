@@ -9,7 +9,7 @@ from engine.definition import Address, Attempt, Conflict, Instance, Recipient, R
 from engine.text import _
 from workflows.account_creation.records import Application
 from workflows.business.permissions import ADMIN, VIEWER
-from workflows.business.records import Account, Customer
+from workflows.business.records import OPEN, UNCONFIRMED, Account, Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
 
@@ -87,12 +87,15 @@ def keep_application(attempt: Attempt) -> None:
 def create_account(attempt: Attempt) -> None:
     """Create the account; the first one of a customer is 管理, later ones begin as 閲覧.
 
-    The customer's row is locked, so that of two accounts created at once only one is the first.
+    As good as the first is one where no 管理 may be used, because all were stopped or none is confirmed. By setting,
+    such an account is `unconfirmed`. The customer's row is locked, so that of two accounts created at once only one is
+    the first.
     """
     records = attempt.records
     application = required(application_of(attempt), NO_CUSTOMER)
     records.lock_rows(Customer, id=application.customer_id)
-    another = records.exists(Account, customer=application.customer_id)
+    another = records.exists(Account, customer=application.customer_id, role=ADMIN, standing=OPEN)
+    waits = not another and attempt.services.confirm_first_account
     records.insert(
         Account,
         customer=application.customer_id,
@@ -103,13 +106,17 @@ def create_account(attempt: Attempt) -> None:
         language=application.language,
         created_at=attempt.now,
         terms_version=application.terms_version,
+        standing=UNCONFIRMED if waits else OPEN,
     )
 
 
 def forget_password(attempt: Attempt) -> None:
     """Delete the password's hash from the application: the account has it now. The rest stays, for the mail to the
-    contractor."""
-    attempt.records.update(Application, {"instance": attempt.instance.id}, password_hash="")
+    contractor, with the number of the account."""
+    records, application = attempt.records, required(application_of(attempt), NO_CUSTOMER)
+    made = records.get(Account, customer=application.customer_id, email=application.email)
+    number = made.id if made is not None else None
+    records.update(Application, {"instance": attempt.instance.id}, password_hash="", account=number)
 
 
 def forget_application(attempt: Attempt) -> None:
@@ -118,10 +125,13 @@ def forget_application(attempt: Attempt) -> None:
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """The context of the mails: `application` and `customer`."""
+    """The context of the mails: `application` and `customer`, and `account`, which is None until it is created and once
+    it is deleted."""
     application = _application(instance, records)
     customer = records.get(Customer, id=application.customer_id) if application is not None else None
-    return {"application": application, "customer": customer}
+    made = application.account if application is not None else None
+    account = records.get(Account, id=made) if made is not None else None
+    return {"application": application, "customer": customer, "account": account}
 
 
 def _application(instance: Instance, records: Records) -> Application | None:

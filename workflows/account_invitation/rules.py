@@ -11,7 +11,7 @@ from engine.definition import Address, Attempt, Conflict, Instance, Recipient, R
 from engine.text import _
 from workflows.account_invitation.records import Invitation
 from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches
-from workflows.business.records import Account, Customer
+from workflows.business.records import OPEN, Account, Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
 
@@ -83,13 +83,14 @@ def roles_stand_still(attempt: Attempt) -> Refusal | None:
 
 
 def inviter_is_still_admin(attempt: Attempt) -> Refusal | None:
-    """The inviter is still a 管理: an administrator who was deleted, or lost the role, must not come back by their own
-    invitation."""
+    """The inviter is still a 管理: an administrator who was deleted or stopped, or lost the role, must not come back by
+    their own invitation."""
     invitation = invitation_of(attempt)
     if invitation is None:
         return NO_INVITATION
     inviter = attempt.records.get(Account, id=invitation.invited_by)
-    return None if inviter is not None and reaches(inviter.role, ADMIN) else INVITER_GONE
+    may = inviter is not None and inviter.standing == OPEN and reaches(inviter.role, ADMIN)
+    return None if may else INVITER_GONE
 
 
 @needs_input

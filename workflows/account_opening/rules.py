@@ -10,7 +10,7 @@ from engine.definition import Address, Attempt, Conflict, Instance, Recipient, R
 from engine.text import _
 from workflows.account_opening.records import Opening, Wave
 from workflows.business.permissions import ADMIN, VIEWER, customer_of
-from workflows.business.records import Account, Customer, QuietCustomer
+from workflows.business.records import OPEN, Account, Customer, QuietCustomer
 from workflows.business.required import required
 from workflows.business.shared import languages
 
@@ -131,14 +131,14 @@ def let_hear(attempt: Attempt) -> None:
 
 @needs_input
 def create_account(attempt: Attempt) -> None:
-    """The account of the invited; a customer's first one is 管理.
+    """The account of the invited; a customer's first one is 管理, and so is one where no 管理 may be used.
 
     The customer's row is locked, so that two first accounts at once cannot both be the first.
     """
     records, chosen = attempt.records, attempt.data
     opening = required(_opening_before(attempt), ADDRESS_TAKEN)
     records.lock_rows(Customer, id=opening.customer_id)
-    another = records.exists(Account, customer=opening.customer_id)
+    another = records.exists(Account, customer=opening.customer_id, role=ADMIN, standing=OPEN)
     records.insert(
         Account,
         customer=opening.customer_id,

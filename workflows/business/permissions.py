@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from engine.definition import OPERATOR, Attempt, Permission, Records, Refusal
 from engine.text import Text, _
-from workflows.business.records import Account, Contract, StaffMember
+from workflows.business.records import OPEN, Account, Contract, StaffMember
 
 VIEWER, EDITOR, ADMIN = "viewer", "editor", "admin"
 
@@ -45,12 +45,12 @@ def customer_of(about: str, records: Records) -> int | None:
 
 
 def acting_account(attempt: Attempt) -> Account | None:
-    """The account that acts, as it is now; read once. None where the actor is no account, or the account was
-    deleted."""
+    """The account that acts, as it is now; read once. None where the actor is no account, or the account was deleted or
+    may not be used (`account_standing`)."""
     if "acting_account" not in attempt.memo:
         actor = attempt.actor
         acting = attempt.records.get(Account, id=int(actor.id)) if actor.kind == "account" else None
-        attempt.memo["acting_account"] = acting
+        attempt.memo["acting_account"] = acting if acting is not None and acting.standing == OPEN else None
     account: Account | None = attempt.memo["acting_account"]
     return account
 

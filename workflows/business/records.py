@@ -85,6 +85,10 @@ def running_contracts(customer: int, today: date) -> Any:
     return Contract.select().where(Contract.customer == customer, Contract.runs(today)).order_by(Contract.id)
 
 
+OPEN, UNCONFIRMED, STOPPED = "open", "unconfirmed", "stopped"
+"""What an account's standing may be: see `workflows.business.access.account_standing`."""
+
+
 class Account(Record):
     """A log-in to this site (G9). Its name, address and language are its own, and not the contractor's (G17, G18). The
     language before, and since when it is that no more, are kept for warnings."""
@@ -101,6 +105,7 @@ class Account(Record):
     terms_version = pw.CharField(64, default="")  # of the terms of use that were accepted with it (G10)
     language_before = pw.CharField(8, default="")
     language_since = UtcField(null=True)
+    standing = pw.CharField(16, default=OPEN, index=True)
 
     class Meta:
         indexes = ((("customer", "email"), True),)
@@ -128,13 +133,15 @@ class KeptForm(Record):
 
 
 class Session(Record):
-    """A logged-in browser. `token` is the SHA-256 of its cookie's value, so that a dump logs nobody in (I11)."""
+    """A logged-in browser. `token` is the SHA-256 of its cookie's value, so that a dump logs nobody in (I11). `browser`
+    is what it said that it is, in a word or two; empty where it said nothing that is known."""
 
     token = pw.CharField(64, primary_key=True)
     account_id: int
     account = pw.ForeignKeyField(Account, on_delete="CASCADE")
     created_at = UtcField()
     seen_at = UtcField(index=True)
+    browser = pw.CharField(60, default="")
 
 
 class Throttle(Record):

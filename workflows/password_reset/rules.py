@@ -13,7 +13,7 @@ from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
 from workflows.business.access.sessions import end_sessions
 from workflows.business.permissions import NO_ACCOUNT, number_of
-from workflows.business.records import Account, PasswordReset
+from workflows.business.records import OPEN, Account, PasswordReset
 
 REPLACED = Refusal(
     "link_replaced",
@@ -27,8 +27,8 @@ def at_once(attempt: Attempt) -> datetime:
 
 
 def account_is_there(attempt: Attempt) -> Refusal | None:
-    """The account exists: only then is a mail sent."""
-    there = attempt.records.exists(Account, id=number_of(attempt.instance.about))
+    """The account exists and may be used: only then is a mail sent."""
+    there = attempt.records.exists(Account, id=number_of(attempt.instance.about), standing=OPEN)
     return None if there else NO_ACCOUNT
 
 

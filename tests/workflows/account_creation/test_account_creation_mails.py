@@ -20,21 +20,27 @@ from engine.outbox.renderer import HIDDEN_LINK
 from web.assembly.site import Site
 from workflows.account_creation.records import Application
 from workflows.account_creation.workflow import ACCOUNT_CREATION
-from workflows.business.records import Customer
+from workflows.business.records import Account, Customer
 
 BASE_URL = "https://" + "a" * 16 + ".example"  # 32 characters, as long as a site's may be
 LARGEST = 2**63 - 1
 
 Row = namedtuple(
-    "Row", "customer_id email user_name number company contractor_name contractor_email contractor_language language"
+    "Row",
+    "id customer_id email user_name number company contractor_name contractor_email contractor_language language "
+    "account standing created_at",
 )
 
 
 class OneRow:
     """Records in which every question has the same answer."""
 
-    def __init__(self, **changes: str) -> None:
+    def __init__(self, **changes: Any) -> None:
         usual = {
+            "id": 36**12 - 1,
+            "account": 36**12 - 1,
+            "standing": "open",
+            "created_at": datetime(2026, 4, 1, tzinfo=UTC),
             "customer_id": 1,
             "email": "hanako@mihon.example",
             "user_name": "見本 花子",
@@ -48,14 +54,14 @@ class OneRow:
         self.row = Row(**{**usual, **changes})
 
     def get(self, model: Any, **equal: Any) -> Any:
-        assert model in (Application, Customer)
+        assert model in (Application, Customer, Account)
         return self.row
 
 
 REQUESTED = Instance(LARGEST, "account_creation", 1, "customer:1", "requested", 1, 0, b"")
 
 
-def mail(site: Site, name: str, language: str, **changes: str) -> Message:
+def mail(site: Site, name: str, language: str, **changes: Any) -> Message:
     """One of the mails, for the largest instance that there can be."""
     renderer = site.dispatcher.renderer
     renderer.base_url = BASE_URL
@@ -151,12 +157,25 @@ def test_no_line_of_a_text_is_wider_than_mail_programs_leave_alone(site: Site, n
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_the_contractor_learns_who_has_an_account_and_gets_no_link(site: Site, language: str) -> None:
+def test_the_contractor_learns_who_has_an_account_and_gets_a_link_of_their_own(site: Site, language: str) -> None:
     made = mail(site, "account_created", language)
     assert made.to == ("info@mihon.example",)
     for said in (made.text, made.html):
         assert all(word in said for word in ("A00000001", "見本 花子", "hanako@mihon.example", "契約 太郎"))
         assert "/a/" not in said
+    assert re.search(rf"^http://localhost/n/zzzzzzzzzzzz-[a-z2-7]{{24}}\?{language}$", made.text, re.MULTILINE)
+    assert ("承認" in made.text or "confirm" in made.text) is False
+    waits = mail(site, "account_created", language, standing="unconfirmed")
+    assert "承認" in waits.text or "confirm the account" in waits.text
+    deleted = mail(site, "account_created", language, account=None)
+    assert "/n/" not in deleted.text + deleted.html
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_preview_hides_the_contractors_link(site: Site, language: str) -> None:
+    shown = preview(site, "account_created", language)
+    assert f"\nhttp://localhost/n/…?{language}\n" in shown.text
+    assert not re.search("[0-9a-z]{24}", shown.text + shown.html)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

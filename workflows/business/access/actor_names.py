@@ -42,6 +42,7 @@ _OTHERS: Mapping[str, Text] = {
     "operator": _("運用者"),
     "link": _("メールのURLを開いた方"),
     "visitor": _("訪問者"),
+    "contractor": _("ご契約者に届いたURLを開いた方"),
 }
 
 

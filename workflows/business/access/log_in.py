@@ -10,6 +10,7 @@ from engine.definition import Refusal
 from engine.store.base import Clock
 from engine.text import _
 from workflows.business import typed
+from workflows.business.access.account_standing import refusal_of
 from workflows.business.access.devices import Device, Devices
 from workflows.business.access.limits import LOG_IN_DEVICE, LOG_IN_HERE, LOG_IN_IDENTITY, LOG_IN_NETWORK
 from workflows.business.access.passwords import Hasher
@@ -51,13 +52,19 @@ class LogIns:
         self._clock = clock
 
     def log_in(
-        self, subdomain_text: str, email_text: str, password: str, remote: str, device: str | None = None
+        self,
+        subdomain_text: str,
+        email_text: str,
+        password: str,
+        remote: str,
+        device: str | None = None,
+        browser: str = "",
     ) -> LoggedIn | tuple[Refusal, ...]:
         """Open a session with subdomain, address and password (G9), or say why not.
 
-        `device` is the device cookie that came along. Every log-in gets a token of its own, whatever the browser held
-        before (OWASP Session Management: session fixation). What is malformed or missing is told beside its field and
-        is no guess.
+        `device` is the device cookie that came along, and `browser` what the list of sessions calls it. Every log-in
+        gets a token of its own, whatever the browser held before (OWASP Session Management: session fixation). What is
+        malformed or missing is told beside its field and is no guess.
         """
         subdomain = typed.subdomain(subdomain_text, self._catalogue)
         email = typed.email_of_account(email_text)
@@ -78,7 +85,9 @@ class LogIns:
         if not right:
             return (mismatch,)
         self._throttles.release_all(guesses, now)
-        standings = [(account, self._standing.refusal(account.customer, now)) for account in right]
+        standings = [
+            (account, refusal_of(account) or self._standing.refusal(account.customer, now)) for account in right
+        ]
         welcome = [account for account, refusal in standings if refusal is None]
         if len(welcome) > 1:  # the same password with two customers: which one is meant, only the person knows
             message = _("ご契約を特定できません。サブドメインには、ご利用環境のURL全体をご入力ください。")
@@ -86,7 +95,7 @@ class LogIns:
         if not welcome:
             return tuple(refusal for _account, refusal in standings[:1] if refusal is not None)
         account = welcome[0]
-        token = self._open(account, password, now)
+        token = self._open(account, password, now, browser)
         if token is None:
             return (mismatch,)
         return LoggedIn(account, token, self.device(account.id, now, known.nonce if known else None))
@@ -125,10 +134,10 @@ class LogIns:
             self._hasher.verify_nothing(password)
         return right
 
-    def _open(self, account: Account, password: str, now: datetime) -> str | None:
+    def _open(self, account: Account, password: str, now: datetime, browser: str) -> str | None:
         """A session for who has typed the right password; None where the account has another one meanwhile, or is not
         there any more."""
-        token = self._sessions.open(account, self._hasher.kept_hash(account.password_hash, password), now)
+        token = self._sessions.open(account, self._hasher.kept_hash(account.password_hash, password), now, browser)
         if token is not None:
             return token
         # The first of two clicks has renewed the hash, perhaps.
@@ -136,7 +145,7 @@ class LogIns:
         if present is None or not self._hasher.verify(present.password_hash, password):
             return None
         account.password_hash = present.password_hash
-        return self._sessions.open(account, present.password_hash, now)
+        return self._sessions.open(account, present.password_hash, now, browser)
 
     def device(self, account_id: int, now: datetime | None = None, nonce: str | None = None) -> str:
         """A device cookie's value: this browser belongs to somebody who proved to own the account. Valid 180 days.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.definition import Refusal, Secret
 from engine.store.base import Clock
 from workflows.business import typed
+from workflows.business.access.account_standing import refusal_of
 from workflows.business.access.limits import OWN_PASSWORD, RESET_IDENTITY, RESET_NETWORK
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.standing import candidates
@@ -65,5 +66,5 @@ class ForgottenPasswords:
         if wait is not None:
             return (too_many(wait),)
         holders, accounts = candidates(subdomain, email)
-        numbers = tuple(account.id for account in accounts)
+        numbers = tuple(account.id for account in accounts if refusal_of(account) is None)
         return numbers + (0,) * (max(1, holders) - len(numbers))

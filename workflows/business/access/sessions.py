@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from engine.store.base import Clock, transaction
 from engine.store.prepared import prepared
 from workflows.business.access.tokens import digest, new_token
-from workflows.business.records import Account, Customer, Session
+from workflows.business.records import OPEN, Account, Customer, Session
 
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
 ABSOLUTE = timedelta(hours=12)
 
 _SEEN_EVERY = timedelta(minutes=1)
+_LONGEST_BROWSER = 60  # as Session.browser
+_MOST_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as its owner sees it. `name` tells it from the others, and opens nothing; `here` marks the one that
+    asks."""
+
+    name: str
+    browser: str
+    since: datetime
+    seen: datetime
+    here: bool
 
 
 @prepared
 def _session(token_digest: str, seen_after: datetime, created_after: datetime) -> Any:
-    """A session that is alive, with its account and customer."""
-    alive = (Session.seen_at > seen_after) & (Session.created_at > created_after)
+    """A session that is alive, with its account and customer; none of an account that may not be used."""
+    alive = (Session.seen_at > seen_after) & (Session.created_at > created_after) & (Account.standing == OPEN)
     query = Session.select(Session, Account, Customer).join(Account).join(Customer)
     return query.where((Session.token == token_digest) & alive).limit(1)
 
@@ -33,18 +48,20 @@ class Sessions:
         self._idle = idle
         self._absolute = absolute
 
-    def open(self, account: Account, kept_hash: str, now: datetime) -> str | None:
-        """A new session's token. None where the account was deleted, or its password is no longer the one that
-        `account` was read with. From now on the account keeps `kept_hash`, another hash of the same password.
+    def open(self, account: Account, kept_hash: str, now: datetime, browser: str = "") -> str | None:
+        """A new session's token. None where the account was deleted or stopped, or its password is no longer the one
+        that `account` was read with. From now on the account keeps `kept_hash`, another hash of the same password.
         """
         token = new_token()
         with transaction():
             # The update locks the account's row even where it changes nothing: who changes the password ends the
             # sessions afterwards, and must either come first and be seen here, or wait and find this session.
             unchanged = (Account.id == account.id) & (Account.password_hash == account.password_hash)
-            if not Account.update(password_hash=kept_hash).where(unchanged).execute():
+            if not Account.update(password_hash=kept_hash).where(unchanged, Account.standing == OPEN).execute():
                 return None
-            Session.insert(token=digest(token), account=account.id, created_at=now, seen_at=now).execute()
+            Session.insert(
+                token=digest(token), account=account.id, created_at=now, seen_at=now, browser=browser[:_LONGEST_BROWSER]
+            ).execute()
         account.password_hash = kept_hash
         return token
 
@@ -65,6 +82,25 @@ class Sessions:
                 Session.update(seen_at=now).where((Session.token == token_digest) & (Session.seen_at < now)).execute()
         return session.account
 
+    def of(self, account_id: int, token: str, now: datetime | None = None) -> list[OpenSession]:
+        """The sessions of an account that are alive: that of `token` first, then those that were seen last."""
+        now, own = now or self._clock(), digest(token)
+        rows = self._alive(account_id, now).order_by(Session.token != own, Session.seen_at.desc(), Session.token)
+        return [
+            OpenSession(_name(row.token), row.browser, row.created_at, row.seen_at, row.token == own)
+            for row in rows.limit(_MOST_SHOWN)
+        ]
+
+    def end(self, account_id: int, name: str) -> int:
+        """End the account's session of this name. Returns how many that were: twice is as good as once."""
+        named = [row.token for row in Session.select().where(Session.account == account_id) if _name(row.token) == name]
+        with transaction():
+            return int(Session.delete().where(Session.token.in_(named or [""])).execute())
+
+    def _alive(self, account_id: int, now: datetime) -> Any:
+        young = (Session.seen_at > now - self._idle) & (Session.created_at > now - self._absolute)
+        return Session.select().where((Session.account == account_id) & young)
+
     def log_out(self, token: str) -> None:
         """End one session. Twice is as good as once."""
         with transaction():
@@ -76,6 +112,11 @@ class Sessions:
         over = (Session.seen_at <= now - self._idle) | (Session.created_at <= now - self._absolute)
         with transaction():
             return int(Session.delete().where(over).execute())
+
+
+def _name(token_digest: str) -> str:
+    """What a page may call a session: it says nothing of the digest that the database holds."""
+    return digest(token_digest)[:16]
 
 
 def renew_session(account_id: int, token: str, renewed: str) -> None:

@@ -1,0 +1,9 @@
+"""アカウントの承認: a customer's first account waits for a yes of the contractor or of staff, by setting."""
+
+from workflows.account_confirmation.beginning import begin_confirmations
+from workflows.account_confirmation.workflow import ACCOUNT_CONFIRMATION
+from workflows.procedure import Procedure
+
+__all__ = ["ACCOUNT_CONFIRMATION", "PROCEDURE"]
+
+PROCEDURE = Procedure((ACCOUNT_CONFIRMATION,), chores=(begin_confirmations,))
