@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import redirect, render_template, session, url_for
+from flask import redirect, render_template, request, session, url_for
 from flask_login import login_user
 from werkzeug import Response
 
 from web.forms import LogInForm
 from web.http import cookies, form_tokens, unsent
 from web.http.areas import Area
+from web.http.browsers import browser_of
 from web.http.current import remote, site
 from web.http.responses import form_again
 from web.http.who_may import User, open_to_all, user
@@ -39,6 +40,7 @@ def log_in() -> str | Response:
         form.password.data,
         remote(),
         cookies.DEVICE.read() or None,
+        browser_of(request.user_agent.string),
     )
     if isinstance(logged_in, tuple):
         form.refuse(logged_in)

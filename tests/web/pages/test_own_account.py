@@ -176,6 +176,68 @@ def test_guesses_at_the_current_password_are_counted(reader: Browser, clock: Clo
     assert "パスワードを変更しました" in reader.text
 
 
+# ログイン中の画面
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604"
+
+
+def with_agent(app: Flask, agent: str) -> Browser:
+    """A browser that calls itself so, logged in."""
+    made = Browser(app)
+    made.client.environ_base["HTTP_USER_AGENT"] = agent
+    made.log_in()
+    return made
+
+
+def test_sessions_are_listed_and_ended_one_by_one_or_all(
+    app: Flask, hanako: Account, customer: Customer, site: Site, clock: Clock
+) -> None:
+    colleague = Account.create(
+        customer=customer,
+        email="taro@customer.example",
+        user_name="見本 太郎",
+        password_hash=site.hasher.hash(PASSWORD),
+        role=VIEWER,
+        created_at=clock(),
+    )
+    other = Browser(app)
+    other.log_in(colleague.email)
+    phone, third = with_agent(app, PHONE), with_agent(app, "curl/8.0 <script>")
+    clock.forward(minutes=5)
+    here = with_agent(app, FIREFOX)
+    here.open("/registration/account")
+    here.follow("一覧を確認する")
+    heads = [head.get_text(" ", strip=True) for head in here.page.select("main h2")]
+    assert heads[0] == "Firefox / Windows この画面"
+    assert sorted(heads[1:]) == ["Safari / iPhone", "不明な画面"]
+    assert not {row.token for row in Session.select()} & set(re.findall("[0-9a-f]{16,64}", here.response.text))
+    form = next(form for form in here.page.select("main form") if "Safari" in str(form.find_parent("section")))
+    data = {str(field["name"]): str(field["value"]) for field in form.select("input")}
+    here.client.post("/registration/account/sessions", data=data)
+    assert phone.open("/top").request.path == "/"
+    assert third.open("/top").request.path == "/top"
+    here.open("/registration/account/sessions")
+    here.press("ほかのすべての画面をログアウトする")
+    assert third.open("/top").request.path == "/"
+    assert [row.account_id for row in Session.select().order_by(Session.account)] == [hanako.id, colleague.id]
+    assert here.open("/top").request.path == "/top"
+
+
+def test_nobody_ends_the_session_of_somebody_else(
+    app: Flask, hanako: Account, customer: Customer, site: Site, clock: Clock
+) -> None:
+    token = site.access.log_ins.log_in(SUBDOMAIN, EMAIL, PASSWORD, "192.0.2.1")
+    assert not isinstance(token, tuple)
+    (one,) = site.access.sessions.of(hanako.id, token.token)
+    assert one.here
+    assert site.access.sessions.end(hanako.id + 1, one.name) == 0
+    assert site.access.sessions.end(hanako.id, one.name + "0") == 0
+    assert site.access.sessions.end(hanako.id, one.name) == 1
+    clock.forward(hours=12)
+    assert site.access.sessions.of(hanako.id, token.token) == []
+
+
 # パスワードを忘れた方
 
 
