@@ -145,11 +145,11 @@ def silent_plugins(site: Site) -> Iterator[Finding]:
 
 def open_incidents(site: Site) -> Iterator[Finding]:
     """Incidents that wait for an operator."""
-    from engine.operations.incidents import incidents
+    from engine.operations.incidents import count
 
-    waiting = incidents(site.engine)
+    waiting = count(site.engine)
     if waiting:
-        yield fault(f"{len(waiting)} open incidents: tetsuzuki incidents list")
+        yield fault(f"{waiting} open incidents: tetsuzuki incidents list")
 
 
 def pauses(site: Site) -> Iterator[Finding]:

@@ -1,9 +1,13 @@
-"""`tetsuzuki incidents list|retry|skip|amend`."""
+"""`tetsuzuki incidents list|retry|skip|amend`; `bulk` has the acts on many."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from engine.store.base import LARGEST
+from web.cli.bulk_acts import bulk, criteria_of, line, narrowing
 from web.cli.sites import opened_site, operator
 
 _reason = click.option("--reason", required=True, help="Goes into history for ever: name no person.")
@@ -14,21 +18,25 @@ def incidents() -> None:
     """What was given up, and what to do about it."""
 
 
-@incidents.command("list", epilog="Example: tetsuzuki incidents list")
-def list_incidents() -> None:
+incidents.add_command(bulk)
+
+
+@incidents.command("list", epilog="Example: tetsuzuki incidents list --channel mail --code 550")
+@narrowing
+@click.option("--most", type=click.IntRange(1, LARGEST), default=1000, show_default=True, help="How many at most.")
+def list_incidents(most: int, **narrowed: Any) -> None:
     """Open incidents, oldest first: name, since when, what failed and why."""
+    from engine.operations.incidents import count
     from engine.operations.incidents import incidents as open_incidents
 
     with opened_site(looks=True) as site:
-        listed = open_incidents(site.engine)
+        criteria = criteria_of(site, **narrowed)
+        listed = open_incidents(site.engine, criteria, most)
+        total = count(site.engine, criteria)
     for one in listed:
-        to = f"{' in copy' if one.copy else ''} to {one.recipient}" if one.recipient else ""
-        done = ", delivered" if one.delivered else ""
-        click.echo(
-            f"{one.ref}  {one.since:%Y-%m-%d %H:%M} UTC  {one.workflow} ({one.about}, {one.state}): "
-            f"{one.what}{to}, {one.attempts} tries{done}\n    {one.error}"
-        )
-    click.echo(f"{len(listed)} open incidents" if listed else "no open incidents", err=True)
+        click.echo(line(one))
+    more = f", {len(listed)} of them shown: see --most" if len(listed) < total else ""
+    click.echo(f"{total} open incidents{more}" if total else "no open incidents", err=True)
 
 
 @incidents.command(epilog='Example: tetsuzuki incidents retry 42.1.0 --reason "mail server was down"')
