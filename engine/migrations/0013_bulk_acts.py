@@ -39,8 +39,9 @@ CREATE INDEX bulk_act_item_outcome ON bulk_act_item (act_number, outcome, place)
 ALTER TABLE outbox ADD COLUMN reason VARCHAR(64) NOT NULL DEFAULT '';
 ALTER TABLE outbox ADD COLUMN host VARCHAR(255) NOT NULL DEFAULT '';
 DROP INDEX outbox_incident;
-CREATE INDEX outbox_incident ON outbox (due_at, instance_id, seq, position, kind, recipient, reason, host, delivered)
-    WHERE state = 'incident';
+CREATE INDEX outbox_incident ON outbox
+    (due_at, instance_id, seq, position, kind, recipient, reason, host, delivered, state) WHERE state = 'incident';
+CREATE INDEX outbox_incident_kind ON outbox (kind, recipient, reason, host, due_at, state) WHERE state = 'incident';
 DROP INDEX timer_failed;
 CREATE INDEX timer_failed ON timer (due_at, instance_id) WHERE failures > 0
 """

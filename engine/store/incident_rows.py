@@ -1,7 +1,8 @@
 """Incidents as operators list, narrow and count them: effects and timers in one order. Read-only.
 
-An effect that is an incident is in the index `outbox_incident`, with everything by which it can be narrowed, and a
-broken timer in `timer_failed`. So a list costs the same however many effects and timers are none.
+An effect that is an incident is in the index `outbox_incident`, in the order of time and with everything by which it
+can be narrowed, and in `outbox_incident_kind`, by which it is counted. A broken timer is in `timer_failed`. So a list
+costs the same however many effects and timers are none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.store.base import Row, Statement, Unit, to_db
+from engine.store.base import LARGEST, Row, Statement, Unit, to_db
 
 TIMER = "timer"
 """The channel of broken timers, among those of effects."""
@@ -81,19 +82,25 @@ def _with_times(table: str, criteria: Criteria, conditions: list[str], params: l
     return " AND ".join(conditions), params
 
 
+def _branches(criteria: Criteria) -> list[tuple[str, list[Any]]]:
+    """The statements of the effects and of the timers that meet the criteria, each with what it binds."""
+    branches = []
+    if (effects := _effects(criteria)) is not None:
+        columns = "o.due_at, o.instance_id, o.seq, o.position, '' AS event"
+        branches.append((f"SELECT {columns} FROM outbox o WHERE {effects[0]}", effects[1]))
+    if (timers := _timers(criteria)) is not None:
+        columns = "t.due_at, t.instance_id, 0 AS seq, 0 AS position, t.event"
+        branches.append((f"SELECT {columns} FROM timer t WHERE {timers[0]}", timers[1]))
+    return branches
+
+
 def keys(criteria: Criteria) -> Statement:
     """The statement of all incidents that meet the criteria, without an order, as (due_at, instance_id, seq, position,
     event): an effect has no event, and a timer neither seq nor position."""
-    parts, params = [], []
-    if (effects := _effects(criteria)) is not None:
-        parts.append("SELECT o.due_at, o.instance_id, o.seq, o.position, '' AS event FROM outbox o WHERE " + effects[0])
-        params += effects[1]
-    if (timers := _timers(criteria)) is not None:
-        parts.append("SELECT t.due_at, t.instance_id, 0 AS seq, 0 AS position, t.event FROM timer t WHERE " + timers[0])
-        params += timers[1]
-    if not parts:
+    branches = _branches(criteria)
+    if not branches:
         return "SELECT due_at, instance_id, seq, position, '' AS event FROM outbox WHERE 1 = 0", ()
-    return " UNION ALL ".join(parts), params
+    return " UNION ALL ".join(sql for sql, _ in branches), [param for _, params in branches for param in params]
 
 
 ORDER = "due_at, instance_id, seq, position, event"
@@ -109,6 +116,8 @@ _ROWS = (
     "LEFT JOIN timer t ON k.event <> '' AND t.instance_id = k.instance_id AND t.event = k.event "
     "ORDER BY k.due_at, k.instance_id, k.seq, k.position, k.event"
 )
+# Each branch is limited by itself, so that its index is read no further than to the page that is asked for.
+_FIRST = f"SELECT * FROM ({{}} ORDER BY {ORDER} LIMIT ?) b"
 _SOME = f"{{}} ORDER BY {ORDER} LIMIT ? OFFSET ?"
 
 
@@ -116,7 +125,12 @@ def listed(unit: Unit, criteria: Criteria, most: int, skip: int) -> list[Row]:
     """The incidents that meet the criteria, the oldest first, at most `most` after the first `skip`. Each is (instance,
     seq, position, event, since, subject, workflow, version, state of the instance, kind, name, recipient, attempts,
     error, delivered, reason, host, answer, failures, error of the timer, language, figures as JSON)."""
-    sql, params = keys(criteria)
+    branches = _branches(criteria)
+    if not branches:
+        return []
+    last = min(most + skip, LARGEST)
+    sql = " UNION ALL ".join(_FIRST.format(branch) for branch, _ in branches)
+    params = [param for _, bound in branches for param in (*bound, last)]
     return unit.rows(_ROWS.format(_SOME.format(sql)), (*params, most, skip))
 
 
