@@ -22,7 +22,8 @@ from werkzeug.routing import Rule
 
 from engine.attempt import Actor, Secret
 from engine.delivery import Failed
-from engine.operations.incidents import incidents
+from engine.operations.bulk_acts import begin, bulk_acts, stop
+from engine.operations.incidents import Criteria, incidents
 from engine.operations.pauses.acts import pause
 from engine.operations.pauses.looking import paused
 from engine.runtime.pauses.scopes import OneInstance
@@ -303,6 +304,8 @@ ADDRESSES: Mapping[str, Address] = {
     "staff.decide": Address(Whose.SITE, lambda w: _for_staff(w)),
     "staff.incident": Address(Whose.SITE, lambda w: _incidents(w)),
     "staff.act_on_incident": Address(Whose.SITE, lambda w: _incidents(w)),
+    "staff.bulk_act": Address(Whose.SITE, lambda w: _acts_on_many(w)),
+    "staff.change_bulk_act": Address(Whose.SITE, lambda w: _acts_on_many(w)),
     "staff.pause": Address(Whose.SITE, lambda w: _pauses(w)),
     "staff.end_pause": Address(Whose.SITE, lambda w: _pauses(w)),
     "staff.workflow": Address(Whose.SITE, lambda w: [{"name": name} for name, _version in w.site.engine.workflows]),
@@ -348,6 +351,10 @@ def _for_staff(world: World) -> list[Values]:
 
 def _incidents(world: World) -> list[Values]:
     return [{"ref": one.ref} for one in incidents(world.site.engine)]
+
+
+def _acts_on_many(world: World) -> list[Values]:
+    return [{"number": one.number} for one in bulk_acts(world.site.engine)]
 
 
 def _pauses(world: World) -> list[Values]:
@@ -526,6 +533,8 @@ def _incident(world: World) -> None:
     do_all_due(world.site)
     dispatcher.mailers = working
     assert incidents(engine)
+    act = begin(engine, "retry", Criteria(), Actor("operator"), "a trial")
+    stop(engine, act.number, Actor("operator"), "the incident is looked at first")
 
 
 def _pause(world: World) -> None:

@@ -25,7 +25,8 @@ import web.pages
 import web.staff
 from engine.attempt import Actor
 from engine.delivery import Failed
-from engine.operations.incidents import incidents
+from engine.operations.bulk_acts import begin, stop
+from engine.operations.incidents import Criteria, incidents
 from engine.operations.pauses.acts import pause
 from engine.plugins.breakers import Standing
 from engine.runtime.pauses.scopes import OneChannel
@@ -227,6 +228,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.customer_mails", "staff-customer-mails", "staff_customer_mails", "staff"),
     Shot("staff.incidents", "staff-incidents", "/staff/incidents", "staff"),
     Shot("staff.incident", "staff-incident", "incident", "staff"),
+    Shot("staff.bulk_act", "staff-bulk-act", "bulk_act", "staff"),
     Shot("staff_notices.show", "staff-notices", "/staff/notices", "staff"),
     Shot("staff_notices.new", "staff-notice-new", "/staff/notices/new", "staff"),
     Shot("staff_notices.read", "staff-notice", "/staff/notices/de0000000003", "staff"),
@@ -322,6 +324,9 @@ def _staged(var: Path, address: str) -> Scene:
         site.dispatcher.drain()
         (incident,) = incidents(site.engine)
         scene.paths["incident"] = f"/staff/incidents/{incident.ref}"
+        act = begin(site.engine, "retry", Criteria(), Actor("operator"), "メールサーバーの復旧")
+        stop(site.engine, act.number, Actor("operator"), "宛先の確認")
+        scene.paths["bulk_act"] = f"/staff/incidents/bulk/{act.number}"
         lost.answer = None
         invitation = f"/registration/accounts/invitations/{_invited(site)}"
         scene.paths |= {"address": f"{invitation}/address", "withdraw_invitation": f"{invitation}/withdraw"}

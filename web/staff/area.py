@@ -39,4 +39,4 @@ def actor() -> Actor:
 
 
 pages.shown_in_templates(staff_menu=menu)
-pages.keeps("reason", "address", "what", "instance")
+pages.keeps("reason", "address", "what", "instance", "new_host")

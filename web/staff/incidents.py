@@ -9,20 +9,24 @@ from flask import abort, flash, make_response, redirect, render_template, reques
 from werkzeug import Response
 
 from engine import operations
-from engine.definition import Address, Refusal, SiteAddress
-from engine.errors import EventNotPossible, Refused, UnknownEffect, UnknownInstance
+from engine.definition import Refusal
+from engine.errors import EventNotPossible, Refused, UnknownEffect
+from engine.operations import bulk_acts
 from engine.operations.incidents import Incident
 from engine.text import Text, _
 from web.http.areas import STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
+from web.staff import incident_criteria
 from web.staff.area import actor, pages
-from web.staff.history import event_title, state_title
-from web.staff.review import age
+from web.staff.bulk_acts import page_number, shown_act
+from web.staff.incident_words import definition_of, is_timer, shown
 from workflows.business.access.actor_names import names_of
 from workflows.business.typed import email
 from workflows.ports.troubles import troubles
 
+_ON_A_PAGE, _LAST_ACTS = 20, 3
+_CRITERIA = ("channel", "workflow", "code", "host", "age", "before", "after")
 _LONGEST_REASON = 1000
 _REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
 _REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
@@ -67,23 +71,6 @@ AMEND = Act(
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """An incident as pages show it."""
-
-    ref: str
-    instance_id: int
-    procedure: Text | str
-    state: Text | str
-    what: Text | str
-    to: str
-    attempts: int
-    since: str
-    age: str
-    error: str
-    delivered: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Silent:
     """A plugin that does not answer, as the page shows it."""
 
@@ -98,9 +85,33 @@ class Silent:
 @pages.in_menu(STAFF_MENU, 30, _("インシデント"))
 @staff_only
 def incidents() -> str:
-    """All open incidents, the oldest first; and the plugins that do not answer, from which incidents may follow."""
-    listed = operations.incidents.incidents(site().engine)
-    return render_template("staff/incidents.html", incidents=[_shown(one) for one in listed], silent=_silent())
+    """The open incidents that meet the chosen criteria, the oldest first; the plugins that do not answer, from which
+    incidents may follow; and the last acts on many of them."""
+    engine = site().engine
+    criteria = incident_criteria.criteria_in(request.args)
+    figures = operations.incidents.figures(engine)
+    counted = incident_criteria.counted(criteria, figures)
+    total = counted if counted is not None else operations.incidents.count(engine, criteria)
+    page = min(page_number(request.args.get("page", "")), max((total + _ON_A_PAGE - 1) // _ON_A_PAGE, 1))
+    listed = operations.incidents.incidents(engine, criteria, _ON_A_PAGE, (page - 1) * _ON_A_PAGE)
+    asked = {name: value for name, value in request.args.items() if value and name in _CRITERIA}
+    return render_template(
+        "staff/incidents.html",
+        incidents=shown(listed),
+        total=total,
+        open=sum(one.count for one in figures),
+        page=page,
+        first=(page - 1) * _ON_A_PAGE + 1,
+        more=page * _ON_A_PAGE < total,
+        asked=asked,
+        narrowed=incident_criteria.is_narrowed(criteria),
+        criteria=incident_criteria.in_words(criteria),
+        channels=incident_criteria.channels(figures),
+        reasons=incident_criteria.reasons(figures),
+        ages=[(name, title) for name, (title, _bound, _length) in incident_criteria.AGES.items()],
+        acts=[shown_act(one) for one in bulk_acts.bulk_acts(engine, _LAST_ACTS)],
+        silent=_silent(),
+    )
 
 
 def _silent() -> list[Silent]:
@@ -166,21 +177,17 @@ def _gone() -> Response:
 
 
 def _find(ref: str) -> Incident | None:
-    return next((one for one in operations.incidents.incidents(site().engine) if one.ref == ref), None)
-
-
-def _is_timer(incident: Incident) -> bool:
-    return not incident.recipient and incident.what.startswith("timer ")
+    return operations.incidents.incident(site().engine, ref)
 
 
 def _acts(incident: Incident) -> tuple[Act, ...]:
     """The acts that are possible: a timer cannot be skipped, only some addresses can be corrected here, and a delivered
     effect is not delivered again."""
-    if _is_timer(incident):
+    if is_timer(incident):
         return (RETRY,)
     if incident.delivered:
         return (RETRY_EVENT, SKIP_EVENT)
-    definition = site().engine.workflows.get(_pin(incident))
+    definition = definition_of(incident)
     recipient = definition.recipients.get(incident.recipient) if definition is not None else None
     effect = definition.effects.get(incident.what) if definition is not None else None
     # A new link for the copy would kill the one that the addressee has.
@@ -189,65 +196,12 @@ def _acts(incident: Incident) -> tuple[Act, ...]:
     return (RETRY, AMEND, SKIP) if can_amend else (RETRY, SKIP)
 
 
-def _pin(incident: Incident) -> tuple[str, int]:
-    with site().engine.store.reading() as unit:
-        rows = unit.rows("SELECT version FROM instance WHERE id = ?", (incident.instance_id,))
-    return incident.workflow, rows[0][0] if rows else 0
-
-
-def _shown(incident: Incident) -> Shown:
-    engine = site().engine
-    definition = engine.workflows.get(_pin(incident))
-    procedure = definition.title if definition is not None and definition.title is not None else incident.workflow
-    what: Text | str
-    if _is_timer(incident):
-        event = incident.what.removeprefix("timer ")
-        what = _("自動処理「%(event)s」", event=event_title(definition, incident.state, event))
-    else:
-        effect = definition.effects.get(incident.what) if definition is not None else None
-        mail = effect is not None and effect.kind == "mail"
-        what = _("メール「%(name)s」", name=incident.what) if mail else _("処理「%(name)s」", name=incident.what)
-        if incident.copy:
-            what = _("メール「%(name)s」の写し（Cc）", name=incident.what)
-    return Shown(
-        incident.ref,
-        incident.instance_id,
-        procedure,
-        state_title(definition, incident.state),
-        what,
-        _address(incident),
-        incident.attempts,
-        local_time(incident.since),
-        age(incident.since, max(site().clock(), incident.since)),
-        incident.error,
-        incident.delivered,
-    )
-
-
-def _address(incident: Incident) -> str:
-    """The recipient's address, as the records have it now."""
-    engine = site().engine
-    definition = engine.workflows.get(_pin(incident))
-    recipient = definition.recipients.get(incident.recipient) if definition is not None else None
-    if recipient is None:
-        return ""
-    try:
-        instance = engine.look(incident.instance_id).instance
-    except UnknownInstance:
-        return ""
-    with engine.store.reading() as unit:
-        address = recipient.address(instance, unit)
-    if isinstance(address, Address):
-        return address.email
-    return str(getattr(site().organisation, address.name, "")) if isinstance(address, SiteAddress) else ""
-
-
 def _page(
     incident: Incident, pressed: str = "", reason: str = "", address: str = "", refusals: list[Refusal] | None = None
 ) -> str:
     return render_template(
         "staff/incident.html",
-        incident=_shown(incident),
+        incident=shown([incident], subjects=True)[0],
         acts=_acts(incident),
         pressed=pressed,
         reason=reason,

@@ -17,6 +17,7 @@ from flask import Response, abort, render_template
 from engine.authoring.diagram import mermaid, svg
 from engine.definition import Workflow
 from engine.errors import EngineError
+from engine.operations import incidents
 from engine.operations.census import Population, census, censuses
 from engine.operations.pauses import paused
 from engine.operations.stuck import AT_A_GLANCE, Stuck, stuck
@@ -57,7 +58,9 @@ def workflows() -> str:
         still_open = [one for one in counts if not _is_final(name, one)]
         rows.append((name, newest[name].title or name, newest[name].version, _number(still_open), _number(counts)))
     halted = [scope_title(one.scope) for one in paused(site().engine, _PAUSES_NAMED)]
-    return render_template("staff/workflows.html", rows=rows, paused=halted, stuck=_stuck())
+    return render_template(
+        "staff/workflows.html", rows=rows, paused=halted, stuck=_stuck(), incidents=incidents.count(site().engine)
+    )
 
 
 def _stuck() -> list[tuple[Stuck, str]]:
@@ -99,6 +102,7 @@ def workflow(name: str) -> str:
         drawn=can_draw(),
         source=mermaid(definition, current_language()),
         stuck=[(one, command) for one, command in _stuck() if one.workflow == name],
+        incidents=incidents.count(site().engine, incidents.Criteria(workflow=name)),
     )
 
 

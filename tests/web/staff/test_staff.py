@@ -674,7 +674,7 @@ def test_incident_of_a_copy_says_so_and_a_link_in_it_cannot_be_renewed_for_it_al
 ) -> None:
     site.db.execute_sql("UPDATE outbox SET position = -1 - position")
     staffed.open("/staff/incidents")
-    assert "メール「account_creation」の写し（Cc）" in staffed.text
+    assert "アカウント作成のメールの写し（Cc）" in staffed.text
     assert "wrong@customer.example" in staffed.text
     staffed.open(f"/staff/incidents/{failed}.cc")
     assert "もう一度試す" in staffed.text
@@ -796,6 +796,8 @@ def test_pages_speak_english_to_who_reads_it(site: Site, staffed: Browser, asked
         f"/staff/requests/{asked}",
         "/staff/incidents",
         f"/staff/incidents/{failed}",
+        "/staff/incidents/acts",
+        "/staff/incidents/bulk",
         "/staff/workflows",
         "/staff/workflows/contract_change",
     ):
@@ -803,7 +805,9 @@ def test_pages_speak_english_to_who_reads_it(site: Site, staffed: Browser, asked
         left = staffed.find("main").get_text(" ")
         for own in (COMPANY, "見本 花子", "株式会社みほん商事", NAME):
             left = left.replace(own, "")
-        for mail in staffed.page.select("pre"):
+        for mail in staffed.page.select(
+            "pre, main dd[lang=ja], main span[lang=ja]"
+        ):  # texts of mails, in their own language
             left = left.replace(mail.get_text(" "), "")
         assert staffed.find("html")["lang"] == "en"
         assert re.findall(r"[぀-ヿ一-鿿]+", re.sub(r"ご契約.*?(?=Recipient|To|$)", "", left)) == [] or path.endswith(

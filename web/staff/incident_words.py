@@ -1,0 +1,185 @@
+"""Incidents in words: what did not happen, to whom, and why; and the criteria by which staff narrow them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.definition import Address, SiteAddress, Workflow
+from engine.operations.incidents import TIMER, Incident
+from engine.store.base import Unit
+from engine.text import Text, _
+from web.http.current import local_time, site
+from web.staff.history import event_title, state_title
+from web.staff.review import age
+
+log = logging.getLogger("tetsuzuki.staff")
+
+_WORK: Mapping[str, Text] = {
+    "billing": _("料金と契約の台帳への登録"),
+    "payment": _("お支払い方法の会社とのやり取り"),
+    "notice": _("お知らせの配信"),
+    "restack": _("後に続く予約の日付の見直し"),
+}
+"""What effects do that are no mails, by their kind."""
+
+_RECIPIENTS: Mapping[str, Text] = {
+    "applicant": _("お申し込みの方"),
+    "contractor": _("ご契約者"),
+    "invited": _("招待された方"),
+    "account": _("アカウントの方"),
+    "withdrawer": _("取り下げた方"),
+    "old": _("変更前のメールアドレス"),
+    "new": _("変更後のメールアドレス"),
+    "staff": _("担当者"),
+}
+"""The recipients of mails, by their names in the definitions."""
+
+_REASONS: Mapping[str, Text] = {
+    "deadline": _("期限まで繰り返し試しましたが、完了できませんでした。"),
+    "event_refused": _("完了しています。ただし、手続きを進めることができませんでした。"),
+    "no_recipient": _("宛先のメールアドレスが、記録にありません。"),
+    "no_plugin": _("この処理を行うプラグインが読み込まれていません。"),
+    "no_definition": _("手続きの定義が読み込まれていません。"),
+    "unknown_effect": _("手続きの定義に、この処理がありません。"),
+    "render": _("メールの文面を作成できませんでした。"),
+    "rule": _("手続きの規則に誤りがあります。"),
+    "price_changed": _("料金が、お約束した料金から変わりました。"),
+    "late": _("適用日を過ぎました。"),
+    "contract_ended": _("適用日より前に、契約が終了します。"),
+    "no_quote": _("料金を確認できませんでした。"),
+}
+_DELIVERED = _REASONS["event_refused"]
+_REFUSED_BY_SERVER = _("相手のメールサーバーが受け取りを拒否しました。")
+_BROKEN_RULE = _("自動処理の規則に誤りがあります。")
+_SHORT: Mapping[str, Text] = {"deadline": _("期限切れ"), "event_refused": _("手続きが進まない")}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An incident as pages show it: `why` says in words what `error` says in those of the other side, and `language` is
+    that of the mail's `subject`."""
+
+    ref: str
+    instance_id: int
+    procedure: Text | str
+    state: Text | str
+    what: Text | str
+    to: str
+    role: Text | str
+    attempts: int
+    since: str
+    age: str
+    why: Text | str
+    error: str
+    delivered: bool
+    subject: str = ""
+    language: str = "ja"
+
+
+def is_timer(incident: Incident) -> bool:
+    """Whether the incident is a timer whose rule is broken."""
+    return incident.kind == TIMER
+
+
+def definition_of(incident: Incident) -> Workflow | None:
+    """The definition that the procedure of an incident is pinned to; None where it is not loaded."""
+    return site().engine.workflows.get((incident.workflow, incident.version))
+
+
+def shown(incidents: Sequence[Incident], *, subjects: bool = False) -> list[Shown]:
+    """Incidents as pages show them. With `subjects` a mail has its subject, rendered anew."""
+    engine = site().engine
+    with engine.store.reading() as unit:
+        return [_shown(one, unit, subjects) for one in incidents]
+
+
+def _shown(incident: Incident, unit: Unit, subjects: bool) -> Shown:
+    definition = definition_of(incident)
+    procedure = definition.title if definition is not None and definition.title is not None else incident.workflow
+    return Shown(
+        incident.ref,
+        incident.instance_id,
+        procedure,
+        state_title(definition, incident.state),
+        _what(incident, procedure, definition),
+        _address(incident, definition, unit),
+        _RECIPIENTS.get(incident.recipient, incident.recipient),
+        incident.attempts,
+        local_time(incident.since),
+        age(incident.since, max(site().clock(), incident.since)),
+        _why(incident),
+        incident.error,
+        incident.delivered,
+        _subject(incident, definition, unit) if subjects and incident.kind == "mail" else "",
+        incident.language or "ja",
+    )
+
+
+def _what(incident: Incident, procedure: Text | str, definition: Workflow | None) -> Text | str:
+    if is_timer(incident):
+        event = incident.what.removeprefix("timer ")
+        return _("自動処理「%(event)s」", event=event_title(definition, incident.state, event))
+    if incident.kind == "mail":
+        if incident.copy:
+            return _("%(procedure)sのメールの写し（Cc）", procedure=procedure)
+        return _("%(procedure)sのメール", procedure=procedure)
+    work = _WORK.get(incident.kind, incident.kind)
+    return _("%(procedure)s：%(work)s", procedure=procedure, work=work)
+
+
+def _why(incident: Incident) -> Text | str:
+    if is_timer(incident):
+        return _BROKEN_RULE
+    if incident.delivered:
+        return _DELIVERED
+    if incident.kind == "mail" and incident.reason.isdecimal():
+        return _REFUSED_BY_SERVER
+    return _REASONS.get(incident.reason, "")
+
+
+def _address(incident: Incident, definition: Workflow | None, unit: Unit) -> str:
+    """The recipient's address, as the records have it now."""
+    recipient = definition.recipients.get(incident.recipient) if definition is not None else None
+    if recipient is None:
+        return ""
+    try:
+        address = recipient.address(site().engine.store.read(unit, incident.instance_id)[0], unit)
+    except Exception as error:  # the rule is an author's, and may name what is gone
+        log.info("no address of the incident %s: %s", incident.ref, type(error).__name__)
+        return ""
+    if isinstance(address, Address):
+        return address.email
+    return str(getattr(site().organisation, address.name, "")) if isinstance(address, SiteAddress) else ""
+
+
+def _subject(incident: Incident, definition: Workflow | None, unit: Unit) -> str:
+    effect = definition.effects.get(incident.what) if definition is not None else None
+    if definition is None or effect is None:
+        return ""
+    try:
+        instance = site().engine.store.read(unit, incident.instance_id)[0]
+        figures, language = json.loads(incident.figures), incident.language or "ja"
+        return site().dispatcher.renderer.subject(definition, effect, instance, unit, figures, language)
+    except Exception as error:  # a template or a rule is the author's, and may name what is gone
+        log.info("no subject of the incident %s: %s", incident.ref, type(error).__name__)
+        return ""
+
+
+def channel_title(channel: str) -> Text | str:
+    """A channel in words: of the mails, of those to one recipient, of another work, or of the timers."""
+    kind, _colon, recipient = channel.partition(":")
+    if kind == TIMER:
+        return _("自動処理")
+    if kind != "mail":
+        return _WORK.get(kind, kind)
+    if not recipient:
+        return _("すべてのメール")
+    return _("メール（宛先：%(recipient)s）", recipient=_RECIPIENTS.get(recipient, recipient))
+
+
+def reason_title(reason: str) -> Text | str:
+    """The code of a reason as it is chosen; what the servers of others say stays as it is."""
+    return _SHORT.get(reason, reason)
