@@ -262,11 +262,15 @@ def served(folder: Path, database_url: str, imported: Path | None = None) -> Ite
     assert not re.search(r"/[a-z]/[0-9a-z]{20,}", log)
 
 
-def mailed_link(received: Received, mark: str = "▼") -> str:
-    """The address under the mark, alone on its line."""
+_LINK = re.compile(r"http\S+/[a-z]/[0-9a-z]{26,}\?(?:ja|en)")
+
+
+def mailed_link(received: Received, mark: str = "") -> str:
+    """The mail's one link, alone on its line, under `mark` where that is given."""
     lines = received.part("plain").split("\n")
-    (place,) = [place for place, line in enumerate(lines) if line.startswith(mark)]
-    return lines[place + 1]
+    (place,) = [place for place, line in enumerate(lines) if _LINK.fullmatch(line)]
+    assert lines[place - 1].startswith(mark)
+    return lines[place]
 
 
 def assert_is_well_made(received: Received, to: str, subject: str) -> None:

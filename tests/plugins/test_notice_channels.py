@@ -117,7 +117,7 @@ def test_a_reader_of_english_is_mailed_in_english_with_the_japanese_text_below()
     channel.deliver(NOTICE, revision, replace(recipient(post), language="en"), "key-1")
     message = post.posted[0][0]
     assert (message.language, message.subject) == ("en", "[Outage] Mail is delayed")
-    assert message.text.startswith("Dear 契約 太郎,\n株式会社<みほん>\n\n")
+    assert message.text.startswith("株式会社<みほん>\n\nDear 契約 太郎,\n\nThis is a notice from NEOJAPAN, Inc. (")
     said = message.text.partition("日本語")
     assert "From:     1 April 2026, 18:00 JST\n" in said[0]
     assert NOTICE.url + "?en\n" in said[0]

@@ -21,11 +21,10 @@ pytestmark = pytest.mark.browser
 NAME = "見本 花子"
 PASSWORD = "浅い川も深く渡れ 7"
 SUBJECT = {"ja": "アカウント作成のお申込みを受け付けました", "en": "We have received your account application"}
-MARK = {"ja": "▼アカウント作成URL", "en": "▼Account creation URL"}
+MARK = {"ja": "▼アカウント作成URL", "en": "Create your account:"}
 NOT_YET = {
     "ja": "本メールが届いただけではアカウント作成は完了しておりません。以降の手順を最後まで実施ください。",
-    "en": "The arrival of this mail alone does not complete your account. "
-    "Please carry out the remaining steps to the end.",
+    "en": "This email alone does not create your account. Please complete the remaining steps.",
 }
 TERMS = {"ja": ("月払い", "年間一括払い"), "en": ("Monthly", "Annual")}
 

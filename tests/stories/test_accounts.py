@@ -20,20 +20,20 @@ NAME, INVITED = "見本 花子", "見本 次郎"
 PASSWORD, CHOSEN = "浅い川も深く渡れ 7", "深い川は浅く渡れ 8"
 SUBJECT = {
     "ja": "アカウント追加のお申込みを受け付けました",
-    "en": "We have received the application to add your account",
+    "en": "You have been invited to the support site",
 }
-MARK = {"ja": "▼アカウント追加URL", "en": "▼Account addition URL"}
+MARK = {"ja": "▼アカウント追加URL", "en": "Accept the invitation:"}
 NOT_YET = {
     "ja": "本メールが届いただけではアカウント追加は完了しておりません。以降の手順を最後まで実施ください。",
-    "en": "The arrival of this mail alone does not add your account. Please carry out the remaining steps to the end.",
+    "en": "This email alone does not add your account. Please complete the remaining steps.",
 }
 ROLE_CHANGED = {
     "ja": "サポートサイトのアカウントの権限が変更されました",
-    "en": "The role of your account on the support site was changed",
+    "en": "Your role on the support site was changed",
 }
 REMOVED = {
     "ja": "サポートサイトのアカウントが削除されました",
-    "en": "Your account on the support site was deleted",
+    "en": "Your support site account was deleted",
 }
 
 

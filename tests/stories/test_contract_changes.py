@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 SUBJECT = {
     "ja": "ご契約内容変更のお申し込みを受け付けました",
-    "en": "We have received your request to change your contract",
+    "en": "We have received your contract change request",
 }
 WITHDRAWN = "取り下げ済み"
 SETTINGS = """

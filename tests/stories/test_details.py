@@ -22,11 +22,11 @@ pytestmark = pytest.mark.browser
 NAME = "見本 花子"
 PASSWORD = "浅い川も深く渡れ 7"
 GIGABYTE = 1 << 30
-RECEIVED = {"ja": "お客様情報の変更を受け付けました", "en": "We have received your change of details"}
+RECEIVED = {"ja": "お客様情報の変更を受け付けました", "en": "We have received your request to change your details"}
 APPLIED = {"ja": "お客様情報の変更が完了しました", "en": "Your details were changed"}
 WITHDRAWN = {
     "ja": "お客様情報の変更のお申し込みを取り下げました",
-    "en": "The request to change your details was withdrawn",
+    "en": "Your request to change your details was withdrawn",
 }
 
 

@@ -21,22 +21,22 @@ PASSWORD, OTHER = "浅い川も深く渡れ 7", "石橋を叩いて渡る 9"
 READERS = of_all(("en", "phone"), ("ja", "desktop"))
 SUBJECTS = {
     "password_changed": {"ja": "パスワードを変更しました", "en": "Your password was changed"},
-    "password_reset": {"ja": "パスワード再設定のご案内", "en": "Setting a new password"},
-    "password_was_reset": {"ja": "パスワードを再設定しました", "en": "Your password was set anew"},
-    "confirm": {"ja": "E-mail変更の確認", "en": "Please confirm the contractor's address"},
+    "password_reset": {"ja": "パスワード再設定のご案内", "en": "Reset your password"},
+    "password_was_reset": {"ja": "パスワードを再設定しました", "en": "Your password was reset"},
+    "confirm": {"ja": "E-mail変更の確認", "en": "Please confirm the contractor's email address"},
     "notice": {
         "ja": "E-mail変更のお申し込みを受け付けました",
-        "en": "We have received a change of the contractor's address",
+        "en": "A change of the contractor's email address was requested",
     },
-    "changed": {"ja": "E-mail変更が完了しました", "en": "The contractor's address was changed"},
+    "changed": {"ja": "E-mail変更が完了しました", "en": "The contractor's email address was changed"},
     "changed_notice": {
         "ja": "ご契約者様の登録メールアドレスが変更されました",
-        "en": "The contractor's address is now another one",
+        "en": "Your address is no longer the contractor's email address",
     },
-    "login_confirm": {"ja": "ログイン用メールアドレスの確認", "en": "Please confirm your log-in address"},
+    "login_confirm": {"ja": "ログイン用メールアドレスの確認", "en": "Please confirm your login email address"},
     "login_notice": {
         "ja": "ログイン用メールアドレス変更のお申し出がありました",
-        "en": "A change of your log-in address was requested",
+        "en": "A change of your login email address was requested",
     },
 }
 

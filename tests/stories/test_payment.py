@@ -216,7 +216,7 @@ def test_g35_direct_debit_has_a_date_once_the_bank_has_approved(
     assert after not in hanako.text()
     approved = {
         "ja": "お支払い方法のご登録が完了しました",
-        "en": "Your payment method is registered",
+        "en": "Your new payment method is registered",
     }[language]
     for subject, dated in ((RECEIVED[language], False), (FORM[language], False), (approved, True)):
         eventually(subject, partial(mails_cc, product, customer.contractor, email, subject))

@@ -108,9 +108,10 @@ def test_mails_are_of_one_house(site: Site, workflow: Workflow) -> None:
 
 def _looks_the_same(site: Site, mail: Effect, language: str, message: Message) -> None:
     known = site.dispatcher.renderer.site_facts
+    sender = () if language == "ja" else ("company",)
     with reading_in(language):
-        lines = [str(known[name]) for name in ("support_centre", "email", "phone")]
-    lines += [f"営業時間：{known['hours']}"] if language == "ja" else []
+        lines = [str(known[name]) for name in (*sender, "support_centre", "email", "phone")]
+        lines.append(f"{'営業時間：' if language == 'ja' else 'Business hours: '}{known['hours']}")
     assert message.text.endswith("\n".join(("--", *lines, ""))), (mail.name, message.text)
     page = BeautifulSoup(message.html, "html.parser")
     assert page.html is not None
@@ -155,6 +156,45 @@ def test_what_was_empty_reads_as_not_registered(site: Site) -> None:
     texts = [message.text for mail, _language, message in rendered(site, workflow) if mail.name == "details_received"]
     assert "変更前：未登録" in texts[0]
     assert "Before: Not registered" in texts[1]
+
+
+# What no mail in English says: the field has another word for it (docs/wording.md).
+NOT_ENGLISH = re.compile(
+    r"▼|\b(?:mail address|e-mail|the address below|this address to|is void|log-in|set anew|put (?:the|your) old"
+    r"|called off|was applied|do not know about this|[0-9] yen|mail|mails)\b|was accepted",
+    re.IGNORECASE,
+)
+MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+
+
+@pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
+def test_english_mails_are_written_as_the_field_writes(site: Site, workflow: Workflow) -> None:
+    for mail, language, message in rendered(site, workflow):
+        if language != "en":
+            continue
+        said = BeautifulSoup(message.html, "html.parser").get_text("\n")
+        for text in (message.subject, message.text, said):
+            assert not NOT_ENGLISH.search(text), (mail.name, text)
+            american = re.search(rf"(?:{MONTHS}) \d{{1,2}}(?!\d)|\d+/\d+/\d+", text)  # 1 May 2026 alone
+            assert not american, (mail.name, text)
+        assert ("\nDear " in message.text) == (mail.name not in TO_STAFF), mail.name
+        assert ("Dear " in said) == (mail.name not in TO_STAFF), mail.name
+
+
+@pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
+def test_a_link_stands_alone_under_what_it_does_and_no_address_between(site: Site, workflow: Workflow) -> None:
+    for mail, language, message in rendered(site, workflow):
+        if not mail.link:
+            continue
+        lines = message.text.splitlines()
+        (place,) = (number for number, line in enumerate(lines) if line.startswith(f"{BASE}/{workflow.link}/"))
+        assert lines[place].endswith(f"?{language}"), mail.name
+        assert lines[place + 1] == "", mail.name
+        label = lines[place - 1]
+        assert label.startswith("▼") and label.endswith("URL") if language == "ja" else label.endswith(":"), label
+        words = message.text[: message.text.index(label)]
+        pointing = max(words.find("下記のURL"), words.find("this link"))
+        assert pointing < 0 or "@" not in words[pointing:], (mail.name, words)
 
 
 # A Japanese sentence has its own colon, brackets and times sign. What stays half-width is English, or a machine's.

@@ -95,7 +95,9 @@ def _questions() -> Iterator[FaqInput]:
         "お客様番号はどこで確認できますか",
         "ご開通時のメール、請求書ハガキ、PDF納品書／請求書に記載されています。",
         "Where do I find our customer number?",
-        "In the mail of the opening, on the billing postcard, and on PDF delivery notes and invoices.",
+        "In the email that we sent when your environment was opened, on the billing postcard, and on PDF delivery "
+        "notes and invoices.",
+        "Accounts",
     )
     yield FaqInput(
         "de0000000002",
@@ -104,8 +106,9 @@ def _questions() -> Iterator[FaqInput]:
         20,
         "アカウント作成のメールが届きません",
         "迷惑メールフォルダをご確認ください。メールは aporder@desknets.com からお送りしています。",
-        "The mail with the link does not arrive",
-        "Please look in the junk folder. Our mails come from aporder@desknets.com.",
+        "The email with the link has not arrived",
+        "Please look in your junk folder. Our emails come from aporder@desknets.com.",
+        "Accounts",
     )
     yield FaqInput(
         "de0000000003",
@@ -115,5 +118,6 @@ def _questions() -> Iterator[FaqInput]:
         "ディスク使用容量を確認したい",
         "サポートサイトTOPの「貴社環境のディスク使用容量確認」でご覧いただけます。",
         "How much disk space do we use?",
-        "See the disk usage on the TOP page of this site.",
+        "See the disk usage on the start page of this site.",
+        "Your environment",
     )

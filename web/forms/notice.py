@@ -77,6 +77,7 @@ class FaqForm(Form):
     seen = HiddenField()
     entry = HiddenField()
     category = _field(StringField, _("分類"), _("ご入力ください。"), list="categories")
+    category_en = StringField(_("分類（英語）"), render_kw={"lang": "en"})
     product = SelectField(_("対象の製品"), choices=[], validate_choice=False)
     position = StringField(_("表示順"), render_kw={"inputmode": "numeric"})
     question_ja = _field(StringField, _("質問（日本語）"), _("ご入力ください。"), lang="ja")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 
 from flask import render_template
 from flask_babel import format_datetime
 
-from engine.text import _
+from engine.text import _, current_language, zone_name
 from web.http.areas import MAIN_MENU, Area
 from web.http.current import site
 from web.http.who_may import open_to_all
@@ -25,9 +26,16 @@ def show() -> str:
     return render_template(
         "contact/show.html",
         is_open=is_open,
-        next_opening="" if is_open else format_datetime(calendar.next_opening(now), str(_("M月d日（E）H:mm"))),
+        next_opening="" if is_open else _said(calendar.next_opening(now)),
         dialled=dialled(site().organisation.phone),
     )
+
+
+def _said(opening: datetime) -> str:
+    """A time with its day of the week; in English with its zone, as elsewhere."""
+    written = str(format_datetime(opening, str(_("M月d日（E）H:mm"))))
+    zone = zone_name(opening.astimezone(site().services.calendar.zone))
+    return f"{written} {zone}" if current_language() == "en" else written
 
 
 def dialled(phone: str) -> str:

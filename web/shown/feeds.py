@@ -96,7 +96,7 @@ def calendar(entries: Iterable[Shown], *, title: str, base_url: str, titles: Map
     updates. One that was called off or withdrawn is cancelled, so that calendars that have it strike it out."""
     host = urlsplit(base_url).hostname or "localhost"
     made = Calendar()
-    made.add("prodid", f"-//Tetsuzuki//{host}//JA")
+    made.add("prodid", f"-//Tetsuzuki//{host}//{current_language().upper()}")
     made.add("version", "2.0")
     made.add("method", "PUBLISH")
     made.add("x-wr-calname", title)

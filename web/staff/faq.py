@@ -23,7 +23,7 @@ from workflows.faq.records import FaqEntry
 pages = Area("staff_faq", __name__, url_prefix="/staff/faq")
 pages.staff_works_here("faq_entry")
 
-_TEXTS = ("category", "product", "question_ja", "answer_ja", "question_en", "answer_en")
+_TEXTS = ("category", "product", "question_ja", "answer_ja", "question_en", "answer_en", "category_en")
 _DONE = {
     "show": _("公開しました。"),
     "hide": _("非公開にしました。"),

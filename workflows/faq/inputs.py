@@ -26,6 +26,7 @@ class FaqInput:
     answer_ja: str
     question_en: str = ""
     answer_en: str = ""
+    category_en: str = ""
 
 
 def entry(
@@ -38,6 +39,7 @@ def entry(
     answer_ja: str,
     question_en: str,
     answer_en: str,
+    category_en: str = "",
 ) -> FaqInput | tuple[Refusal, ...]:
     """The entry in its canonical form, or everything that is wrong with it."""
     texts: dict[str, str | Refusal] = {
@@ -46,6 +48,7 @@ def entry(
         "answer_ja": prose.body(answer_ja, "answer_ja"),
         "question_en": single_line(question_en, "question_en", LONGEST_QUESTION),
         "answer_en": prose.body(answer_en, "answer_en", required=False),
+        "category_en": single_line(category_en, "category_en", LONGEST_CATEGORY),
     }
     refusals = [text for text in texts.values() if isinstance(text, Refusal)]
     values = {name: text for name, text in texts.items() if isinstance(text, str)}

@@ -8,7 +8,10 @@ from engine.store.base import Record, UtcField
 
 
 class FaqEntry(Record):
-    """A frequent question and its answer (G7). `shown` is 1 while customers see it; `product` is "" for all."""
+    """A frequent question and its answer (G7). `shown` is 1 while customers see it; `product` is "" for all.
+
+    `category` is in Japanese, and groups the entries; `category_en` is its English name, "" where nobody gave one.
+    """
 
     id = pw.CharField(16, primary_key=True)
     instance = pw.BigIntegerField(unique=True)
@@ -21,3 +24,4 @@ class FaqEntry(Record):
     answer_en = pw.TextField(default="")
     shown = pw.IntegerField(default=0)  # 0 or 1
     updated_at = UtcField()
+    category_en = pw.CharField(50, default="")

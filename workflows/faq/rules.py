@@ -55,5 +55,5 @@ def hide_entry(attempt: Attempt) -> None:
 
 
 def _contents(contents: Any) -> dict[str, Any]:
-    names = ("category", "product", "position", "question_ja", "answer_ja", "question_en", "answer_en")
+    names = ("category", "product", "position", "question_ja", "answer_ja", "question_en", "answer_en", "category_en")
     return {name: getattr(contents, name) for name in names}

@@ -28,7 +28,7 @@ def _folded_entry(text: str) -> str:
 
 def matches(entry: FaqEntry, wanted: Iterable[str]) -> bool:
     """Whether every word stands somewhere in the entry."""
-    texts = (entry.category, entry.question_ja, entry.answer_ja, entry.question_en, entry.answer_en)
+    texts = (entry.category, entry.category_en, entry.question_ja, entry.answer_ja, entry.question_en, entry.answer_en)
     text = _folded_entry("\n".join(texts))
     return all(word in text for word in wanted)
 

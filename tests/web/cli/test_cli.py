@@ -195,7 +195,7 @@ def test_workflows_are_listed_and_shown(run: Run) -> None:
     shown = run("workflow", "show", "account_creation").out
     assert "emailed: メール送信済み\n  ⏱ 24h: expire" in shown
     assert "activate → activated [address_is_free]  (メールのURLを開いた方)" in shown
-    assert "emailed: Mail sent" in run("workflow", "show", "account_creation", "--language", "en").out
+    assert "emailed: Email sent" in run("workflow", "show", "account_creation", "--language", "en").out
 
 
 def test_a_workflow_that_is_not_there_is_named_with_those_that_are(run: Run) -> None:
@@ -232,7 +232,7 @@ def test_a_workflow_is_drawn_in_every_text_format(run: Run, tmp_path: Path) -> N
     assert run("workflow", "diagram", "account_creation", "--format", "mermaid").out.startswith("stateDiagram-v2\n")
     dot = run("workflow", "diagram", "account_creation", "--format", "dot", "--language", "en").out
     assert dot.startswith("digraph workflow {")
-    assert "Mail sent" in dot
+    assert "Email sent" in dot
     said = run("workflow", "diagram", "account_creation", "--output", "picture.svg")
     assert (said.code, said.out) == (0, "")
     assert "<svg" in (tmp_path / "picture.svg").read_text()
@@ -346,7 +346,7 @@ def test_acts_on_incidents_need_a_reason_a_name_from_the_list_and_a_real_address
     assert run("incidents", "retry", ref).code == 2
     assert "A reason is needed" in run("incidents", "retry", ref, "--reason", " ").err
     said = run("incidents", "amend", ref, "--to", "nonsense", "--reason", "x")
-    assert (said.code, said.err) == (1, "tetsuzuki: This is not the form of an e-mail address.\n")
+    assert (said.code, said.err) == (1, "tetsuzuki: This is not a valid email address.\n")
     for wrong in ("nonsense", "1", "1.", ".1.0", "1.2.3.4", "9" * 30 + ".1.0", f"1.{'9' * 30}.0", "１.1.0", "-1.1.0"):
         said = run("incidents", "retry", "--reason", "x", "--", wrong)
         assert said.code == 1
@@ -437,7 +437,7 @@ def test_doctor_sends_a_test_mail_and_says_what_the_server_answered(run: Run) ->
         assert re.search(r"^test mail to hanako@mihon\.example: smtp_mailer accepted it: .*\S", said.out, re.MULTILINE)
         (received,) = server.messages
         assert (received.sender, received.recipients) == ("aporder@desknets.com", ("hanako@mihon.example",))
-        assert received.mail["Subject"].endswith(": test mail")
+        assert received.mail["Subject"].endswith(": test email")
         assert "was sent to check" in received.part("plain")
 
 

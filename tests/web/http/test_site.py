@@ -166,14 +166,14 @@ def test_choice_of_language_keeps_the_reader_on_the_page(browser: Browser) -> No
     browser.press("English")
     assert browser.path == "/a/x"
     assert browser.response.status_code == 404
-    assert browser.title == "This URL is not correct"
+    assert browser.title == "This link is not valid"
 
 
 @pytest.mark.parametrize(("of_mail", "of_browser"), [("en", ""), ("en", "ja"), ("ja", "en")])
 def test_an_address_in_a_mail_opens_in_the_language_of_the_mail(
     browser: Browser, of_mail: str, of_browser: str
 ) -> None:
-    titles = {"ja": "URLが正しくありません", "en": "This URL is not correct"}
+    titles = {"ja": "URLが正しくありません", "en": "This link is not valid"}
     if of_browser:
         browser.client.set_cookie("language", of_browser)
     browser.open(f"/a/x?{of_mail}")

@@ -519,6 +519,6 @@ def test_a_language_that_is_chosen_at_the_log_in_loses_nothing(hanako: Member, c
     clock.forward(minutes=31)
     hanako.press("保存する", user_name=NAME)
     hanako.press("English", language="en")
-    assert "What you had entered is kept for an hour." in hanako.text
+    assert "Your entries are kept for an hour." in hanako.text
     hanako.press("Log in", subdomain="mihon", email="hanako@customer.example", password=PASSWORD)
     assert hanako.value("user_name") == NAME

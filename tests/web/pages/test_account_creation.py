@@ -429,11 +429,11 @@ def test_new_browser_gets_the_language_of_the_account(
 ) -> None:
     browser.open("/apply")
     browser.press("English")
-    browser.press("Apply", subdomain=SUBDOMAIN, customer_number=NUMBER)
+    browser.press("Submit request", subdomain=SUBDOMAIN, customer_number=NUMBER)
     browser.describe("Yes")
     browser.open(mailed_path(site, mailer))
     assert mailer.sent[-1].language == "en"
-    browser.press("Complete my account")
+    browser.press("Create my account")
     elsewhere = Browser(app)
     elsewhere.log_in()
     assert elsewhere.find("html")["lang"] == "en"

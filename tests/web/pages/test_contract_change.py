@@ -414,9 +414,9 @@ def test_pages_speak_english(hanako: Member, neo: Contract) -> None:
     hanako.open("/changes")
     hanako.open(page_of(neo))
     hanako.press("Continue to confirmation", users="50")
-    for said in ("Please check your request", "1 May 2026", "22,000 yen", "Consumption tax"):
+    for said in ("Please check your request", "1 May 2026", "¥22,000", "Consumption tax"):
         assert said in hanako.text
-    hanako.press("Apply")
+    hanako.press("Submit request")
     assert "We have received your request" in hanako.text
 
 

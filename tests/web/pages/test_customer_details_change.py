@@ -573,6 +573,8 @@ def test_contact_says_whether_somebody_answers_now(browser: Browser, clock: Cloc
     assert browser.page.select_one("main a[href='/tos.pdf']") is not None
     browser.press("English")
     assert ("We are open now." in browser.text) is ("営業時間内" in says)
+    if "24日" in says:
+        assert "We open next: Tuesday, 24 November 2026, 09:00 JST" in browser.text
 
 
 @pytest.mark.parametrize(

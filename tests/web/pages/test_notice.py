@@ -177,6 +177,24 @@ def test_faq_is_searched_without_javascript(reader: Browser, site: Site) -> None
     assert "該当するご質問はありませんでした" in reader.text
 
 
+def test_categories_have_a_name_in_english(reader: Browser) -> None:
+    faq("質問一", "回答", category="操作")
+    faq("質問二", "回答", category="環境")
+    FaqEntry.update(category_en="Your environment").where(FaqEntry.category == "環境").execute()
+    reader.client.set_cookie("language", "en")
+    reader.open("/notices/faq")
+    assert [(h.get_text(), h.get("lang")) for h in reader.page.select("h2[id^=category]")] == [
+        ("操作", "ja"),
+        ("Your environment", None),
+    ]
+    assert [o.get_text() for o in reader.page.select("#category option")][1:] == ["操作", "Your environment"]
+    reader.open("/notices/faq?q=environment&category=環境")
+    assert len(reader.page.select("details.question")) == 1
+    reader.client.set_cookie("language", "ja")
+    reader.open("/notices/faq")
+    assert "環境" in [h.get_text() for h in reader.page.select("h2[id^=category]")]
+
+
 @hypothesis_settings(max_examples=25)
 @given(query=st.text(max_size=30))
 def test_any_search_is_answered_and_shown_as_text(reader: Browser, query: str) -> None:
@@ -245,6 +263,7 @@ def test_atom_feed_is_valid_and_stays_the_same(
     assert [e.findtext("a:title", namespaces=ATOM) for e in of_chat.findall("a:entry", ATOM)] == [
         "Support news Log-in trouble"
     ]
+    assert of_chat.findtext("a:author/a:name", namespaces=ATOM) == "NEOJAPAN, Inc."
     assert client.get("/notices/feed.atom?product=none").status_code == 404
     empty = ET.fromstring(client.get("/notices/feed.atom?product=desknets-neo").data)
     assert len(empty.findall("a:entry", ATOM)) == 1
@@ -289,7 +308,12 @@ def test_calendar_holds_maintenance_with_stable_uids(
 ) -> None:
     number = publish(site, staff, draft(board.MAINTENANCE))
     publish(site, staff, draft(board.OUTAGE, (), "1" * 12))
+    assert (
+        b"\r\nPRODID:-//Tetsuzuki//localhost//EN\r\n"
+        in app.test_client().get("/notices/maintenance.ics?language=en").data
+    )
     response = app.test_client().get("/notices/maintenance.ics")
+    assert b"\r\nPRODID:-//Tetsuzuki//localhost//JA\r\n" in response.data
     assert response.content_type == "text/calendar; charset=utf-8"
     assert response.headers["ETag"]
 
@@ -450,8 +474,9 @@ def test_staff_write_show_and_hide_questions(office: Browser, reader: Browser) -
     office.open("/staff/faq/new")
     office.press("保存する", **(typed | {"position": "0"}))
     assert office.response.status_code == 422
-    office.press("保存する", **typed, question_en="", answer_en="")
+    office.press("保存する", **typed, question_en="", answer_en="", category_en="Using the site")
     path = office.path
+    assert FaqEntry.get().category_en == "Using the site"
     assert FaqEntry.get().position == 10
     assert "質問です" not in reader.open("/notices/faq").text
     office.press("公開する")

@@ -195,7 +195,7 @@ def test_the_pages_speak_english(site: Site, staffed: Browser, customer: Custome
     staffed.press("English", language="en")
     for path, said in (
         (page_of(customer), ("Handed over", "The mail server said", "Send again or correct the address")),
-        (f"/staff/customers/{customer.id}", ("Applications and invitations under way", "Mail sent", "since")),
+        (f"/staff/customers/{customer.id}", ("Applications and invitations under way", "Email sent", "since")),
     ):
         staffed.open(path)
         for words in said:

@@ -103,7 +103,7 @@ def test_the_sender_is_the_manuals(site: Site) -> None:
     assert mail(site, "account_creation", "ja").message_id.endswith("@desknets.com")
 
 
-@pytest.mark.parametrize(("language", "heading"), [("ja", "▼アカウント作成URL"), ("en", "▼Account creation URL")])
+@pytest.mark.parametrize(("language", "heading"), [("ja", "▼アカウント作成URL"), ("en", "Create your account:")])
 def test_the_url_stands_alone_on_the_line_under_its_heading_and_fits_it(
     site: Site, language: str, heading: str
 ) -> None:
@@ -144,7 +144,7 @@ def test_the_english_mail_says_the_same(site: Site) -> None:
     made = mail(site, "account_creation", "en")
     for said in (made.text, BeautifulSoup(made.html, "html.parser").get_text()):
         words = " ".join(said.split())
-        assert "The arrival of this mail alone does not complete your account." in words
+        assert "This email alone does not create your account." in words
         assert "24 hours" in words
         assert re.search('from the first ["“]http["”] to the last letter or digit', words)
 

@@ -153,8 +153,8 @@ def test_the_receipt_is_in_the_language_of_the_contractor(lite: Site, mailer: Me
     request(lite, of, on, by, changed(on, options=("disk-10gb",)))
     do_all_due(lite)
     mail = mailer.sent[0]
-    assert mail.subject == "We have received your request to change your contract"
-    for said in ("1 May 2026", "Services and options: None -> Additional disk space (10 GB)", "Consumption tax (10%)"):
+    assert mail.subject == "We have received your contract change request"
+    for said in ("1 May 2026", "Services and options: None → Additional disk space (10 GB)", "Consumption tax (10%)"):
         assert said in mail.text
 
 

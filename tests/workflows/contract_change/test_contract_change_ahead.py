@@ -92,7 +92,7 @@ def test_the_receipt_says_in_english_what_goes_before(lite: Site, mailer: Memory
     request(lite, of, on, by, changed(on, users=25))
     request(lite, of, on, by, changed(on, options=("appsuite",)))
     do_all_due(lite)
-    said = "This is the price after the change that you requested before (Licensed users: 10 → 25) has taken effect."
+    said = "This price assumes that your earlier change (Licensed users: 10 → 25) has taken effect."
     assert any(said in mail.text for mail in mailer.sent if "received" in mail.subject)
 
 

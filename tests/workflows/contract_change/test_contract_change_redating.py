@@ -487,7 +487,7 @@ def test_the_mail_of_a_date_that_moved_is_in_the_language_of_the_contractor(lite
     do_all_due(lite)
     lite.engine.fire(first, "withdraw", actor(by))
     do_all_due(lite)
-    assert "The price before" in told(mailer, "date or price of your contract change")
+    assert "Previous price" in told(mailer, "date or price of your contract change")
 
 
 # -- version 1 ---------------------------------------------------------------------------------------------------------

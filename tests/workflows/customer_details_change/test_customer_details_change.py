@@ -323,8 +323,8 @@ def test_english_contractor_gets_english_mails(
     any_site.engine.run_due()
     any_site.engine.fire(number, "reject", staff, {"reason": "Not in the register."})
     assert [subject for subject, _to, _cc in mails(any_site, mailer)] == [
-        "We have received your change of details",
-        "We could not make the change of your details",
+        "We have received your request to change your details",
+        "Your details could not be changed",
     ]
     assert "Before: 株式会社みほん" in mailer.sent[0].text
 

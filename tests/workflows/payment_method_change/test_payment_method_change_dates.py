@@ -103,7 +103,11 @@ def test_a_method_that_did_not_begin_in_time_moves_and_its_customer_is_told(
     said = (
         ("お支払い方法の適用日が変わりました", "変更前の適用日：2026年5月1日", "変更後の適用日：2026年6月1日")
         if language == "ja"
-        else ("The effective date of your payment method has changed", "until now: 1 May 2026", "1 June 2026")
+        else (
+            "The effective date of your payment method has changed",
+            "Previous effective date: 1 May 2026",
+            "1 June 2026",
+        )
     )
     assert told.subject == said[0]
     assert said[1] in told.text
