@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from engine.canonical import canonical
-from engine.definition import SYSTEM, Actor, Refusal, Workflow
+from engine.definition import SYSTEM, Actor, Refusal, State, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, Refused
 from engine.outcomes import Explanation, Preview
@@ -103,9 +103,19 @@ def choices_for(
 
 
 def is_open(instance_id: int, actor: Actor) -> bool:
-    """Whether the staff may fire anything now. Events that others may fire as well, such as holders of a link, do not
-    count."""
+    """Whether the procedure waits for the staff, who may fire something now. Events that others may fire as well, such
+    as holders of a link, do not count, and a state that ends by itself at its time waits for that."""
+    sight = site().engine.look(instance_id)
+    if _ends_by_itself(site().engine.workflow(sight.instance), sight.state):
+        return False
     return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance_id, actor))
+
+
+def _ends_by_itself(workflow: Workflow, state: State) -> bool:
+    """Whether a timer leads out of a state that is no deadline for people."""
+    timers = [timer for timer in state.timers if not timer.deadline]
+    ways = [way for timer in timers for way in workflow.outgoing.get((state.name, timer.event), ())]
+    return any(way.target != state.name for way in ways)
 
 
 def options(

@@ -13,7 +13,7 @@ from workflows.ports.billing import ContractTerms
 
 ACCEPTED = _("当社の承認後")
 PROCESSED = _("適用処理の完了後")
-_ENDED = ("rejected", "withdrawn", "failed")
+_ENDED = ("rejected", "withdrawn", "taken_back", "failed")
 
 
 def known_date(change_request: ChangeRequest, state: str, today: date) -> EffectiveDate:

@@ -12,6 +12,7 @@ from workflows.business.permissions import acting_account
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
+from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import (
     change_request_of,
     contract_terms,
@@ -36,6 +37,7 @@ BEING_BOOKED = Refusal(
     _("請求システムに送信済みで、結果を確認できていません。請求システムで登録の有無をご確認ください。"),
     "checked",
 )
+BOOKING_BEGUN = Refusal("booking_begun", _("適用の処理が始まっているため、取り下げることができません。"))
 NO_PRICE = Refusal("no_price", _("新しい料金が計算されていません。もう一度、料金を計算してください。"), "quote")
 WISHED_BY_ANOTHER = conditions.SUBDOMAIN_TAKEN
 
@@ -262,8 +264,23 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
     """
     attempt.records.lock_rows(ChangeRequest, instance=attempt.instance.id)
     progress = attempt.records.get(ContractChange, instance=attempt.instance.id)
-    underway = progress is not None and progress.booking in ("asked", "queued", "applied")
+    underway = progress is not None and progress.booking in UNDER_WAY
     return BEING_BOOKED if underway and not getattr(attempt.data, "checked", False) else None
+
+
+def booking_has_not_begun(attempt: Attempt) -> Refusal | None:
+    """The billing backend was not asked to book the request, or has refused it."""
+    progress = attempt.records.get(ContractChange, instance=attempt.instance.id)
+    return BOOKING_BEGUN if progress is not None and progress.booking in UNDER_WAY else None
+
+
+def keep_from_booking(attempt: Attempt) -> None:
+    """Lock the request, as the billing effect does before it calls the backend: no booking of it can begin any more.
+    Raises Refused where one has begun."""
+    attempt.records.lock_rows(ChangeRequest, instance=attempt.instance.id)
+    begun = booking_has_not_begun(attempt)
+    if begun is not None:
+        raise Refused([begun])
 
 
 @needs_input

@@ -3,6 +3,9 @@
 Date, price lines and figures are one thing: whoever moves one of them takes all of them anew (`redating`), on the
 contract as it is and on what is still open ahead of the request. `redate` does it for the system: for a booking that
 comes too late, and for requests that were dated on top of one that will not be applied.
+
+Until the booking begins, a request can be stopped: by the customer (`withdraw`), and once it was accepted by the staff,
+with a reason (`take_back`, and `give_up` where its date has come).
 """
 
 from datetime import timedelta
@@ -24,7 +27,7 @@ FAILED_STAFF = Mail("contract_change_failed_staff", to="staff", figures=mails.ef
 
 CONTRACT_CHANGE = Workflow(
     name="contract_change",
-    version=2,
+    version=3,
     title=_("ご契約内容変更"),
     recipients=mails.RECIPIENTS,
     mail_context=mails.mail_context,
@@ -54,6 +57,7 @@ CONTRACT_CHANGE = Workflow(
         State("applied", _("適用済み"), final=True),
         State("rejected", _("お受けできませんでした"), final=True),
         State("withdrawn", _("取り下げ済み"), final=True),
+        State("taken_back", _("当社で取り消し済み"), final=True),
         State("failed", _("適用できませんでした"), final=True),
     ),
     transitions=(
@@ -95,6 +99,16 @@ CONTRACT_CHANGE = Workflow(
             effects=(Mail("contract_change_overdue", to="staff", figures=mails.effective_date),),
         ),
         Transition("schedule", ("accepted",), "scheduled", allow=SYSTEM),
+        Transition(
+            "take_back",
+            ("accepted", "scheduled"),
+            "taken_back",
+            allow=STAFF,
+            title=_("承認を取り消す"),
+            guards=(rules.reason_is_given,),
+            writes=(rules.keep_reason, rules.release_wish, close_request),
+            effects=(Mail("contract_change_taken_back", to="contractor", cc="acting"), RESTACK),
+        ),
         *(
             Transition(
                 "redate",
@@ -183,17 +197,25 @@ CONTRACT_CHANGE = Workflow(
             writes=(rules.keep_reason, rules.release_wish, close_request),
             effects=(FAILED, FAILED_STAFF, RESTACK),
         ),
-        Transition(
-            "withdraw",
-            ("requested", "in_review", "accepted", "scheduled"),
-            "withdrawn",
-            allow=ACCOUNT_EDITOR,
-            title=_("取り下げる"),
-            writes=(rules.keep_withdrawer, rules.release_wish, close_request),
-            effects=(
-                Mail("contract_change_withdrawn", to="contractor", cc="withdrawer", figures=mails.effective_date),
-                RESTACK,
-            ),
+        *(
+            Transition(
+                "withdraw",
+                states,
+                "withdrawn",
+                allow=ACCOUNT_EDITOR,
+                title=_("取り下げる"),
+                guards=guards,
+                writes=(*stops, rules.keep_withdrawer, rules.release_wish, close_request),
+                effects=(
+                    Mail("contract_change_withdrawn", to="contractor", cc="withdrawer", figures=mails.effective_date),
+                    RESTACK,
+                ),
+            )
+            for states, guards, stops in (
+                (("requested", "in_review", "accepted", "scheduled"), (), ()),
+                # It may wait here for weeks, until requests before it are closed.
+                (("applying",), (rules.booking_has_not_begun,), (rules.keep_from_booking,)),
+            )
         ),
     ),
 )

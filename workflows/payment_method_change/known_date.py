@@ -24,7 +24,7 @@ _WAITS_FOR: Mapping[str, Text] = {
     "with_bank": BY_WAY["form"],
     "awaiting_page": BY_WAY["page"],
 }
-_ENDED = ("withdrawn", "rejected", "lapsed", "failed")
+_ENDED = ("withdrawn", "rejected", "taken_back", "lapsed", "failed")
 
 
 def effective_date(today: date) -> date:

@@ -14,6 +14,7 @@ from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
 from workflows.business.shared import languages
+from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
@@ -51,6 +52,8 @@ IN_THE_BOOKS = Refusal(
     ),
     "checked",
 )
+
+BOOKING_BEGUN = Refusal("booking_begun", _("適用の処理が始まっているため、取り下げることができません。"))
 
 ONE_EVENT_EACH = Conflict("payment_event", ("provider", "event"), SEEN_BEFORE)
 
@@ -210,11 +213,26 @@ def nothing_is_being_booked(attempt: Attempt) -> Refusal | None:
     """
     attempt.records.lock_rows(Mandate, instance=attempt.instance.id)
     mandate = mandate_of(attempt.instance, attempt.records)
-    underway = mandate is not None and mandate.booking in ("asked", "queued", "applied")
+    underway = mandate is not None and mandate.booking in UNDER_WAY
     return IN_THE_BOOKS if underway and not getattr(attempt.data, "checked", False) else None
 
 
+def booking_has_not_begun(attempt: Attempt) -> Refusal | None:
+    """The billing backend was not asked to book the request, or has refused it."""
+    mandate = mandate_of(attempt.instance, attempt.records)
+    return BOOKING_BEGUN if mandate is not None and mandate.booking in UNDER_WAY else None
+
+
 # Writes
+
+
+def keep_from_booking(attempt: Attempt) -> None:
+    """Lock the mandate's row, as the effect does before it calls the backend: no booking can begin any more. Raises
+    Refused where one has begun."""
+    attempt.records.lock_rows(Mandate, instance=attempt.instance.id)
+    begun = booking_has_not_begun(attempt)
+    if begun is not None:
+        raise Refused([begun])
 
 
 def keep_what_was_asked(attempt: Attempt) -> None:

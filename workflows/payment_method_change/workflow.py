@@ -4,6 +4,9 @@ The old method is billed until the effective date, on which the new one is booke
 date is the one that was shown when it was decided: by staff who accepted or approved, by a customer who went to the
 card company's page, or by one who confirmed a request that needs nothing further. Where that day has passed before the
 decision could be carried out, the next first of a month counts, and a mail says so.
+
+Until the booking begins, a request can be stopped: by the customer (`withdraw`), and once it was accepted by the staff,
+with a reason (`take_back`, and `fail` where something is under way).
 """
 
 from datetime import timedelta
@@ -31,7 +34,7 @@ _OPEN = ("requested", "in_review", "accepted", "awaiting_form", "received", "wit
 
 PAYMENT_METHOD_CHANGE = Workflow(
     name="payment_method_change",
-    version=2,
+    version=3,
     title=_("お支払い方法の変更"),
     recipients=rules.RECIPIENTS,
     mail_context=rules.mail_context,
@@ -68,6 +71,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
         State("applied", _("変更完了"), final=True),
         State("withdrawn", _("取り下げ済み"), final=True),
         State("rejected", _("お受けできませんでした"), final=True),
+        State("taken_back", _("当社で取り消し済み"), final=True),
         State("lapsed", _("期限切れ"), final=True),
         State("failed", _("変更できませんでした"), final=True),
     ),
@@ -144,6 +148,16 @@ PAYMENT_METHOD_CHANGE = Workflow(
             guards=(rules.reason_is_given,),
             writes=(rules.keep_reason, rules.give_up),
             effects=(Mail("rejected", to="contractor", cc="acting"),),
+        ),
+        Transition(
+            "take_back",
+            ("awaiting_form", "received", "with_bank", "awaiting_page", "scheduled"),
+            "taken_back",
+            allow=STAFF,
+            title=_("受け付けを取り消す"),
+            guards=(rules.reason_is_given,),
+            writes=(rules.keep_reason, rules.give_up),
+            effects=(_REVOKE, Mail("taken_back", to="contractor", cc="acting")),
         ),
         Transition(
             "begun",
@@ -228,14 +242,22 @@ PAYMENT_METHOD_CHANGE = Workflow(
             writes=(rules.switch_methods, close_request),
             effects=(_REVOKE_BEFORE, Mail("active", to="contractor", cc="acting")),
         ),
-        Transition(
-            "withdraw",
-            _OPEN,
-            "withdrawn",
-            allow=ACCOUNT_EDITOR,
-            title=_("取り下げる"),
-            writes=(rules.give_up,),
-            effects=(_REVOKE, Mail("withdrawn", to="contractor", cc="acting")),
+        *(
+            Transition(
+                "withdraw",
+                states,
+                "withdrawn",
+                allow=ACCOUNT_EDITOR,
+                title=_("取り下げる"),
+                guards=guards,
+                writes=(*stops, rules.give_up),
+                effects=(_REVOKE, Mail("withdrawn", to="contractor", cc="acting")),
+            )
+            for states, guards, stops in (
+                (_OPEN, (), ()),
+                # It may wait here for weeks, until requests before it are closed.
+                (("applying",), (rules.booking_has_not_begun,), (rules.keep_from_booking,)),
+            )
         ),
         Transition(
             "lapse",

@@ -396,7 +396,7 @@ def test_a_new_price_never_keeps_a_date_that_has_passed(
 # -- on top of what will not be applied --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ends", ["withdraw", "reject"])
+@pytest.mark.parametrize("ends", ["withdraw", "reject", "take_back"])
 def test_an_option_on_top_of_a_term_change_that_was_withdrawn_waits_for_the_renewal_again(
     changing: Site, clock: Clock, mailer: MemoryMailer, ends: str
 ) -> None:
@@ -409,7 +409,10 @@ def test_an_option_on_top_of_a_term_change_that_was_withdrawn_waits_for_the_rene
     if ends == "withdraw":
         changing.engine.fire(term, "withdraw", actor(by))
     else:
-        changing.engine.fire(term, "reject", clerk, Rejection("x"))
+        if ends == "take_back":
+            changing.engine.fire(term, "accept", clerk, anew(changing, term))
+            do_all_due(changing)
+        changing.engine.fire(term, ends, clerk, Rejection("x"))
     do_all_due(changing)
     assert (row(option).effective_on, price(option)) == (date(2026, 7, 15), (4_400, 0))  # as it was confirmed
     assert (state(changing, option), events(changing, option)[-1]) == ("in_review", "redate")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.business.shared.change_request import Decision, contract_terms, differences
 from workflows.contract_change.inputs import GivingUp
 from workflows.contract_change.proposal import Proposal, propose
-from workflows.payment_method_change import effective_date
+from workflows.payment_method_change import effective_date, rules
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.payment_method_change.known_date import rule_of
 from workflows.payment_method_change.records import PaymentEvent
@@ -621,3 +622,74 @@ def test_every_mail_can_be_written(site: Site, clock: Clock, mailer: MemoryMaile
                 assert "{" not in made.text
                 said = ("2026年5月1日", rule_of("form").render("ja"), "1 May 2026", rule_of("form").render("en"))
                 assert any(words in made.text for words in said) == (effect.name not in over), effect.name
+
+
+# -- stopping what was accepted ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lite(
+    sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer, books: Books, stripe: StripeServer
+) -> Iterator[Site]:
+    """The same site on SQLite alone."""
+    made = paying_site(sqlite_url, tmp_path, clock, mailer, books=books, stripe=stripe)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+def test_the_staff_take_back_what_they_accepted_with_a_reason(
+    lite: Site, clock: Clock, mailer: MemoryMailer, steps: int
+) -> None:
+    of, clerk = contract(), staff()
+    by = account(of)
+    number = ask(lite, of, by, "direct_debit", TYPED)
+    for event in ("receive_form", "pass_to_bank", "approve")[:steps]:
+        lite.engine.fire(number, event, clerk)
+    with pytest.raises(Refused, match="理由をご入力ください"):
+        lite.engine.fire(number, "take_back", clerk, Decision(" "))
+    lite.engine.fire(number, "take_back", clerk, Decision("口座の名義が異なるため"))
+    work(lite)
+    assert state(lite, number) == "taken_back"
+    mandate = Mandate.get(Mandate.instance == number)
+    assert (mandate.sealed, mandate.active_from) == ("", None)  # what was sealed for it is deleted
+    assert subjects(mailer)[-1] == "お支払い方法変更のお申し込みを取り消しました"
+    assert "口座の名義が異なるため" in mailer.sent[-1].text
+    clock.now = lite.services.calendar.midnight(MAY)
+    work(lite)
+    assert Contract.get_by_id(of.id).payment_method == "bank_transfer"
+    ask(lite, of, by, "direct_debit", TYPED, effective_on=date(2026, 6, 1))  # and the way is free again
+
+
+def test_what_waits_for_its_booking_can_be_withdrawn_until_that_begins(lite: Site, clock: Clock, books: Books) -> None:
+    of = contract(method="credit_card")
+    by = account(of)
+    number = ask(lite, of, by, "bank_transfer")
+    clock.now = lite.services.calendar.midnight(MAY)
+    lite.engine.run_due()
+    assert state(lite, number) == "applying"
+    Mandate.update(booking="asked").where(Mandate.instance == number).execute()
+    assert "withdraw" not in [offer.event for offer in lite.engine.allowed(number, by)]
+    with pytest.raises(Refused, match="適用の処理が始まっている"):
+        lite.engine.fire(number, "withdraw", by)
+    Mandate.update(booking="rejected").where(Mandate.instance == number).execute()
+    lite.engine.fire(number, "withdraw", by)
+    work(lite)
+    assert (state(lite, number), books.calls) == ("withdrawn", 0)
+    assert Contract.get_by_id(of.id).payment_method == "credit_card"
+
+
+def test_a_booking_that_begins_between_guard_and_lock_wins() -> None:
+    class Faster:
+        booking = ""
+
+        def lock_rows(self, _model: object, **_equal: object) -> None:
+            self.booking = "asked"
+
+        def get(self, _model: object, **_equal: object) -> object:
+            return SimpleNamespace(booking=self.booking)
+
+    attempt: Any = SimpleNamespace(records=Faster(), instance=SimpleNamespace(id=7))
+    assert rules.booking_has_not_begun(attempt) is None
+    with pytest.raises(Refused, match="適用の処理が始まっている"):
+        rules.keep_from_booking(attempt)

@@ -11,7 +11,7 @@ from workflows.payment_method_change import DateShown, effective_date
 WORKFLOW = "payment_method_change"
 
 pages = Area("payment", __name__, url_prefix="/registration/payment")
-pages.tones(WORKFLOW, applied="done", rejected="wrong", failed="wrong", lapsed="wrong")
+pages.tones(WORKFLOW, applied="done", rejected="wrong", taken_back="wrong", failed="wrong", lapsed="wrong")
 
 
 def _accepted(change_request: ChangeRequest | None, reason: str, checked: bool) -> DateShown:
