@@ -95,7 +95,7 @@ def create_account(attempt: Attempt) -> None:
     application = required(application_of(attempt), NO_CUSTOMER)
     records.lock_rows(Customer, id=application.customer_id)
     another = records.exists(Account, customer=application.customer_id, role=ADMIN, standing=OPEN)
-    waits = not another and attempt.services.confirm_first_account
+    waits = not another and attempt.services is not None and attempt.services.confirm_first_account
     records.insert(
         Account,
         customer=application.customer_id,
