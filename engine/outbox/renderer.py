@@ -9,20 +9,40 @@ link in it is ever stored (I11).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.definition import HOLDER, Address, Effect, Instance, Nobody, Records, SiteAddress, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, NobodyLeft
 from engine.runtime import answers
 from engine.templates import templates_in
-from engine.text import reading_in
+from engine.text import LANGUAGES, reading_in
 
 HIDDEN_LINK = "…"
 _NOTHING: Mapping[str, Any] = {}
+
+
+_BODY = re.compile(r"<body\b[^>]*>\n?(?P<inside>.*?)</body>", re.DOTALL)
+_RULE = "-" * 64
+
+
+class _Written(NamedTuple):
+    subject: str
+    text: str
+    html: str
+
+
+def _beside(first: _Written, second: _Written, language: str) -> _Written:
+    """The mail in two languages, the second below the first; what has no body is put behind."""
+    text = f"{first.text.rstrip()}\n\n{_RULE}\n{second.subject}\n\n{second.text}"
+    inside = _BODY.search(second.html)
+    below = f'<div lang="{language}">\n{inside["inside"] if inside else second.html}</div>\n'
+    head, end, rest = first.html.rpartition("</body>")
+    return _Written(first.subject, text, f"{head}{below}{end}{rest}" if end else first.html + below)
 
 
 class NoRecipient(EngineError):
@@ -70,8 +90,9 @@ class Renderer:
         key: str,
         language: str = "",
     ) -> Message:
-        """The message, ready to send. Raises NoRecipient, NobodyLeft where the recipients were removed on purpose,
-        RuleError, and Jinja's errors where a template is wrong."""
+        """The message, ready to send. It is one for addressee and copy (G31): where the copy's reader has another
+        language, the mail stands in that one as well, below. Raises NoRecipient, NobodyLeft where the recipients were
+        removed on purpose, RuleError, and Jinja's errors where a template is wrong."""
         address = self.address(workflow, effect, effect.to, instance, records)
         if isinstance(address, Nobody):
             raise NobodyLeft
@@ -80,24 +101,35 @@ class Renderer:
         copy = self.address(workflow, effect, effect.cc, instance, records) if effect.cc else None
         chosen = language or address.language
         context = answers.context(workflow, instance, records)
-        if workflow.link:
-            role = effect.link or HOLDER
-            context["url"] = self.url(workflow, self.link(instance, role), chosen)
         context["site"], context["figures"] = self.site_facts, figures
-        templates = _templates(workflow.home / "mail")
-        with reading_in(chosen):
-            subject, _, text = templates.get_template(f"{effect.name}.{chosen}.txt").render(context).partition("\n")
-            html = templates.get_template(f"{effect.name}.{chosen}.html").render(context)
+        copied = copy if isinstance(copy, Address) and copy.email != address.email else None
+        written = self._written(workflow, effect, instance, context, chosen)
+        if copied is not None and copied.language != chosen and copied.language in LANGUAGES:
+            below = self._written(workflow, effect, instance, context, copied.language)
+            written = _beside(written, below, copied.language)
         return Message(
             message_id=answers.message_id(key, self.sender),
             sender=self.sender,
             to=(address.email,),
-            subject=_subject_in(subject),
-            text=text.lstrip("\n"),
-            html=html,
+            subject=written.subject,
+            text=written.text,
+            html=written.html,
             language=chosen,
-            cc=(copy.email,) if isinstance(copy, Address) and copy.email != address.email else (),
+            cc=(copied.email,) if copied is not None else (),
         )
+
+    def _written(
+        self, workflow: Workflow, effect: Effect, instance: Instance, context: dict[str, Any], language: str
+    ) -> _Written:
+        """The mail in one language."""
+        if workflow.link:
+            role = effect.link or HOLDER
+            context["url"] = self.url(workflow, self.link(instance, role), language)
+        templates = _templates(workflow.home / "mail")
+        with reading_in(language):
+            subject, _, text = templates.get_template(f"{effect.name}.{language}.txt").render(context).partition("\n")
+            html = templates.get_template(f"{effect.name}.{language}.html").render(context)
+        return _Written(_subject_in(subject), text.lstrip("\n"), html)
 
     def subject(
         self,

@@ -30,6 +30,7 @@ from tests.kit.one_of_each import Scene, figures_of
 from tests.kit.payments import CONFIGURED
 from tests.kit.sites import site_maker
 from web.assembly.site import Site
+from workflows.business.records import Account
 from workflows.notice.board import KINDS
 from workflows.notice.turns import TURNS
 from workflows.organisation import Organisation
@@ -55,6 +56,7 @@ def rendered(site: Site, workflow: Workflow) -> Iterator[tuple[Effect, str, Mess
     figures = {**FIGURES, **figures_of(workflow.name)}
     for mail in mails_of(workflow):
         for language in LANGUAGES:
+            Account.update(language=language).execute()  # who gets the copy reads the same one
             with site.engine.store.reading() as unit:
                 made = site.dispatcher.renderer.message(
                     workflow, mail, instance, unit, figures, key="k", language=language

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 
 from engine.attempt import Actor, Secret
 from engine.delivery import Message
@@ -65,6 +66,24 @@ def test_receipts_are_in_the_language_of_the_contractor_whoever_acted(
     speaks(scene, contractor, account)
     scene.start(procedure)
     assert languages(site, mailer, CONTRACTOR) == {contractor}
+
+
+@pytest.mark.parametrize(("contractor", "account"), [("ja", "en"), ("en", "ja"), ("ja", "ja")])
+def test_who_gets_the_copy_and_reads_another_language_finds_it_below(
+    site: Site, mailer: MemoryMailer, contractor: str, account: str
+) -> None:
+    scene = Scene(site)
+    speaks(scene, contractor, account)
+    scene.customer_details_change()
+    received = sent(site, mailer)[0]
+    assert (received.to, received.cc) == ((CONTRACTOR,), (HANAKO,))
+    places = {language: received.text.find(f"?{language}\n") for language in ("ja", "en")}  # of the links
+    assert (places[account] > places[contractor] >= 0) == (account != contractor)
+    page = BeautifulSoup(received.html, "html.parser")
+    assert page.html is not None
+    assert page.html["lang"] == contractor
+    assert [one["lang"] for one in page.select("body > div[lang]")] == ([account] if account != contractor else [])
+    assert len(page.find_all("body")) == 1
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
