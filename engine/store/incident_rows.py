@@ -42,15 +42,15 @@ ALL = Criteria()
 _OF_WORKFLOW = "EXISTS (SELECT 1 FROM instance i WHERE i.id = {}.instance_id AND i.workflow = ?)"
 
 
-def _effects(criteria: Criteria) -> tuple[str, list[Any]] | None:
+def _effects(criteria: Criteria, kind_column: str = "o.kind") -> tuple[str, list[Any]] | None:
     """The condition on effects `o`, with what it binds; None where no effect can meet it."""
     if criteria.channel == TIMER:
         return None
     conditions, params = ["o.state = 'incident'"], []
     kind, _, recipient = criteria.channel.partition(":")
-    for column, wanted in (("kind", kind), ("recipient", recipient), ("reason", criteria.reason)):
+    for column, wanted in ((kind_column, kind), ("o.recipient", recipient), ("o.reason", criteria.reason)):
         if wanted:
-            conditions.append(f"o.{column} = ?")
+            conditions.append(f"{column} = ?")
             params.append(wanted)
     if criteria.host:
         conditions.append("o.host = ?")
@@ -82,10 +82,12 @@ def _with_times(table: str, criteria: Criteria, conditions: list[str], params: l
     return " AND ".join(conditions), params
 
 
-def _branches(criteria: Criteria) -> list[tuple[str, list[Any]]]:
-    """The statements of the effects and of the timers that meet the criteria, each with what it binds."""
+def _branches(criteria: Criteria, *, by_time: bool = False) -> list[tuple[str, list[Any]]]:
+    """The statements of the effects and of the timers that meet the criteria, each with what it binds. `by_time` says
+    that the first of many are wanted: SQLite is then kept from reading the index of kinds, and sorting what it finds
+    there."""
     branches = []
-    if (effects := _effects(criteria)) is not None:
+    if (effects := _effects(criteria, "o.kind || ''" if by_time else "o.kind")) is not None:
         columns = "o.due_at, o.instance_id, o.seq, o.position, '' AS event"
         branches.append((f"SELECT {columns} FROM outbox o WHERE {effects[0]}", effects[1]))
     if (timers := _timers(criteria)) is not None:
@@ -125,7 +127,7 @@ def listed(unit: Unit, criteria: Criteria, most: int, skip: int) -> list[Row]:
     """The incidents that meet the criteria, the oldest first, at most `most` after the first `skip`. Each is (instance,
     seq, position, event, since, subject, workflow, version, state of the instance, kind, name, recipient, attempts,
     error, delivered, reason, host, answer, failures, error of the timer, language, figures as JSON)."""
-    branches = _branches(criteria)
+    branches = _branches(criteria, by_time=not criteria.host)
     if not branches:
         return []
     last = min(most + skip, LARGEST)

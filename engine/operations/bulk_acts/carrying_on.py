@@ -21,7 +21,7 @@ LEASE = timedelta(seconds=30)
 """For how long a worker that says nothing has an act: after that, another one goes on with it."""
 KEPT = timedelta(days=30)
 """For how long the items of an act are kept that has ended."""
-AT_ONCE = 20
+AT_ONCE = 50
 """How many incidents one slice settles."""
 _FORGOTTEN_AT_ONCE = 5_000
 
