@@ -29,6 +29,10 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         pytest.param("mass_expiry", ["--number", "300"], "300 expired exactly once", marks=in_full),
         ("broken_timers", ["--number", "600"], "the latest of the sound ones"),
         ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
+        pytest.param(
+            *("many_incidents", ["--number", "60", "--rounds", "1", "--only", "sqlite"], "the act by itself"),
+            marks=in_full,  # it waits for the sweep of a real site
+        ),
         ("paused_timers", ["--number", "500"], "among 500 paused ones"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
         pytest.param(
