@@ -103,6 +103,12 @@ class Browser:
         self.begin(button)
         return self.press(button)
 
+    def decide(self, button: str, **typed: str) -> TestResponse:
+        """Press what asks on a page of its own before it acts, once it knows enough, and press again there."""
+        self.press(button, **typed)
+        assert "/confirm/" in self.path, self.text
+        return self.press(button)
+
     def begin(self, button: str) -> TestResponse:
         """Follow the first link that looks like this button, to the question behind it."""
         links = [link for link in self.page.select("main a.btn") if link.get_text(strip=True) == button]

@@ -331,6 +331,10 @@ ADDRESSES: Mapping[str, Address] = {
         )
         for name in ("confirm_turn", "take_turn")
     },
+    **{
+        f"staff.{name}": Address(Whose.SITE, lambda w: [{**one, "token": _TOKEN} for one in _for_staff(w)])
+        for name in ("confirm_decision", "confirmed_decision")
+    },
     **{f"staff_faq.{name}": Address(Whose.SITE, lambda w: [{"entry": _ENTRY}]) for name in ("read", "save", "act")},
 }
 

@@ -223,6 +223,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.set_up", "staff-setup", "set_up"),
     Shot("staff.requests", "staff-queue", "/staff/", "staff"),
     Shot("staff.request_page", "staff-request", "review", "staff"),
+    Shot("staff.confirm_decision", "staff-request-confirm", "review", "staff", _submit),
     Shot("staff.customers", "staff-customers", "/staff/customers?q=A0", "staff"),
     Shot("staff.customer", "staff-customer", "staff_customer", "staff"),
     Shot("staff.customer_mails", "staff-customer-mails", "staff_customer_mails", "staff"),

@@ -144,6 +144,10 @@ def test_staff_review_a_request_and_the_customer_hears_of_it(
         page.locator("#reason-reject").fill("現在のご契約内容では、お申し込みいただけません。")
         sato.button("お断りする").focus()
         page.keyboard.press("Enter")
+        expect(page.locator("pre.mail-text")).to_contain_text("お申し込みいただけません。")
+        sato.looks_at("staff-request-sure")
+        sato.button("お断りする").focus()
+        page.keyboard.press("Enter")
         expect(page.get_by_text(sato.say("処理しました。"))).to_be_visible()
         assert _state(product, number) == "rejected"
         assert NAME in page.locator(".timeline").inner_text()

@@ -18,6 +18,7 @@ from engine.canonical import canonical
 from engine.definition import SYSTEM, Actor, Refusal, State, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, Refused
+from engine.operations.census import Standing
 from engine.outcomes import Explanation, Preview
 from engine.runtime import machine
 from engine.text import Text, _
@@ -40,9 +41,11 @@ _NO_PREVIEW = Refusal("no_preview", _("この操作の結果を表示できま�
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a decision would do, by a preview."""
+    """What a decision would do, by a preview. `refuses` is whether the request would then have come to nothing: it
+    ends in a state that looks so (`Area.tones`)."""
 
     target: Text | str
+    refuses: bool
     timers: tuple[tuple[Text | str, str], ...]
     mails: tuple[Message, ...]
     effects: tuple[str, ...]
@@ -192,9 +195,26 @@ def _option(
     )
 
 
+def foreseen(instance_id: int, where: Standing, event: str, actor: Actor, data: Any) -> Foreseen:
+    """What `event` would do with `data`. Raises what firing it would raise, and Refused where that cannot be shown."""
+    workflow = site().engine.workflows.get((where.workflow, where.version))
+    try:
+        preview = site().engine.preview(instance_id, event, actor, data)
+    except EngineError:
+        raise
+    except Exception as error:  # a template or a rule is broken
+        log.exception("no preview of %s %s, instance %s", where.workflow, event, instance_id)
+        raise Refused([_NO_PREVIEW]) from error
+    if workflow is None:
+        raise Refused([_NO_PREVIEW])
+    return _foreseen(workflow, preview)
+
+
 def _foreseen(workflow: Workflow, preview: Preview) -> Foreseen:
+    tones = declared().tones.get(workflow.name, {})
     return Foreseen(
         state_title(workflow, preview.target),
+        workflow.by_name[preview.target].final and tones.get(preview.target) == "wrong",
         tuple((event_title(workflow, preview.target, event), local_time(due)) for event, due in preview.timers),
         preview.mails,
         tuple(name for name in preview.effects if workflow.effects[name].kind != "mail"),

@@ -16,7 +16,9 @@ from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, Trans
 from engine.operations.census import Standing, pinned_states, standing, standing_in
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
+from web.http import kept
 from web.http.areas import NUMBER, STAFF_MENU, Fact, declared
+from web.http.confirmations import Confirmation, gone, to_confirm
 from web.http.current import local_time, site, today
 from web.http.request_keys import new_key
 from web.http.who_may import staff_only
@@ -24,7 +26,7 @@ from web.shown.dates import day
 from web.shown.prices import titles_of
 from web.staff import decisions, money
 from web.staff.area import actor, pages
-from web.staff.history import lines, state_title
+from web.staff.history import event_title, lines, state_title
 from workflows.business.permissions import STAFF, customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
 from workflows.business.request_number import request_number
@@ -118,37 +120,162 @@ def age(since: datetime, now: datetime) -> str:
 @pages.get(f"/requests/<{NUMBER}:instance_id>")
 @staff_only
 def request_page(instance_id: int) -> str:
-    """A request with before and after, figures, history, and what each decision will do."""
-    return _page(instance_id)
+    """A request with before and after, figures, history, and what each decision will do. Who comes back from the
+    question before a decision finds the reason as it was typed."""
+    fields = kept.typed()
+    pressed = Pressed.of(fields) if fields is not None else Pressed()
+    return _page(instance_id, pressed.event, pressed.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What the form of a decision sends: the event, the typed reason, whether its question was answered with yes, the
+    seal of the date and the figures that it showed, and the `seq` that the page showed."""
+
+    event: str = ""
+    reason: str = ""
+    checked: bool = False
+    figures: str = ""
+    seen: str = ""
+
+    @classmethod
+    def of(cls, form: Mapping[str, str]) -> Pressed:
+        r"""Of the fields of a form. The reason has \n as line ends, and no NUL, which no database takes."""
+        reason = form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
+        checked, figures, seen = form.get("checked") == "yes", form.get("figures", ""), form.get("seen", "")
+        return cls(form.get("event", ""), reason, checked, figures, seen)
+
+    def fields(self) -> list[tuple[str, str]]:
+        """The same as the fields of a form."""
+        said = {"event": self.event, "reason": self.reason, "figures": self.figures, "seen": self.seen}
+        return [*said.items(), *([("checked", "yes")] if self.checked else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why a decision cannot be made as it was pressed, and the status that says so."""
+
+    refusals: tuple[Refusal, ...]
+    status: int = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A decision that can be made: with what, and what it would do."""
+
+    choice: decisions.Choice
+    foreseen: decisions.Foreseen
 
 
 @pages.post(f"/requests/<{NUMBER}:instance_id>")
 @staff_only
 def decide(instance_id: int) -> str | Response:
-    """Fire the chosen event. A page from before somebody else's decision is refused, and nothing happens."""
-    event, reason = request.form.get("event", ""), _typed_reason()
+    """Fire the chosen event, or where a mail goes out with it, lead to the question whether to. A page from before
+    somebody else's decision is refused, and nothing happens."""
+    pressed = Pressed.of(request.form)
+    ready = _ready(instance_id, pressed)
+    if isinstance(ready, Ready) and ready.foreseen.mails:
+        return to_confirm(url_for("staff.request_page", instance_id=instance_id), pressed.fields())
+    key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
+    done = _fired(instance_id, pressed, ready, key) if isinstance(ready, Ready) else ready
+    if isinstance(done, Closed):
+        return make_response(_page(instance_id, pressed.event, pressed.reason, done.refusals), done.status)
+    return done
+
+
+@pages.get(f"/requests/<{NUMBER}:instance_id>/confirm/<token>")
+@staff_only
+def confirm_decision(instance_id: int, token: str) -> str | Response:
+    """The question before a decision with which a mail goes out: what it does, and the mails as they will be sent."""
+    confirmation = _confirmation(instance_id, token)
+    if confirmation.made(actor()) is not None:
+        return redirect(url_for("staff.request_page", instance_id=instance_id))
+    fields = confirmation.fields()
+    if fields is None:
+        return gone(confirmation)
+    pressed = Pressed.of(fields)
+    ready, found = _ready(instance_id, pressed), _found(instance_id)
+    if isinstance(ready, Closed):
+        return _back(confirmation, ready)
+    return render_template(
+        "staff/sure.html",
+        **found.context,
+        decision=event_title(found.workflow, found.state, pressed.event),
+        event=pressed.event,
+        choice=ready.choice,
+        foreseen=ready.foreseen,
+        reason=pressed.reason.strip(),
+        periods_on=lambda day: _periods(found.change_request, day),
+        yen=quotes.yen,
+        percent=quotes.percent,
+        day=day,
+        confirmation=confirmation,
+    )
+
+
+@pages.post(f"/requests/<{NUMBER}:instance_id>/confirm/<token>")
+@staff_only
+def confirmed_decision(instance_id: int, token: str) -> Response:
+    """Fire the event that was asked about, once. Where it is not possible any more, lead back to the request, which
+    says why."""
+    confirmation = _confirmation(instance_id, token)
+    if confirmation.made(actor()) is not None:  # a second click, or Back
+        return redirect(url_for("staff.request_page", instance_id=instance_id), 303)
+    fields = confirmation.fields()
+    if fields is None:
+        return gone(confirmation)
+    pressed = Pressed.of(fields)
+    ready = _ready(instance_id, pressed)
+    done = _fired(instance_id, pressed, ready, confirmation.key) if isinstance(ready, Ready) else ready
+    if isinstance(done, Closed):
+        return _back(confirmation, done)
+    confirmation.drop()
+    return done
+
+
+def _confirmation(instance_id: int, token: str) -> Confirmation:
+    return Confirmation(token, url_for("staff.request_page", instance_id=instance_id))
+
+
+def _back(confirmation: Confirmation, closed: Closed) -> Response:
+    for refusal in closed.refusals:
+        flash(str(refusal.message), "care")
+    return redirect(confirmation.form_url, 303)
+
+
+def _ready(instance_id: int, pressed: Pressed) -> Ready | Closed:
+    """What was pressed, tried and rolled back."""
     where = standing(site().engine, [instance_id]).get(instance_id)
     if where is None:
         abort(404)
     change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
-    if where.workflow in declared().with_own_pages and not _is_offered(instance_id, event):
-        return make_response(_page(instance_id, event, reason, (_OWN_PAGES,)), 409)
-    checked = request.form.get("checked") == "yes"
-    choices = decisions.choices_for(where.workflow, event, change_request, reason, checked)
-    shown = request.form.get("figures", "")
-    choice = next((one for one in choices if one.seal in ("", shown)), None)
+    if where.workflow in declared().with_own_pages and not _is_offered(instance_id, pressed.event):
+        return Closed((_OWN_PAGES,))
+    choices = decisions.choices_for(where.workflow, pressed.event, change_request, pressed.reason, pressed.checked)
+    choice = next((one for one in choices if one.seal in ("", pressed.figures)), None)
     if choice is None:
         (first, *_others) = choices
-        other = _other_day(first.day) if first.quote is None and first.day is not None else _OTHER_FIGURES
-        return make_response(_page(instance_id, event, reason, (other,)), 409)
-    key = request.form.get("request_key", "")[:_LONGEST_KEY] or None
+        changed = _other_day(first.day) if first.quote is None and first.day is not None else _OTHER_FIGURES
+        return Closed((changed,))
+    if where.seq != _number(pressed.seen):
+        return Closed((_FASTER,))
     try:
-        seen = _number(request.form.get("seen", ""))
-        site().engine.fire(instance_id, event, actor(), choice.data, key=key, seen=seen)
+        return Ready(choice, decisions.foreseen(instance_id, where, pressed.event, actor(), choice.data))
     except Refused as refused:
-        return make_response(_page(instance_id, event, reason, refused.refusals), 422)
+        return Closed(refused.refusals, 422)
+    except (StaleForm, TransitionConflict, EventNotPossible):
+        return Closed((_FASTER,))
+
+
+def _fired(instance_id: int, pressed: Pressed, ready: Ready, key: str | None) -> Response | Closed:
+    """Fire the event; the way back to the request, or why nothing was done."""
+    try:
+        seen = _number(pressed.seen)
+        site().engine.fire(instance_id, pressed.event, actor(), ready.choice.data, key=key, seen=seen)
+    except Refused as refused:
+        return Closed(refused.refusals, 422)
     except (StaleForm, TransitionConflict, EventNotPossible, KeyReused):
-        return make_response(_page(instance_id, event, reason, (_FASTER,)), 409)
+        return Closed((_FASTER,))
     flash(str(_("処理しました。")))
     return redirect(url_for("staff.request_page", instance_id=instance_id), 303)
 
@@ -158,11 +285,6 @@ def _is_offered(instance_id: int, event: str) -> bool:
     a reason, only its own pages ask for."""
     options, _elsewhere = _options(instance_id, _found(instance_id))
     return any(one.event == event and not one.reasons for one in options)
-
-
-def _typed_reason() -> str:
-    r"""The typed reason, with \n as line ends, and without NUL, which no database takes."""
-    return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
 
 
 def _number(text: str) -> int:

@@ -392,7 +392,7 @@ def test_staff_approve_with_the_date_that_they_have_seen(site: Site, app: Flask,
     assert clerk.press("金融機関が承認した").status_code == 409
     assert "適用日が2026年6月1日になりました" in clerk.text
     assert state(site, number) == "with_bank"
-    clerk.press("金融機関が承認した")
+    clerk.decide("金融機関が承認した")
     assert state(site, number) == "scheduled"
     assert ChangeRequest.get(ChangeRequest.instance == number).effective_on == date(2026, 6, 1)
 
@@ -643,7 +643,8 @@ def test_direct_debit_goes_through_the_hands_of_the_staff(
 
     def press(button: str, **typed: str) -> None:
         staffed.open(f"/staff/requests/{number}")
-        staffed.press(button, **typed)
+        with_a_mail = button in ("不備のため返送する", "金融機関が承認した")
+        (staffed.decide if with_a_mail else staffed.press)(button, **typed)
         assert staffed.response.status_code == 200, staffed.text
         work(site)
 
@@ -721,7 +722,7 @@ def test_staff_see_the_books_before_they_give_up_what_may_be_in_them(
     staffed.press("中止する", reason="システムが停止しているため", checked="")
     assert staffed.response.status_code == 422  # nobody has said that they looked
     staffed.open(f"/staff/requests/{number}")
-    staffed.press("中止する", reason="システムが停止しているため", checked="yes")
+    staffed.decide("中止する", reason="システムが停止しているため", checked="yes")
     assert state(site, number) == "failed"
     site.close()
 

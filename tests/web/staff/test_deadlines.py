@@ -41,7 +41,7 @@ def test_a_review_is_due_and_overdue_and_what_follows_it_is_neither(
     assert "期限超過" in staffed.text
     staffed.open(page)
     assert "期限超過" in deadline_of(staffed)
-    staffed.press("承認する")
+    staffed.decide("承認する")
     for _worked in ("by nobody yet", "by a worker"):
         assert deadline_of(staffed) == "期限なし"
         assert "期限超過" not in staffed.text

@@ -29,7 +29,7 @@ from tests.kit.browser import (
     first,
     mailed_path,
 )
-from tests.kit.contract_scenes import LEDGER, account, changed, do_all_due, request
+from tests.kit.contract_scenes import LEDGER, account, anew, changed, do_all_due, request
 from tests.kit.dumps import dump
 from tests.kit.sites import SiteMaker
 from tests.kit.staff import MEMBER, NAME, PASSWORD, code, enrol, enter
@@ -373,7 +373,7 @@ def test_request_shows_all_that_a_decision_needs_and_looking_changes_nothing(
 
 def test_accepting_moves_it_in_the_name_of_who_pressed(site: Site, staffed: Browser, asked: int) -> None:
     staffed.open(f"/staff/requests/{asked}")
-    staffed.press("承認する")
+    staffed.decide("承認する")
     assert staffed.response.status_code == 200
     assert "処理しました。" in staffed.text
     entry = next(entry for entry in site.engine.history(asked) if entry.event == "accept")
@@ -383,6 +383,74 @@ def test_accepting_moves_it_in_the_name_of_who_pressed(site: Site, staffed: Brow
     do_all_due(site)
     staffed.open("/staff/")
     assert "審査待ちのお申し込みはありません" in staffed.text
+
+
+def test_a_decision_with_which_a_mail_goes_out_shows_it_and_asks_first(
+    site: Site, staffed: Browser, asked: int, mailer: MemoryMailer
+) -> None:
+    before = site.engine.history(asked)
+    staffed.open(f"/staff/requests/{asked}")
+    staffed.press("お断りする", reason="在庫の都合のため")
+    assert "/confirm/" in staffed.path
+    assert staffed.title == "お断りする（確認）"
+    (mail,) = staffed.page.select("pre.mail-text")
+    assert "在庫の都合のため" in mail.get_text()
+    for said in (COMPANY, NUMBER, request_number(asked), "AppSuite", "お受けできませんでした"):
+        assert said in staffed.text
+    assert site.engine.history(asked) == before
+    staffed.follow("操作せずに戻る")
+    assert staffed.path == f"/staff/requests/{asked}"
+    assert staffed.find(id="reason-reject").get_text().strip() == "在庫の都合のため"  # and nothing is typed twice
+    assert site.engine.history(asked) == before
+
+
+def test_the_button_that_refuses_looks_otherwise_than_the_one_that_accepts(staffed: Browser, asked: int) -> None:
+    staffed.open(f"/staff/requests/{asked}")
+    looks = {str(button["value"]): button["class"] for button in staffed.page.select("main form button[name=event]")}
+    assert looks == {"accept": ["btn", "btn-primary"], "reject": ["btn", "btn-refuse"]}
+
+
+def test_a_question_that_was_overtaken_by_a_colleague_leads_back_and_does_nothing(
+    site: Site, staffed: Browser, asked: int
+) -> None:
+    staffed.open(f"/staff/requests/{asked}")
+    staffed.press("お断りする", reason="在庫の都合のため")
+    question, form = staffed.path, of_form(staffed, "reject")
+    colleague = Actor("staff", str(StaffMember.get().id))
+    site.engine.fire(asked, "accept", colleague, anew(site, asked))
+    for method, data in (("GET", None), ("POST", form)):
+        answer = staffed.client.open(question, method=method, data=data)
+        assert answer.status_code == 303
+        staffed.open(answer.headers["Location"])
+        assert staffed.path == f"/staff/requests/{asked}"
+        assert "ほかの担当者が先に処理した可能性があります" in staffed.one(".notice.care").get_text()
+    assert [entry.event for entry in site.engine.history(asked)].count("reject") == 0
+
+
+def test_a_question_is_nobody_elses(site: Site, app: Flask, clock: Clock, staffed: Browser, asked: int) -> None:
+    staffed.open(f"/staff/requests/{asked}")
+    staffed.press("お断りする", reason="在庫の都合のため")
+    colleague = Browser(app)
+    enter(colleague, enrol(site, "kato@office.example", "加藤 愛")[1], clock, "kato@office.example")
+    colleague.open(staffed.path)
+    assert colleague.path == f"/staff/requests/{asked}"
+    assert "在庫の都合のため" not in colleague.text
+
+
+def test_what_was_accepted_is_taken_back_on_the_same_page(
+    site: Site, staffed: Browser, asked: int, mailer: MemoryMailer
+) -> None:
+    staffed.open(f"/staff/requests/{asked}")
+    staffed.decide("承認する")
+    do_all_due(site)
+    staffed.open("/staff/")
+    assert staffed.page.find("a", href=f"/staff/requests/{asked}") is None  # it waits for its date, and for nobody
+    staffed.open(f"/staff/requests/{asked}")
+    assert staffed.find("button", value="take_back")["class"] == ["btn", "btn-refuse"]
+    staffed.decide("承認を取り消す", reason="与信の結果のため")
+    do_all_due(site)
+    assert site.engine.look(asked).state.name == "taken_back"
+    assert "与信の結果のため" in mailer.sent[-1].text
 
 
 def test_rejection_needs_a_reason_which_the_customer_is_told(
@@ -396,7 +464,7 @@ def test_rejection_needs_a_reason_which_the_customer_is_told(
     assert address(first(mistakes, "a")) == "#reason-reject"
     assert staffed.find(id="reason-reject")["aria-invalid"] == "true"
     typed = "在庫の都合により、\r\n<b>今月は</b>お受けできません。\0"
-    staffed.press("お断りする", reason=typed)
+    staffed.decide("お断りする", reason=typed)
     do_all_due(site)
     kept = "在庫の都合により、\n<b>今月は</b>お受けできません。"
     assert ChangeRequest.get_by_id(asked).reason == kept
@@ -408,9 +476,11 @@ def test_rejection_needs_a_reason_which_the_customer_is_told(
 
 def test_form_that_is_sent_twice_is_one_decision(site: Site, staffed: Browser, asked: int) -> None:
     staffed.open(f"/staff/requests/{asked}")
+    staffed.press("承認する")
     form = of_form(staffed, "accept")
-    answers = [staffed.client.post(f"/staff/requests/{asked}", data=form).status_code for _ in range(2)]
-    assert answers == [303, 303]
+    answers = [staffed.client.post(staffed.path, data=form) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert {answer.headers["Location"] for answer in answers} == {f"/staff/requests/{asked}"}
     assert [entry.event for entry in site.engine.history(asked)].count("accept") == 1
 
 
@@ -421,7 +491,7 @@ def test_of_two_who_decide_the_second_is_told(
     enter(colleague, enrol(site, "kato@office.example", "加藤 愛")[1], clock, "kato@office.example")
     for browser in (staffed, colleague):
         browser.open(f"/staff/requests/{asked}")
-    staffed.press("承認する")
+    staffed.decide("承認する")
     colleague.press("お断りする", reason="重複のため")
     assert colleague.response.status_code == 409
     assert "ほかの担当者が先に処理した可能性があります" in colleague.text
@@ -488,7 +558,7 @@ def test_new_price_is_taken_only_by_who_has_seen_it(
     form = of_form(browser, "accept_price") | {"reason": "価格の改定"}
     assert browser.client.post(f"/staff/requests/{number}", data=form | {"figures": "others"}).status_code == 409
     assert site.engine.look(number).state.name == "applying"
-    browser.press("新しい料金で適用する", reason="価格の改定")
+    browser.decide("新しい料金で適用する", reason="価格の改定")
     assert "お客様の確認後に、料金が変わりました" in browser.text
     assert ChangeRequest.get_by_id(number).effective_on == date(2026, 6, 1)  # not May, which has begun
     clock.now = site.services.calendar.midnight(date(2026, 6, 1))
@@ -750,13 +820,13 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     clock.forward(minutes=25)
     staffed.open("/staff/workflows")
     row = next(row for row in staffed.page.select("tbody tr") if "contract_change" in row.text)
-    assert [cell.get_text() for cell in row.select("td")] == ["2", "1", "1"]
+    assert [cell.get_text() for cell in row.select("td")] == ["3", "1", "1"]
     assert "止まっている手続きはありません" in staffed.text
     staffed.open("/staff/workflows/contract_change")
     row = next(
         row for row in staffed.page.select("tbody tr") if first(row, "th").get_text().strip() == "担当者が確認中"
     )
-    assert [cell.get_text() for cell in row.select("td")] == ["2", "1", "25 分", "25 分"]
+    assert [cell.get_text() for cell in row.select("td")] == ["3", "1", "25 分", "25 分"]
     assert "stateDiagram-v2" in staffed.text
     picture = staffed.one(".drawing img")
     drawn = staffed.client.get(address(picture, "src"))
@@ -765,7 +835,7 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert drawn.headers["Content-Security-Policy"]
     site.db.execute_sql("UPDATE instance SET state = 'gone' WHERE id = ?", (asked,))
     staffed.open("/staff/workflows")
-    assert f'tetsuzuki workflow migrate {asked} --to 2 --state STATE --reason "…"' in staffed.text
+    assert f'tetsuzuki workflow migrate {asked} --to 3 --state STATE --reason "…"' in staffed.text
     site.db.execute_sql("UPDATE instance SET state = 'in_review', version = 7 WHERE id = ?", (asked,))
     staffed.open("/staff/workflows/contract_change")
     assert "no definition of its version is loaded" in staffed.text
@@ -896,7 +966,7 @@ def test_a_late_decision_shows_the_date_and_the_price_that_it_is_made_with(
     form = of_form(browser, "accept")
     answer = browser.client.post(f"/staff/requests/{number}", data=form | {"figures": ""})
     assert (answer.status_code, site.engine.look(number).state.name) == (409, "in_review")
-    browser.press("承認する")
+    browser.decide("承認する")
     assert ChangeRequest.get_by_id(number).effective_on == moved
 
 
@@ -917,5 +987,11 @@ def test_staff_choose_between_two_dates_each_with_its_price(
     assert f"{renewal.year + 1}年" in section.text
     form = of_form(browser, "accept")
     answer = browser.client.post(f"/staff/requests/{number}", data=form | {"figures": offered[1]})
-    assert answer.status_code == 303
+    browser.open(answer.headers["Location"])
+    assert f"{renewal.year + 1}年" in browser.text
+    assert (
+        f"{renewal.year}年{renewal.month}月{renewal.day}日"
+        not in around(browser.find(id="facts-title"), "section").text
+    )
+    browser.press("承認する")
     assert ChangeRequest.get_by_id(number).effective_on.year == renewal.year + 1

@@ -610,7 +610,7 @@ def test_every_mail_can_be_written(site: Site, clock: Clock, mailer: MemoryMaile
     Account.update(language=language).execute()
     number = ask(site, of, actor, "direct_debit", TYPED)
     sight = site.engine.look(number)
-    over = ("rejected", "withdrawn", "lapsed", "failed")  # nothing begins on any day
+    over = ("rejected", "withdrawn", "taken_back", "lapsed", "failed")  # nothing begins on any day
     with site.engine.store.reading() as unit:
         for effect in PAYMENT_METHOD_CHANGE.effects.values():
             if effect.kind == "mail":
