@@ -15,9 +15,11 @@ from tests.kit.applications import VISITOR
 from tests.kit.browser import Browser, address
 from tests.kit.staff import NAME
 from web.assembly.site import Site
+from web.staff.incident_words import channel_title
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.records import Application
 from workflows.business.records import Customer
+from workflows.registry import WORKFLOWS
 
 WORDS = "<no> such user"
 
@@ -225,3 +227,10 @@ def test_a_workflow_counts_its_incidents_beside_what_is_stuck(staffed: Browser, 
     assert len(rows(staffed)) == 4
     staffed.open("/staff/workflows/contract_change")
     assert "件" not in staffed.one("section[aria-labelledby=stuck-title]").text
+
+
+def test_every_recipient_and_every_work_has_a_name_that_people_know() -> None:
+    recipients = {name for workflow in WORKFLOWS for name in workflow.recipients}
+    kinds = {effect.kind for workflow in WORKFLOWS for effect in workflow.all_effects()} - {"mail"}
+    assert [name for name in sorted(recipients) if name in str(channel_title(f"mail:{name}"))] == []
+    assert [kind for kind in sorted(kinds) if kind in str(channel_title(kind))] == []
