@@ -36,7 +36,10 @@ class MappingsByItem(Environment):
         """See `Environment.getattr`."""
         if _is_mapping[type(obj)]:
             return self.getitem(obj, attribute)
-        return super().getattr(obj, attribute)
+        try:  # as the environment does first: what a template names most often is there
+            return getattr(obj, attribute)
+        except AttributeError:
+            return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """See `Environment.getitem`."""

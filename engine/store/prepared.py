@@ -16,6 +16,7 @@ not converted by their column: they may be texts, numbers and aware times.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import update_wrapper
 from typing import Any, NamedTuple
@@ -42,18 +43,44 @@ class _Argument(pw.Node):
         return ctx.value(_Value(self._index, ctx.state.converter), False)
 
 
+@dataclass(slots=True)
+class _Made:
+    """A query as its database takes it. `read` turns a row into what peewee builds of it: which column goes where is
+    known from the first answer, and the same ever after."""
+
+    query: Any
+    sql: str
+    params: list[Any]
+    read: Callable[[Any], Any] | None = None
+
+    def rows(self, cursor: Any) -> list[Any]:
+        """What an answer holds. The cursor is closed."""
+        if self.read is None:
+            self.read = self._reader(cursor)
+        found = list(map(self.read, cursor.fetchall()))
+        cursor.close()
+        return found
+
+    def _reader(self, cursor: Any) -> Callable[[Any], Any]:
+        wrapper = self.query._get_cursor_wrapper(cursor)
+        wrapper.initialize()
+        wrapper.cursor = None
+        reader: Callable[[Any], Any] = wrapper.process_row
+        return reader
+
+
 class Prepared:
     """A query that is built once and run with arguments; see `prepared`. Thread-safe."""
 
     def __init__(self, build: Callable[..., Any]) -> None:
         self._build = build
-        self._made: dict[Any, tuple[Any, str, list[Any]]] = {}
+        self._made: dict[Any, _Made] = {}
         update_wrapper(self, build)
 
     def __call__(self, *values: Any, **shape: Any) -> list[Any]:
         """Run a SELECT. Returns its rows, as peewee builds them. Raises what peewee raises."""
-        query, cursor = self._run(values, shape)
-        return list(query._get_cursor_wrapper(cursor))
+        made, cursor = self._run(values, shape)
+        return made.rows(cursor)
 
     def first(self, *values: Any, **shape: Any) -> Any | None:
         """Run a SELECT, which should have a limit. Returns its first row, or None."""
@@ -63,20 +90,19 @@ class Prepared:
     def write(self, *values: Any, **shape: Any) -> int:
         """Run an INSERT, UPDATE or DELETE, inside a transaction. Returns how many rows it wrote. Raises what peewee
         raises."""
-        _query, cursor = self._run(values, shape)
+        _made, cursor = self._run(values, shape)
         return int(cursor.rowcount)
 
-    def _run(self, values: tuple[Any, ...], shape: dict[str, Any]) -> tuple[Any, Any]:
+    def _run(self, values: tuple[Any, ...], shape: dict[str, Any]) -> tuple[_Made, Any]:
         db = database.obj
         key = (type(db), len(values), *shape.items())
         made = self._made.get(key)
         if made is None:
             query = self._build(*(_Argument(index) for index in range(len(values))), **shape)
             sql, params = db.get_sql_context().sql(query).query()
-            made = self._made[key] = query, sql, params
-        query, sql, params = made
-        bound = [_bound(param, values) if isinstance(param, _Value) else param for param in params]
-        return query, db.execute_sql(sql, bound)
+            made = self._made[key] = _Made(query, sql, params)
+        bound = [_bound(param, values) if isinstance(param, _Value) else param for param in made.params]
+        return made, db.execute_sql(made.sql, bound)
 
 
 def _bound(param: _Value, values: tuple[Any, ...]) -> Any:
