@@ -29,7 +29,7 @@ LOST = "an acknowledged transition is lost"
 NO_MAIL = "a mail never arrived"
 TWICE = "a request was done twice"
 
-_LINK = re.compile(r"^http://localhost/[aq]/([0-9a-z]+)\s*$", re.MULTILINE)
+_LINK = re.compile(r"^http://localhost/[aq]/([0-9a-z]+)(?:\?(?:ja|en))?\s*$", re.MULTILINE)
 _USER = re.compile(r"([0-9a-z./-]+) さん")
 _WAYS = {("", "start", ACCOUNT_CREATION.start.state)} | {
     (source, transition.event, transition.target)

@@ -28,7 +28,7 @@ ACCOUNT_CONFIRMATION = Workflow(
         effects=(Mail("account_review", to="staff"),),
     ),
     states=(
-        State("waiting", _("承認待ち"), timers=(Timer("remind", after=timedelta(days=3)),)),
+        State("waiting", _("承認待ち"), timers=(Timer("remind", after=timedelta(days=3), deadline=True),)),
         State("confirmed", _("承認完了"), final=True),
         State("needless", _("承認不要（停止または削除済み）"), final=True),
     ),

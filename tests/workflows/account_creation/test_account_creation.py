@@ -60,7 +60,7 @@ def test_from_the_application_to_the_account(any_site: Site, clock: Clock, maile
     assert state(any_site, number) == "emailed"
     assert Account.select().count() == 0  # the mail alone completes nothing (G22)
     (mail,) = mailer.sent
-    text = mail.text.split("/a/")[1].split()[0]
+    text = mail.text.split("/a/")[1].split("?")[0]
     assert any_site.engine.open_link("account_creation", text) == number
     created = clock.forward(hours=3)
     any_site.engine.fire(number, "activate", Actor("visitor", proof=text))

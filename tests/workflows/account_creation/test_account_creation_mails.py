@@ -166,7 +166,7 @@ def test_the_contractor_learns_who_has_an_account_and_gets_a_link_of_their_own(s
     assert re.search(rf"^http://localhost/n/zzzzzzzzzzzz-[a-z2-7]{{24}}\?{language}$", made.text, re.MULTILINE)
     assert ("承認" in made.text or "confirm" in made.text) is False
     waits = mail(site, "account_created", language, standing="unconfirmed")
-    assert "承認" in waits.text or "confirm the account" in waits.text
+    assert "承認" in waits.text or "open the link and confirm it" in waits.text
     deleted = mail(site, "account_created", language, account=None)
     assert "/n/" not in deleted.text + deleted.html
 

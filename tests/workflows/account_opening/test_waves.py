@@ -118,7 +118,7 @@ def test_a_wave_is_mailed_at_its_pace_and_opens_accounts(any_site: Site, clock: 
     assert states(wave) == {"emailed": 2}
     assert quiet_count() == 1
     first, second = (row.instance or 0 for row in Opening.select().order_by(Opening.place))
-    ref = re.search(r"/o/(\S+)", mailer.sent[0].text)
+    ref = re.search(r"/o/([0-9a-z]+)", mailer.sent[0].text)
     assert ref is not None
     chosen = FirstAccountInput(any_site.hasher.hash("浅い川も深く渡れ 7"), "ja", "1")
     any_site.engine.fire(first, "activate", Actor("link", proof=ref[1]), chosen)
