@@ -19,7 +19,6 @@ from engine.operations.stuck import mails_of_links
 from engine.outcomes import Committed
 from engine.runtime import answers, history
 from engine.runtime.engine import Engine
-from engine.runtime.events import START_EVENT
 from engine.runtime.history_rows import entries_of
 from engine.store import outbox_rows
 from engine.store.base import Due, Unit, from_db, to_db
@@ -71,7 +70,8 @@ def _lost(engine: Engine, unit: Unit, instance: Instance, timers: Sequence[Due],
     entered = next(
         entry
         for entry in reversed(entries)
-        if entry.event in (START_EVENT, history.MIGRATE_EVENT) or (entry.source, entry.event) in workflow.outgoing
+        if entry.event in (history.START_EVENT, history.MIGRATE_EVENT)
+        or (entry.source, entry.event) in workflow.outgoing
     )
     at = entered.due_at or entered.at
     attempt = Attempt(instance, entered.event, SYSTEM_ACTOR, None, now, at, unit, services=engine.definitions.services)

@@ -383,6 +383,11 @@ class Engine:
         """
         return self.previews.of(instance_id, event, actor, data)
 
+    def preview_start(self, workflow: str, about: str, actor: Actor, data: Any = None, *, version: int = 0) -> Preview:
+        """What `start` would do, found by doing it and rolling back (I4), as `preview`. Raises what `start` would
+        raise."""
+        return self.previews.of_start(self.definitions.to_start(workflow, version), about, actor, data)
+
     def history(self, instance_id: int) -> tuple[Entry, ...]:
         """Every entry of an instance's history, oldest first. Raises UnknownInstance."""
         return self._looking.history(instance_id)

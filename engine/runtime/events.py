@@ -10,13 +10,12 @@ from engine.outcomes import Committed, Outcome
 from engine.runtime import conflicts, links
 from engine.runtime.definitions import Definitions
 from engine.runtime.held import Held
+from engine.runtime.history import START_EVENT
 from engine.runtime.recording import Recording
 from engine.runtime.request_keys import Request, RequestKeys
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Act, Transactions
 from engine.store.base import Unit, Violation
-
-START_EVENT = "start"
 
 
 class Events:

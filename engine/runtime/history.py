@@ -21,6 +21,7 @@ from engine.definition import Instance
 ToText = Callable[[datetime], str]
 """How the tables write a time."""
 
+START_EVENT = "start"
 MIGRATE_EVENT = "migrate"
 BASE_EVENT = "key.lost"  # its entry says what the history was when its key was lost
 DIGEST = "digest"  # under which it says so

@@ -16,11 +16,11 @@ from engine.definition import Actor, Attempt, Effect, Instance, Workflow
 from engine.delivery import Message
 from engine.errors import CatchingUp, NobodyLeft, Paused, UnknownInstance
 from engine.outcomes import Committed, Explanation, Passed, Preview, Sight
-from engine.runtime import answers, conflicts, deciding, due_timers, timetable
+from engine.runtime import answers, conflicts, deciding, due_timers, links, timetable
 from engine.runtime.definitions import Definitions
 from engine.runtime.due_timers import MOST_PIECES
 from engine.runtime.held import Held
-from engine.runtime.history import Entry
+from engine.runtime.history import START_EVENT, Entry
 from engine.runtime.history_rows import entries_of
 from engine.runtime.mailed_links import MailedLinks
 from engine.runtime.step import Steps
@@ -125,17 +125,37 @@ class Previews:
             held.committed.begin_again()  # what follows is the event's doing
             try:
                 self._steps.take(held, attempt)
-                written = outbox_rows.put_since(unit, instance.id, before)
+                return self._foreseen(held, workflow, attempt, source, before)
             except Violation as violation:
                 raise conflicts.meaning(violation, workflow, held.committed.way, instance, source) from violation
-            effects = [(workflow.effects[name], language) for name, language in written]
-            return Preview(
-                source,
-                instance.state,
-                tuple((timer.event, timer.due_at) for timer in held.timers),
-                tuple(self._mails(held, workflow, attempt, effects)),
-                tuple(effect.name for effect, _language in effects),
-            )
+
+    def of_start(self, workflow: Workflow, about: str, actor: Actor, data: Any) -> Preview:
+        """Preview a start. Raises what `start` would raise."""
+        transactions = self._transactions
+        with transactions.store.begin() as unit:  # and never committed
+            number, now, paused = transactions.store.open_new(unit, workflow.name, workflow.version)
+            if paused:
+                raise Paused
+            instance = Instance(number, workflow.name, workflow.version, about, "", 0, 0, b"", bytes(2 * links.NONCE))
+            attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, services=self._definitions.services)
+            held = Held(unit, instance, [], now, Committed())
+            try:
+                self._steps.begin(held, workflow, attempt)
+                return self._foreseen(held, workflow, attempt, "", -1)
+            except Violation as violation:
+                raise conflicts.meaning(violation, workflow, workflow.start, instance, "") from violation
+
+    def _foreseen(self, held: Held, workflow: Workflow, attempt: Attempt, source: str, before: int) -> Preview:
+        """What the step that was just taken has done, since the entry `before` of history."""
+        written = outbox_rows.put_since(held.unit, held.instance.id, before)
+        effects = [(workflow.effects[name], language) for name, language in written]
+        return Preview(
+            source,
+            held.instance.state,
+            tuple((timer.event, timer.due_at) for timer in held.timers),
+            tuple(self._mails(held, workflow, attempt, effects)),
+            tuple(effect.name for effect, _language in effects),
+        )
 
     def _mails(
         self, held: Held, workflow: Workflow, attempt: Attempt, effects: list[tuple[Effect, str]]

@@ -30,7 +30,7 @@ from engine.outcomes import Claim, Committed, Outcome, Preview
 from engine.runtime import links
 from engine.runtime.definitions import Definitions
 from engine.runtime.engine import Engine
-from engine.runtime.pauses.scopes import OneInstance
+from engine.runtime.pauses.scopes import OneInstance, OneVersion
 from engine.store.base import NEVER, SiteDatabase
 from engine.testing import Clock
 from engine.text import Text, _
@@ -279,6 +279,29 @@ def test_a_preview_says_all_that_the_event_would_do_and_does_nothing(sqlite_offi
         engine.preview(number, "withdraw", AUTHOR)
     with pytest.raises(Paused):
         engine.fire(number, "withdraw", AUTHOR)
+
+
+def test_a_preview_of_a_start_says_all_that_it_would_do_and_begins_nothing(sqlite_office: Office) -> None:
+    engine = sqlite_office.engine
+    number = sqlite_office.submit("x")
+    tables, heard = Tables(sqlite_office.db), Heard(engine)
+    tables.changed()
+    found = engine.preview_start("review", "paper:y", AUTHOR, Submission("y"))
+    assert (found.source, found.target) == ("", engine.start("review", "paper:y", AUTHOR, Submission("y")).target)
+    assert found.effects
+    assert found.timers
+    assert [mail.to for mail in found.mails] == [("author@example.jp",)]
+    tables.changed()
+    heard.again()
+    with pytest.raises(Refused):
+        engine.preview_start("review", "paper:q", AUTHOR, Submission(""))
+    with pytest.raises(UnknownWorkflow):
+        engine.preview_start("nothing", "paper:y", AUTHOR)
+    pause(engine, OneVersion("review", engine.look(number).instance.version), OPERATOR, "for a while")
+    tables.changed()
+    with pytest.raises(Paused):
+        engine.preview_start("review", "paper:z", AUTHOR, Submission("z"))
+    assert (tables.changed(), heard.again()) == ({}, [])
 
 
 def test_a_delivery_is_written_down_once_and_fires_what_is_still_waited_for(sqlite_office: Office) -> None:
