@@ -41,10 +41,11 @@ _TESTS = Path(__file__).parents[1] / "workflows"
 
 
 class Beginner(Protocol):
-    """In whose scene a procedure begins, on which site: `customer` is the one whom it is about."""
+    """In whose scene a procedure begins, on which site: `customer` is the one whom it is about, `staff` a member."""
 
     site: Site
     customer: Customer
+    staff: Actor
 
     def begin(self, workflow: str, about: str, data: object, by: Actor | None = None) -> int:
         """Begin a procedure in the name of `by`, or of an account of the customer's; its number."""

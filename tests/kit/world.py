@@ -298,6 +298,13 @@ ADDRESSES: Mapping[str, Address] = {
     "webhooks.receive": Address(Whose.SITE, lambda w: [{"method": name} for name in w.site.services.payment_methods]),
     # the staff's
     "staff.customer": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
+    **{
+        f"staff.{name}": Address(
+            Whose.SITE,
+            lambda w: [{"account": w.accounts["editor"].id, "act": act} for act in ("stop", "reopen", "log-out")],
+        )
+        for name in ("account_act", "act_on_account")
+    },
     "staff.customer_mails": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
     "staff.send_mail_again": Address(Whose.SITE, lambda w: [{"customer": w.customer.id}]),
     "staff.request_page": Address(Whose.SITE, lambda w: _for_staff(w)),

@@ -18,6 +18,7 @@ from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import pages
+from web.staff.customer_acts import acts_for, acts_of
 from web.staff.history import state_title
 from web.staff.under_way import under_way
 from workflows.business import typed
@@ -127,11 +128,13 @@ def customer(customer: int) -> str:
                 ROLES.get(account.role, account.role),
                 local_time(account.created_at),
                 STANDINGS.get(account.standing, "") if refusal_of(account) is not None else "",
+                acts_for(account),
             )
             for account in accounts
         ],
         requests=_change_requests(record),
         under_way=under_way(record.id),
+        acts=acts_of(record.id),
     )
 
 

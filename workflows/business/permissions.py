@@ -1,7 +1,8 @@
 """The permissions: the roles of accounts (閲覧, 手続き, 管理), and the staff.
 
 A permission reads the records inside the transaction, so a role that was taken away counts no more. The actor is
-`account:<id>` or `staff:<id>`; what an instance is about says whose data it concerns.
+`account:<id>` or `staff:<id>`, or `staff_act:<id>` where an act of the staff withdraws requests; what an instance is
+about says whose data it concerns.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 
 from engine.definition import OPERATOR, Attempt, Permission, Records, Refusal
 from engine.text import Text, _
-from workflows.business.records import OPEN, Account, Contract, StaffMember
+from workflows.business.records import OPEN, Account, ChangeRequest, Contract, StaffAct, StaffMember
 
 VIEWER, EDITOR, ADMIN = "viewer", "editor", "admin"
 
@@ -62,6 +63,25 @@ def _account_with(least: str, attempt: Attempt) -> bool:
     return account.customer_id == customer_of(attempt.instance.about, attempt.records)
 
 
+STAFF_ACT_KIND = "staff_act"  # of the actor that withdraws the requests which an act of the staff ends
+
+
+def _staff_act_ends_it(attempt: Attempt) -> bool:
+    """Whether the actor is an act of the staff that ends this very request: one of the account that was stopped, or of
+    the contract or the customer. It may begin nothing, because nothing is recorded of a request that begins."""
+    if attempt.actor.kind != STAFF_ACT_KIND:
+        return False
+    act = attempt.records.get(StaffAct, instance=int(attempt.actor.id))
+    request = attempt.records.get(ChangeRequest, instance=attempt.instance.id)
+    return act is not None and request is not None and act.about in ended_with(request)
+
+
+def ended_with(request: ChangeRequest) -> tuple[str, ...]:
+    """With what an open request ends: the account that asked for it, its contract and its customer, as `about` says."""
+    contract = (f"contract:{request.contract_id}",) if request.contract_id is not None else ()
+    return (f"account:{request.asked_by}", *contract, f"customer:{request.customer_id}")
+
+
 def _own_account(attempt: Attempt) -> bool:
     account = acting_account(attempt)
     return account is not None and attempt.instance.about == f"account:{account.id}"
@@ -80,6 +100,10 @@ def _operator_or_staff(attempt: Attempt) -> bool:
 
 OPERATORS = Permission("operators", _("運用者または担当者（スタッフ）"), _operator_or_staff)
 STAFF = Permission("staff", _("担当者（スタッフ）"), _staff)
-ACCOUNT_EDITOR = Permission("account_editor", _("手続きができるアカウント"), lambda a: _account_with(EDITOR, a))
+ACCOUNT_EDITOR = Permission(
+    "account_editor",
+    _("手続きができるアカウント"),
+    lambda a: _account_with(EDITOR, a) or (a.event == "withdraw" and _staff_act_ends_it(a)),
+)
 ACCOUNT_ADMIN = Permission("account_admin", _("管理のアカウント"), lambda a: _account_with(ADMIN, a))
 OWN_ACCOUNT = Permission("own_account", _("アカウントのご本人"), _own_account)

@@ -14,6 +14,9 @@ import peewee as pw
 from engine.store.base import Record, UtcField
 from engine.store.prepared import prepared
 
+DIRECT = "direct"
+"""The channel of the customers who may use this site."""
+
 
 class Customer(Record):
     """A company with a contract (お客様). `number` is the customer number (G11); each has one contractor address
@@ -212,6 +215,23 @@ class ContractChange(Record):
     chosen_on = pw.DateField(null=True)
 
 
+class StaffAct(Record):
+    """What a member of the staff did to an account, a contract or a customer, keyed by its procedure's instance.
+
+    `about` is what the procedure is about, as in `account:5`, and `kind` its workflow. `reason` is mailed to those
+    concerned. `last_day` is that of a contract which was ended. The row stays when what it is about is gone.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer = pw.BigIntegerField(index=True)
+    about = pw.CharField(32)
+    kind = pw.CharField(64)
+    member = pw.BigIntegerField()
+    reason = pw.CharField(1000)
+    at = UtcField()
+    last_day = pw.DateField(null=True)
+
+
 class StaffSession(Record):
     """A browser in which a staff member is logged in. `token` is the SHA-256 of its cookie's value (I11)."""
 
@@ -303,6 +323,7 @@ RECORDS: tuple[type[Record], ...] = (
     StaffMember,
     ChangeRequest,
     ContractChange,
+    StaffAct,
     StaffSession,
     StaffSetUp,
     PasswordReset,

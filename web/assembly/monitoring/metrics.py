@@ -24,8 +24,7 @@ from engine.delivery import Accepted, Deferred, Failed
 from engine.errors import EngineError
 from engine.operations.backlog import Backlog, backlog
 from engine.runtime.engine import Engine
-from engine.runtime.events import START_EVENT
-from engine.runtime.history import MIGRATE_EVENT
+from engine.runtime.history import MIGRATE_EVENT, START_EVENT
 from engine.runtime.observer import DUE, Tried
 from web.assembly.monitoring.shared_answer import Glance, NoAnswer
 

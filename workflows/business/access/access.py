@@ -67,7 +67,7 @@ class Access:
     ) -> None:
         standing = Standing(catalogue, zone)
         self.identification = Identification(catalogue, organisation, standing, throttles, clock)
-        self.sessions = Sessions(clock, idle, absolute)
+        self.sessions = Sessions(clock, zone, idle, absolute)
         devices = Devices(secret, "device")
         self.log_ins = LogIns(catalogue, hasher, devices, self.sessions, standing, throttles, clock)
         self.pending_applications = PendingApplications(hasher, clock)

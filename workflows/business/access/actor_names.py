@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.text import Text, _
+from workflows.business.permissions import STAFF_ACT_KIND
 from workflows.business.records import Account, StaffMember
+from workflows.business.request_number import request_number
 
 
 def names_of(actors: Collection[str]) -> Mapping[str, Text | str]:
@@ -22,6 +24,8 @@ def names_of(actors: Collection[str]) -> Mapping[str, Text | str]:
         known = read(wanted) if wanted else {}
         titles |= {f"{kind}:{number}": known.get(number, gone) for number in wanted}
     for actor in actors:
+        for number in _number_of(STAFF_ACT_KIND, actor):
+            titles[actor] = _("担当者の操作（受付番号 %(number)s）", number=request_number(int(number)))
         if actor not in titles:
             kind, _colon, name = actor.partition(":")
             title = _OTHERS.get(kind)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import peewee as pw
 
 from engine.store.base import Clock, transaction
 from engine.store.prepared import prepared
 from workflows.business.access.tokens import digest, new_token
-from workflows.business.records import OPEN, Account, Customer, Session
+from workflows.business.records import DIRECT, OPEN, Account, Contract, Customer, Session
 
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2): 30 minutes idle, 12 hours in all
 ABSOLUTE = timedelta(hours=12)
@@ -32,19 +35,22 @@ class OpenSession:
 
 
 @prepared
-def _session(token_digest: str, seen_after: datetime, created_after: datetime) -> Any:
-    """A session that is alive, with its account and customer; none of an account that may not be used."""
+def _session(token_digest: str, seen_after: datetime, created_after: datetime, today: date) -> Any:
+    """A session that is alive, with its account and customer; none of an account that may not be used, nor of a
+    customer who may not: what a log-in asks of them (`Standing`) holds for each request."""
     alive = (Session.seen_at > seen_after) & (Session.created_at > created_after) & (Account.standing == OPEN)
+    runs = pw.fn.EXISTS(Contract.select(Contract.id).where(Contract.customer == Customer.id, Contract.runs(today)))
     query = Session.select(Session, Account, Customer).join(Account).join(Customer)
-    return query.where((Session.token == token_digest) & alive).limit(1)
+    return query.where((Session.token == token_digest) & alive & (Customer.channel == DIRECT) & runs).limit(1)
 
 
 class Sessions:
     """Opens sessions, finds and ends them. `idle` and `absolute` bound one from the last time that it was seen and from
-    its log-in. Safe to use from several threads."""
+    its log-in; `zone` decides on which day a contract ends. Safe to use from several threads."""
 
-    def __init__(self, clock: Clock, idle: timedelta = IDLE, absolute: timedelta = ABSOLUTE) -> None:
+    def __init__(self, clock: Clock, zone: ZoneInfo, idle: timedelta = IDLE, absolute: timedelta = ABSOLUTE) -> None:
         self._clock = clock
+        self._zone = zone
         self._idle = idle
         self._absolute = absolute
 
@@ -66,14 +72,16 @@ class Sessions:
         return token
 
     def account(self, token: str, now: datetime | None = None) -> Account | None:
-        """The account, with its customer, that `token` is logged in to; None when logged out or timed out.
+        """The account, with its customer, that `token` is logged in to; None when logged out or timed out, and from the
+        day on after the last contract of the customer has ended.
 
         That it was seen is written at most once a minute, so that reading pages is not writing; a session may
         therefore end up to a minute before its idle time.
         """
         now = now or self._clock()
         token_digest = digest(token)
-        session: Session | None = _session.first(token_digest, now - self._idle, now - self._absolute)
+        today = now.astimezone(self._zone).date()
+        session: Session | None = _session.first(token_digest, now - self._idle, now - self._absolute, today)
         if session is None:
             return None
         if now - session.seen_at >= _SEEN_EVERY:

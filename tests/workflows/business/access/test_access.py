@@ -656,6 +656,23 @@ def test_idle_session_ends(access: Access, acme: Account) -> None:
     assert access.sessions.account(token, NOON + 2 * HOUR) is None
 
 
+def test_a_session_ends_with_the_last_contract(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    today, midnight = date(2026, 7, 1), datetime(2026, 7, 1, 15, tzinfo=UTC)  # in Tokyo
+    Contract.update(ended_on=today).where(Contract.product == "chatluck").execute()
+    Session.update(created_at=midnight - HOUR, seen_at=midnight - MINUTE).execute()
+    assert access.sessions.account(token, midnight) is not None
+    Contract.update(ended_on=today).execute()
+    assert access.sessions.account(token, midnight - timedelta(microseconds=1)) is not None  # its last day counts
+    assert access.sessions.account(token, midnight) is None
+
+
+def test_a_session_ends_where_the_channel_is_no_longer_direct(access: Access, acme: Account) -> None:
+    token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
+    Customer.update(channel="partner").execute()
+    assert access.sessions.account(token, NOON) is None
+
+
 def test_session_ends_at_the_idle_time_exactly(access: Access, acme: Account) -> None:
     token = logged_in(access.log_ins.log_in("acme", EMAIL, PASSWORD, HOME)).token
     assert access.sessions.account(token, NOON + 30 * MINUTE) is None

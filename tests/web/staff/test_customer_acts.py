@@ -1,0 +1,96 @@
+"""What staff do to a customer's accounts, on its page: seen first, with a reason, confirmed, done once, and kept."""
+
+from __future__ import annotations
+
+from engine.testing import MemoryMailer
+from tests.kit.browser import Browser
+from tests.kit.contract_scenes import actor
+from tests.kit.dumps import dump
+from tests.kit.members import Member
+from tests.kit.staff import NAME
+from web.assembly.site import Site
+from workflows.business.records import OPEN, STOPPED, Account, Customer, StaffAct
+from workflows.business.request_number import request_number
+
+REASON = "ご退職のお申し出のため"
+
+
+def page_of(account: Account, act: str) -> str:
+    return f"/staff/accounts/{account.id}/{act}"
+
+
+def test_staff_see_what_a_stop_will_do_and_do_it_once(
+    site: Site, staffed: Browser, asked: int, mailer: MemoryMailer
+) -> None:
+    account = Account.get()
+    site.dispatcher.drain()
+    mailer.sent.clear()
+    staffed.open(f"/staff/customers/{account.customer_id}")
+    assert "担当者の操作の履歴" not in staffed.text
+    before = dump(site.db)
+    staffed.open(page_of(account, "stop"))
+    assert "取り下げられるお申し込み 1件" in staffed.text
+    assert request_number(asked) in staffed.text
+    assert "送信されるメール 2通" in staffed.text
+    assert account.email in staffed.text
+    assert "（ここに、ご入力いただく理由が入ります）" in staffed.text
+    assert dump(site.db) == before
+    staffed.press("アカウントを停止する", reason=" ", checked="")
+    assert staffed.response.status_code == 422
+    assert {one["id"] for one in staffed.page.select(".field-error")} == {"reason-error", "checked-error"}
+    staffed.press("アカウントを停止する", reason=REASON, checked="")
+    assert staffed.response.status_code == 422
+    assert staffed.find(id="reason").get_text() == f"\n{REASON}"
+    assert Account.get().standing == OPEN
+    action, form = staffed.filled("アカウントを停止する", reason=REASON, checked="yes")
+    for _click in range(2):
+        answer = staffed.client.post(action or page_of(account, "stop"), data=form)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/staff/customers/{account.customer_id}")
+    assert (Account.get().standing, StaffAct.select().count()) == (STOPPED, 1)
+    staffed.open(f"/staff/customers/{account.customer_id}")
+    line = staffed.one("[aria-labelledby=acts-title] li").text
+    assert all(text in line for text in ("アカウントの停止（担当者）", account.user_name, NAME, REASON))
+    site.dispatcher.drain()
+    assert any(REASON in mail.text for mail in mailer.sent)
+    staffed.open(f"/staff/requests/{asked}")
+    assert "取り下げ済み" in staffed.text
+    assert f"担当者の操作（受付番号 {request_number(StaffAct.get().instance)}）" in staffed.text
+    staffed.open(page_of(account, "stop"))
+    assert "このアカウントは、すでに停止されています" in staffed.text
+    assert staffed.page.find("textarea") is None
+    staffed.open(page_of(account, "reopen"))
+    staffed.press("アカウントを再開する", reason="ご復職のため", checked="yes")
+    assert (Account.get().standing, staffed.path) == (OPEN, f"/staff/customers/{account.customer_id}")
+
+
+def test_a_page_from_before_a_new_request_does_nothing(site: Site, staffed: Browser, asked: int) -> None:
+    account = Account.get()
+    staffed.open(page_of(account, "stop"))
+    site.engine.fire(asked, "withdraw", actor(account))
+    staffed.press("アカウントを停止する", reason=REASON, checked="yes")
+    assert staffed.response.status_code == 409
+    assert "状況が変わりました" in staffed.text
+    assert "取り下げられるお申し込み 0件" in staffed.text
+    assert Account.get().standing == OPEN
+    staffed.press("アカウントを停止する", reason=REASON, checked="yes")
+    assert Account.get().standing == STOPPED
+
+
+def test_who_was_logged_in_is_led_to_the_log_in(
+    site: Site, staffed: Browser, hanako: Member, customer: Customer
+) -> None:
+    hanako.open("/top")
+    assert hanako.path == "/top"
+    staffed.open(page_of(Account.get(), "log-out"))
+    assert "1件" in staffed.one(".facts").text
+    staffed.press("すべての画面からログアウトさせる", reason="携帯電話の紛失のため", checked="yes")
+    hanako.open("/top")
+    assert hanako.path == "/"
+    hanako.log_in()
+    assert hanako.path == "/top"
+
+
+def test_addresses_that_name_nothing_are_404(staffed: Browser, account: Account) -> None:
+    for path in (page_of(account, "explode"), "/staff/accounts/999/stop"):
+        assert staffed.open(path).status_code == 404
+        assert staffed.client.post(path, data={"csrf_token": ""}).status_code in (400, 403, 404)

@@ -1,0 +1,300 @@
+"""What staff do to a customer's accounts and contracts: stop and reopen an account, log it out, end a contract.
+
+Each has one page: what will happen, with figures and with the mails as they will go out, found by doing it and rolling
+back (`Engine.preview_start`); then the reason, and a confirmation. What the page showed is sealed in its form: where it
+is not so any more, nothing is done and the page says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Refusal, Workflow
+from engine.delivery import Message
+from engine.errors import EngineError, KeyReused, Refused
+from engine.operations.census import Standing, standing
+from engine.text import Text, _
+from web.http.areas import NUMBER
+from web.http.current import local_time, site
+from web.http.request_keys import key_of, mark, new_key
+from web.http.who_may import staff_only
+from web.staff.area import actor, pages
+from web.staff.history import state_title
+from workflows.business.access.account_standing import STANDINGS
+from workflows.business.access.actor_names import names_of
+from workflows.business.permissions import ROLES
+from workflows.business.records import STOPPED, Account, ChangeRequest, Customer, StaffAct
+from workflows.business.shared.staff_acts import StaffActInput
+from workflows.business.shared.withdrawals import can_be_withdrawn, open_requests
+from workflows.registry import CHANGE_REQUEST_KINDS
+
+_MOST_SHOWN = 100
+_SAMPLE = _("（ここに、ご入力いただく理由が入ります）")
+_CHANGED = Refusal("changed", _("この画面を表示した後に状況が変わりました。現在の内容をご確認ください。"))
+_UNCHECKED = Refusal("unchecked", _("内容をご確認のうえ、「確認しました」にチェックを入れてください。"), "checked")
+_SENT_BEFORE = Refusal("sent_before", _("この画面の操作は、すでに処理しています。現在の内容をご確認ください。"))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An act: its procedure, and what its page says. `ends_requests` says whether open requests are withdrawn."""
+
+    workflow: str
+    title: Text
+    consequences: tuple[Text, ...]
+    done: Text
+    ends_requests: bool = False
+
+
+ACCOUNT_ACTS: Mapping[str, Act] = {
+    "stop": Act(
+        "account_stop_by_staff",
+        _("アカウントを停止する"),
+        (
+            _("すべての画面からログアウトされ、ログインできなくなります。"),
+            _("パスワード再設定やログイン用メールアドレス変更のために送信済みのURLは、使えなくなります。"),
+            _("このアカウントから申し込まれた手続き中のお申し込みは、取り下げられます。"),
+        ),
+        _("アカウントを停止しました。"),
+        ends_requests=True,
+    ),
+    "reopen": Act(
+        "account_reopening",
+        _("アカウントを再開する"),
+        (
+            _("これまでのパスワードと権限で、ログインできるようになります。"),
+            _("停止に伴って取り下げたお申し込みは、元に戻りません。"),
+        ),
+        _("アカウントを再開しました。"),
+    ),
+    "log-out": Act(
+        "account_log_out",
+        _("すべての画面からログアウトさせる"),
+        (
+            _("すべての画面からログアウトされます。もう一度ログインすれば、ご利用いただけます。"),
+            _("パスワードは変わりません。お申し込みにも影響はありません。"),
+        ),
+        _("ログアウトさせました。"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An open request that the act meets. `withdrawn` says whether it can still be withdrawn in its `state`."""
+
+    instance_id: int
+    kind: Text | str
+    state: Text | str
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What an act would do now, or the `refusals` of one that is not possible."""
+
+    refusals: tuple[Refusal, ...] = ()
+    mails: tuple[Message, ...] = ()
+    requests: tuple[Ended, ...] = ()
+
+    @property
+    def withdrawn(self) -> int:
+        """How many requests would be withdrawn."""
+        return sum(one.withdrawn for one in self.requests)
+
+    def seal(self, *also: object) -> str:
+        """A digest of what was shown, for the form."""
+        shown = [(one.instance_id, one.withdrawn) for one in self.requests]
+        return mark(repr((shown, [(mail.to, mail.subject) for mail in self.mails], also)))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An act of the staff in the history of a customer."""
+
+    instance_id: int
+    title: Text | str
+    about: str
+    at: str
+    who: Text | str
+    reason: str
+
+
+@pages.get(f"/accounts/<{NUMBER}:account>/<act>")
+@staff_only
+def account_act(account: int, act: str) -> str:
+    """What the act would do to the account, and its form. Read-only (I4)."""
+    record, chosen = _account(account), _act(act)
+    return _account_page(record, chosen, _foresee(chosen, f"account:{record.id}"))
+
+
+@pages.post(f"/accounts/<{NUMBER}:account>/<act>")
+@staff_only
+def act_on_account(account: int, act: str) -> str | Response:
+    """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
+    record, chosen = _account(account), _act(act)
+    about = f"account:{record.id}"
+    refused = _do(chosen, about, StaffActInput(_typed_reason()))
+    if refused is None:
+        flash(str(chosen.done))
+        return redirect(url_for("staff.customer", customer=record.customer_id), 303)
+    return make_response(_account_page(record, chosen, _foresee(chosen, about), refused.refusals), refused.status)
+
+
+def _account(number: int) -> Account:
+    found: Account | None = Account.select(Account, Customer).join(Customer).where(Account.id == number).first()
+    if found is None:
+        abort(404)
+    return found
+
+
+def _act(name: str) -> Act:
+    return ACCOUNT_ACTS[name] if name in ACCOUNT_ACTS else abort(404)
+
+
+def acts_for(account: Account) -> tuple[tuple[Text, str], ...]:
+    """The acts that make sense of an account, with their addresses."""
+    names = ("reopen",) if account.standing == STOPPED else ("stop", "log-out")
+    return tuple(
+        (ACCOUNT_ACTS[name].title, url_for("staff.account_act", account=account.id, act=name)) for name in names
+    )
+
+
+def _account_page(account: Account, act: Act, foreseen: Foreseen, refusals: Sequence[Refusal] = ()) -> str:
+    sessions = len(site().access.sessions.of(account.id, ""))
+    facts = (
+        (_("ユーザー名"), account.user_name),
+        (_("メールアドレス"), account.email),
+        (_("権限"), ROLES.get(account.role, account.role)),
+        (_("状態"), STANDINGS.get(account.standing, account.standing)),
+        (_("ログイン中の画面"), _("%(count)s件", count=sessions)),
+    )
+    return _page(account.customer, act, facts, foreseen, refusals)
+
+
+def _page(
+    customer: Customer,
+    act: Act,
+    facts: Sequence[tuple[Text, Text | str]],
+    foreseen: Foreseen,
+    refusals: Sequence[Refusal],
+    last_day: date | None = None,
+) -> str:
+    return render_template(
+        "staff/customer_act.html",
+        customer=customer,
+        act=act,
+        facts=facts,
+        foreseen=foreseen,
+        seal=foreseen.seal(last_day),
+        refusals=refusals,
+        reason=_typed_reason(),
+        new_key=new_key,
+    )
+
+
+# -- foreseeing and doing ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """Why nothing was done, and the status of the answer."""
+
+    refusals: tuple[Refusal, ...]
+    status: int
+
+
+def _foresee(act: Act, about: str, data: StaffActInput | None = None) -> Foreseen:
+    """What the act would do now, with a sample for the reason."""
+    sample = replace(data or StaffActInput(""), reason=str(_SAMPLE))
+    try:
+        preview = site().engine.preview_start(act.workflow, about, actor(), sample)
+    except Refused as refused:
+        return Foreseen(refused.refusals)
+    except EngineError as error:
+        return Foreseen((Refusal("not_now", error.message),))
+    return Foreseen((), preview.mails, _requests(about, sample) if act.ends_requests else ())
+
+
+def _requests(about: str, data: StaffActInput) -> tuple[Ended, ...]:
+    """The open requests that the act meets, the oldest first."""
+    engine = site().engine
+    found = list(open_requests(about, data.last_day))
+    where = standing(engine, [one.instance for one in found])
+    return tuple(_request(one, where[one.instance]) for one in found if one.instance in where)
+
+
+def _request(one: ChangeRequest, place: Standing) -> Ended:
+    definition = site().engine.workflows.get((place.workflow, place.version))
+    can = definition is not None and can_be_withdrawn(site().engine, one.instance)
+    kind = CHANGE_REQUEST_KINDS.get(one.kind, one.kind)
+    return Ended(one.instance, kind, state_title(definition, place.state), can)
+
+
+def _do(act: Act, about: str, data: StaffActInput) -> NotDone | None:
+    """Do the act once for each form; None where it is done."""
+    key, engine = key_of(request.form.get("request_key")), site().engine
+    if engine.outcome_under(key, actor()) is not None:
+        return None
+    missing = () if request.form.get("checked") == "yes" else (_UNCHECKED,)
+    foreseen = _foresee(act, about, data)
+    if foreseen.refusals:
+        return NotDone(foreseen.refusals, 409)
+    if foreseen.seal(data.last_day) != request.form.get("shown", ""):
+        return NotDone((_CHANGED,), 409)
+    try:
+        if missing:
+            engine.preview_start(act.workflow, about, actor(), data)  # what else is wrong is told with it
+            return NotDone(missing, 422)
+        engine.start(act.workflow, about, actor(), data, key=key)
+    except Refused as refused:
+        return NotDone((*refused.refusals, *missing), 422)
+    except KeyReused:
+        return NotDone((_SENT_BEFORE,), 409)
+    return None
+
+
+def _typed_reason() -> str:
+    r"""The typed reason, with \n as line ends, and without NUL, which no database takes."""
+    return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
+
+
+# -- history -----------------------------------------------------------------------------------------------------------
+
+
+def acts_of(customer: int) -> list[Done]:
+    """What staff did to a customer, the newest first."""
+    acts = list(
+        StaffAct.select().where(StaffAct.customer == customer).order_by(StaffAct.instance.desc()).limit(_MOST_SHOWN)
+    )
+    names = names_of({f"staff:{one.member}" for one in acts})
+    newest = site().engine.newest
+    return [
+        Done(
+            one.instance,
+            _title(newest.get(one.kind), one.kind),
+            _called(one.about),
+            local_time(one.at),
+            names[f"staff:{one.member}"],
+            one.reason,
+        )
+        for one in acts
+    ]
+
+
+def _title(workflow: Workflow | None, name: str) -> Text | str:
+    return workflow.title if workflow is not None and workflow.title is not None else name
+
+
+def _called(about: str) -> str:
+    """What an act was about, in words; "" where that is gone."""
+    kind, _colon, number = about.partition(":")
+    if kind == "account":
+        account = Account.get_or_none(Account.id == int(number))
+        return account.user_name if account is not None else ""
+    return ""
