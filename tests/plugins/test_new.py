@@ -196,7 +196,7 @@ def test_a_new_payment_method_is_chosen_by_a_customer_under_its_own_title(made: 
         assert "コンビニをお選びください。" in hanako.text
         hanako.press("確認へ進む", store="デモストア")
         assert hanako.title == "お申し込み内容の確認"
-        hanako.press("この内容で申し込む")
+        hanako.press("申し込む")
         request_page = hanako.path
 
         def has_its_number() -> bool:

@@ -428,7 +428,7 @@ def _customer(site: Site, app: Flask, scene: Scene) -> None:
     owner.press(
         "確認へ進む", bank="みずほ銀行", branch="丸之内", kind="ordinary", number="0123567", holder="カ）デモブッサン"
     )
-    owner.press("この内容で申し込む")
+    owner.press("申し込む")
     scene.paths["payment_request"] = owner.path
     for name, address in (("丸山 薫", "kaoru@demo-bussan.example"), ("大野 陽子", "yoko@demo-bussan.example")):
         owner.open("/registration/accounts/add")
@@ -465,7 +465,7 @@ def _other(site: Site, app: Flask, scene: Scene) -> None:
     other.press("確認のメールを送信する", email="new@minato-sekkei.example", email_again="new@minato-sekkei.example")
     other.open(f"/registration/payment/{contract.id}/credit_card")
     other.press("確認へ進む")
-    other.press("この内容で申し込む")
+    other.press("申し込む")
     scene.paths["card_request"] = other.path
     _keep(scene, "other", other)
     other.open("/registration/change")

@@ -40,7 +40,7 @@ def fill_in(hanako: Visitor, product: Product, customer: Customer, case: str) ->
     number = contract_page(product, customer.chat, "x").split("/")[3]
     hanako.open(f"/registration/payment/{number}/bank_transfer")
     hanako.button("確認へ進む").click()
-    return "お申し込み内容の確認", "この内容で申し込む", "お支払い方法の変更"
+    return "お申し込み内容の確認", "申し込む", "お支払い方法の変更"
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -83,6 +83,26 @@ def with_account(visitor: Visitor, customer: Customer, email: str) -> None:
     visitor.arrives_at("サポートサイトTOP")
 
 
+def leaves_the_menu_by_keyboard(visitor: Visitor) -> None:
+    """ご登録情報 closes on Escape, and where it lies over the page also once the focus is elsewhere (WCAG 2.4.11)."""
+    menu, keys = visitor.page.locator(".submenu"), visitor.page.keyboard
+    summary = menu.locator("summary")
+    summary.focus()
+    keys.press("Enter")
+    expect(menu).to_have_attribute("open", "")
+    keys.press("Tab")
+    keys.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    keys.press("Enter")
+    covers = menu.locator("ul").evaluate("list => getComputedStyle(list).position") == "absolute"
+    for _ in range(menu.locator("a").count() + 1):
+        keys.press("Tab")
+    assert (menu.get_attribute("open") is None) == covers
+    summary.focus()
+    keys.press("Escape")
+
+
 def choose(visitor: Visitor, entry: str) -> None:
     """An entry of the menu ご登録情報."""
     visitor.page.locator(".submenu summary").click()
@@ -101,6 +121,7 @@ def test_g36_password_is_changed_by_the_manual(
     elsewhere.log_in(customer.subdomain, email, PASSWORD)
     elsewhere.arrives_at("サポートサイトTOP")
 
+    leaves_the_menu_by_keyboard(hanako)
     choose(hanako, "パスワード変更")
     assert hanako.say("※ログインしているユーザ自身のパスワード変更となります。") in hanako.text()
     hanako.looks_at("password")

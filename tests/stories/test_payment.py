@@ -121,7 +121,7 @@ def test_g35_direct_debit_is_asked_for_by_the_manual(
     assert LABEL in hanako.text()
     assert NUMBER not in page.content()
     hanako.looks_at("payment-confirm")
-    hanako.button("この内容で申し込む").click()
+    hanako.button("申し込む").click()
 
     hanako.arrives_at("お支払い方法の変更")
     eventually("the first step", product.everything_is_sent)
@@ -196,7 +196,7 @@ def test_g35_direct_debit_has_a_date_once_the_bank_has_approved(
     hanako.button("確認へ進む").click()
     hanako.arrives_at("お申し込み内容の確認")
     assert _effective_on(hanako).startswith(after)
-    hanako.button("この内容で申し込む").click()
+    hanako.button("申し込む").click()
     hanako.arrives_at("お支払い方法の変更")
     assert {"ja": "迷惑メールフォルダ", "en": "junk folder"}[language] in hanako.text()  # G43
     eventually("the first step", product.everything_is_sent)
@@ -243,7 +243,7 @@ def test_g35_a_card_is_registered_in_the_demo(
             hanako.open("/registration/payment")
             hanako.page.get_by_role("link", name="クレジットカード決済に変更する").first.click()
             hanako.button("確認へ進む").click()
-            hanako.button("この内容で申し込む").click()
+            hanako.button("申し込む").click()
             hanako.arrives_at("お支払い方法の変更")
             hanako.button("カード会社の画面へ進む").click()
             hanako.arrives_at("カード会社の画面（デモ）")

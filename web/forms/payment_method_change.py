@@ -78,7 +78,7 @@ def _field(field: payments.Field) -> Any:
 
 
 class ConfirmForm(Form):
-    """［この内容で申し込む］: the validated details, sealed, and the date that was shown."""
+    """［申し込む］: the validated details, sealed, and the date that was shown."""
 
     sealed = HiddenField()
     effective_on = HiddenField()

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
-from flask_babel import format_timedelta
 from werkzeug import Response
 
 from engine.definition import Refusal, Workflow
@@ -22,7 +21,7 @@ from web.http.confirmations import Confirmation, gone, to_confirm
 from web.http.current import local_time, site, today
 from web.http.request_keys import new_key
 from web.http.who_may import staff_only
-from web.shown.dates import day
+from web.shown.dates import day, how_long
 from web.shown.prices import titles_of
 from web.staff import decisions, money
 from web.staff.area import actor, pages
@@ -114,7 +113,7 @@ def _waiting(where: Standing, change_request: ChangeRequest | None, now: datetim
 
 def age(since: datetime, now: datetime) -> str:
     """How long ago, in the one unit that people would use."""
-    return str(format_timedelta(now - since, granularity="minute"))
+    return how_long(now - since)
 
 
 @pages.get(f"/requests/<{NUMBER}:instance_id>")

@@ -10,6 +10,27 @@
   // A page that came back with mistakes begins at their summary.
   document.querySelector("[data-mistakes]")?.focus();
 
+  // A menu closes on Escape. Where it lies over the page it closes as well once the focus or a press is elsewhere, so
+  // that it hides nothing that has the focus (WCAG 2.4.11); where it stands within the page, that would move what is
+  // being pressed.
+  for (const menu of document.querySelectorAll("details.submenu")) {
+    const covers = () => getComputedStyle(menu.querySelector("ul")).position === "absolute";
+    const close = () => {
+      menu.open = false;
+    };
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      close();
+      menu.querySelector("summary").focus();
+    });
+    menu.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !menu.contains(event.relatedTarget) && covers()) close();
+    });
+    document.addEventListener("click", (event) => {
+      if (!menu.contains(event.target) && covers()) close();
+    });
+  }
+
   // A checkbox that shows passwords; without this script it would do nothing, so it is shown from here.
   for (const choice of document.querySelectorAll("[data-reveals]")) {
     const box = choice.querySelector("input");

@@ -369,7 +369,7 @@ def test_change_is_prefilled_confirmed_side_by_side_and_requested(
 def test_correcting_leads_back_to_what_was_typed(editor: Browser) -> None:
     editor.open("/registration/change")
     editor.press("確認画面へ進む", contractor_person="見本 次郎", billing_mode="electronic")
-    editor.follow("修正する")
+    editor.follow("入力内容を修正する")
     assert editor.title == "お客様情報変更"
     assert editor.find(id="contractor_person")["value"] == "見本 次郎"
     assert editor.one("input[type=radio][checked]")["value"] == "electronic"

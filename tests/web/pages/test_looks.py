@@ -44,6 +44,14 @@ def test_style_sheet_closes_every_rule_and_says_each_selector_once(sheet: Path) 
     assert twice == []
 
 
+def test_whatever_takes_the_keyboard_has_a_ring_while_it_has_the_focus() -> None:
+    """Of an outline, which forced colours keep; Bootstrap takes it from fields."""
+    text = re.sub(r"/\*.*?\*/", "", (WEB / "static" / "site.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+    (ring,) = re.findall(r":is\(([^)]*)\):focus-visible \{([^}]*)\}", text)
+    assert set(ring[0].split(", ")) >= {"a", "button", "input", "select", "textarea", "summary"}
+    assert "outline: 3px solid" in ring[1]
+
+
 def test_every_class_of_the_style_sheets_is_used() -> None:
     used = "\n".join(
         path.read_text(encoding="utf-8")

@@ -74,7 +74,7 @@ def ask_debit(browser: Browser, **changes: str) -> int:
     browser.open(PAGE)
     follow(browser, DEBIT)
     browser.press("確認へ進む", **(TYPED | changes))
-    browser.press("この内容で申し込む")
+    browser.press("申し込む")
     return asked_number(browser)
 
 
@@ -82,7 +82,7 @@ def ask_card(browser: Browser) -> int:
     browser.open(PAGE)
     follow(browser, CARD)
     browser.press("確認へ進む")
-    browser.press("この内容で申し込む")
+    browser.press("申し込む")
     return asked_number(browser)
 
 
@@ -139,7 +139,7 @@ def test_direct_debit_from_the_page_to_the_form(site: Site, hanako: Browser, mai
     assert "2026年5月1日" in hanako.text
     assert NUMBER not in hanako.response.get_data(as_text=True)
     assert Mandate.select().count() == 0  # nothing is kept before the yes
-    hanako.press("この内容で申し込む")
+    hanako.press("申し込む")
     number = asked_number(hanako)
     assert "依頼書のご返送待ち" in hanako.text
     pdf = hanako.client.get(f"{PAGE}/requests/{number}/form.pdf")
@@ -252,8 +252,8 @@ def test_an_account_at_yucho_has_a_form_of_its_own_from_the_page_to_the_pdf(
     browser.press("確認へ進む", symbol="10180", yucho_number="12345671")
     assert browser.title == "お申し込み内容の確認"
     assert "12345671" not in browser.response.get_data(as_text=True)
-    back = address(browser.find("a", string="前の画面へ戻る"))
-    browser.press("この内容で申し込む")
+    back = address(browser.find("a", string="入力内容を修正する"))
+    browser.press("申し込む")
     assert "ゆうちょ銀行 記号10180 番号*****671" in browser.text
     assert browser.client.get(f"{PAGE}/requests/{asked_number(browser)}/form.pdf").data.startswith(b"%PDF-")
     assert browser.client.get(back.replace("yucho", "another")).status_code == 404
@@ -264,7 +264,7 @@ def test_a_form_sent_twice_is_one_request(site: Site, hanako: Browser, mailer: M
     hanako.open(PAGE)
     follow(hanako, DEBIT)
     hanako.press("確認へ進む", **TYPED)
-    action, data = hanako.filled("この内容で申し込む")
+    action, data = hanako.filled("申し込む")
     answers = [hanako.client.post(action, data=data) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert answers[0].headers["Location"] == answers[1].headers["Location"]
@@ -284,7 +284,7 @@ def test_its_confirmation_can_be_asked_for_again_and_says_when_it_was_sent(hanak
     for _time in range(2):
         assert hanako.open(path).status_code == 200
         assert hanako.text == said
-    hanako.press("この内容で申し込む")
+    hanako.press("申し込む")
     for junk in ("迷惑メールフォルダ", "aporder@desknets.com", "info@customer.example", EMAIL):  # G31, G43
         assert junk in hanako.text
     result = hanako.path
@@ -311,7 +311,7 @@ def test_details_that_no_cookie_holds_are_confirmed_all_the_same(
     hanako.open(PAGE)
     follow(hanako, DEBIT)
     hanako.press("確認へ進む", **TYPED)
-    hanako.press("この内容で申し込む")
+    hanako.press("申し込む")
     assert Mandate.select().count() == 1
 
 
@@ -321,7 +321,7 @@ def test_what_waits_for_its_confirmation_is_sealed_for_one_account_contract_and_
     hanako.open(PAGE)
     follow(hanako, DEBIT)
     hanako.press("確認へ進む", **TYPED)
-    action, data = hanako.filled("この内容で申し込む")
+    action, data = hanako.filled("申し込む")
     first, second = Contract.select().order_by(Contract.id)
     taro = logged_in(site, app, customer, email="taro@customer.example")
     taro.open(PAGE)
@@ -353,10 +353,10 @@ def test_a_date_that_moved_since_is_shown_before_it_is_sent(site: Site, hanako: 
     follow(hanako, DEBIT)
     hanako.press("確認へ進む", **TYPED)
     clock.forward(minutes=10)
-    hanako.press("この内容で申し込む")
+    hanako.press("申し込む")
     assert "適用日が2026年6月1日に変わりました" in hanako.text
     assert "適用日：2026年5月1日 → 2026年6月1日" in hanako.text
-    hanako.press("この内容で申し込む")
+    hanako.press("申し込む")
     assert "経過" in hanako.text
 
 
@@ -703,7 +703,7 @@ def test_staff_see_the_books_before_they_give_up_what_may_be_in_them(
     hanako.open(PAGE)
     follow(hanako, "銀行振込に変更する")
     hanako.press("確認へ進む")
-    hanako.press("この内容で申し込む")
+    hanako.press("申し込む")
     number = asked_number(hanako)
     work(site)
     books.answer = OSError("the connection was lost")

@@ -94,7 +94,7 @@ def test_a_payment_that_waits_for_its_confirmation_can_be_confirmed(
     reader.open(f"/registration/payment/{contract.id}/direct_debit")
     reader.press("確認へ進む", **TYPED)
     moved(reader, replaced(NEW, SECRET))
-    reader.press("この内容で申し込む")
+    reader.press("申し込む")
     assert reader.path.startswith("/registration/payment/requests/"), reader.text
 
 

@@ -152,7 +152,7 @@ def confirm_again(contract: int, method: str, token: str) -> str | AnyResponse:
 @pages.post(f"/<{NUMBER}:contract>/<method>/confirm/<token>")
 @needs(EDITOR)
 def start(contract: int, method: str, token: str) -> AnyResponse:
-    """［この内容で申し込む］: start the procedure, once."""
+    """［申し込む］: start the procedure, once."""
     waiting = _confirmation(contract, method, token)
     if waiting.made() is None:
         _own_contract, chosen, context = _chosen(contract, method)
