@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.definition import State
 from engine.operations.census import Standing, standing_about
 from engine.text import Text
 from web.http.current import local_time, site
@@ -38,15 +39,19 @@ class UnderWay:
 def under_way(customer_id: int) -> list[UnderWay]:
     """Those of a customer, the newest first."""
     places = standing_about(site().engine, [f"customer:{customer_id}"], tuple(_RECORDS), _MOST)
-    going_on = [place for place in places if _goes_on(place)]
-    people = _people(going_on)
-    return [_shown(place, people.get(place.instance_id)) for place in going_on]
+    going_on = [(place, state) for place in places if not (state := _state_of(place)).final]
+    people = _people([place for place, _state in going_on])
+    return [_shown(place, state, people.get(place.instance_id)) for place, state in going_on]
 
 
-def _goes_on(place: Standing) -> bool:
-    """Whether an instance has not ended: a time that has passed counts, though nobody has written it down."""
+def _state_of(place: Standing) -> State:
+    """The state of an instance: a time that has passed counts, though nobody has written it down."""
+    definition = site().engine.workflows.get((place.workflow, place.version))
+    state = definition.by_name.get(place.state) if definition is not None else None
+    if state is not None and (place.due is None or place.due > site().clock()):
+        return state
     sight = site().engine.look_if_there(place.instance_id)
-    return sight is not None and not sight.state.final
+    return sight.state if sight is not None else State(place.state, final=True)
 
 
 def _people(places: list[Standing]) -> dict[int, Any]:
@@ -58,18 +63,16 @@ def _people(places: list[Standing]) -> dict[int, Any]:
     return people
 
 
-def _shown(place: Standing, person: Any) -> UnderWay:
-    sight = site().engine.look_if_there(place.instance_id)
+def _shown(place: Standing, state: State, person: Any) -> UnderWay:
     definition = site().engine.workflows.get((place.workflow, place.version))
     title = definition.title if definition is not None and definition.title is not None else place.workflow
-    state = sight.state.name if sight is not None else place.state
-    same = state == place.state
+    same = state.name == place.state
     return UnderWay(
         instance_id=place.instance_id,
         kind=title,
         name=person.user_name if person is not None else "",
         email=(person.email or "") if person is not None else "",
-        state=state_title(definition, state),
+        state=state_title(definition, state.name),
         since=local_time(place.since) if same and place.since is not None else "",
         until=local_time(place.due) if same and place.due is not None else "",
     )

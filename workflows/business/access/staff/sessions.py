@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from engine.store.base import Clock, transaction
+from engine.store.prepared import prepared
 from workflows.business.access.tokens import digest, new_token
 from workflows.business.records import StaffMember, StaffSession
 
 IDLE = timedelta(minutes=30)  # NIST SP 800-63B §4.2.3 (AAL2)
 ABSOLUTE = timedelta(hours=12)
 _SEEN_EVERY = timedelta(minutes=1)
+
+
+@prepared
+def _session(token_digest: str, seen_after: datetime, created_after: datetime) -> Any:
+    """A session that is alive, with its member, who is active."""
+    alive = (StaffSession.seen_at > seen_after) & (StaffSession.created_at > created_after) & (StaffMember.active == 1)
+    query = StaffSession.select(StaffSession, StaffMember).join(StaffMember)
+    return query.where((StaffSession.token == token_digest) & alive).limit(1)
 
 
 class StaffSessions:
@@ -44,17 +54,7 @@ class StaffSessions:
             return None
         now = now or self._clock()
         token_digest = digest(token)
-        session: StaffSession | None = (
-            StaffSession.select(StaffSession, StaffMember)
-            .join(StaffMember)
-            .where(
-                (StaffSession.token == token_digest)
-                & (StaffSession.seen_at > now - IDLE)
-                & (StaffSession.created_at > now - ABSOLUTE)
-                & (StaffMember.active == 1)
-            )
-            .first()
-        )
+        session: StaffSession | None = _session.first(token_digest, now - IDLE, now - ABSOLUTE)
         if session is None:
             return None
         if now - session.seen_at >= _SEEN_EVERY:
