@@ -258,13 +258,18 @@ class Waiting(Protocol):
 @dataclass(frozen=True, slots=True)
 class State:
     """A state: what is true between two events. `wait` says what happens while it waits for a person, see
-    `engine.waits`."""
+    `engine.waits`.
+
+    `awaits` names for whom it waits, where those who may lead out of it do not tell (`engine.operations.awaited`).
+    Lists of what waits for somebody follow it. No rule depends on it, and it is no part of the digest of a release.
+    """
 
     name: str
     title: Text | None = None
     timers: tuple[Timer, ...] = ()
     final: bool = False
     wait: Waiting | None = None
+    awaits: Permission | None = None
     where: Location = written()
 
 

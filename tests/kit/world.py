@@ -308,7 +308,10 @@ ADDRESSES: Mapping[str, Address] = {
     "staff.customer_mails": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
     "staff.send_mail_again": Address(Whose.SITE, lambda w: [{"customer": w.customer.id}]),
     "staff.request_page": Address(Whose.SITE, lambda w: _for_staff(w)),
-    "staff.decide": Address(Whose.SITE, lambda w: _for_staff(w)),
+    **{
+        f"staff.{name}": Address(Whose.SITE, lambda w: _for_staff(w))
+        for name in ("decide", "assign_request", "note_request")
+    },
     "staff.incident": Address(Whose.SITE, lambda w: _incidents(w)),
     "staff.act_on_incident": Address(Whose.SITE, lambda w: _incidents(w)),
     "staff.bulk_act": Address(Whose.SITE, lambda w: _acts_on_many(w)),

@@ -258,6 +258,7 @@ NO_PICTURE: Mapping[str, str] = {
     "static": "files",
     "bootstrap.static": "files",
     "mailbox.read_html": "the frame within mailbox.read",
+    "staff.next_request": "leads on to staff.request_page",
     "payment.returned": "leads on to payment.request_page",
 }
 

@@ -38,5 +38,11 @@ def actor() -> Actor:
     return Actor("staff", str(this_staff_member().id))
 
 
+def page_number(most: int) -> int:
+    """Which page of a list `?page=` asks for, from 1 to `most`; 1 where it is no number."""
+    text = request.args.get("page", "")
+    return min(max(int(text), 1), most) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
+
+
 pages.shown_in_templates(staff_menu=menu)
-pages.keeps("reason", "address", "what", "instance", "new_host")
+pages.keeps("reason", "note", "address", "what", "instance", "new_host")

@@ -17,7 +17,7 @@ from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
-from web.staff.area import pages
+from web.staff.area import page_number, pages
 from web.staff.customer_acts import acts_for, acts_of
 from web.staff.history import state_title
 from web.staff.under_way import under_way
@@ -67,7 +67,7 @@ class ChangeRequestLine:
 def customers() -> str:
     """Found by what somebody on the phone can tell (`CustomerSearch`); without a question all of them, by number."""
     asked = request.args.get("q", "")[:_LONGEST_QUERY]
-    page = _page_number(request.args.get("page", ""))
+    page = page_number(_MOST_PAGES)
     rows = _matching(asked, (page - 1) * _ON_A_PAGE)
     return render_template(
         "staff/customers.html",
@@ -83,10 +83,6 @@ def _mistyped(asked: str) -> Text | str:
     """That a 受付番号 has a wrong digit; "" where it has none, or something else was asked for."""
     read = read_request_number(asked)
     return read.message if isinstance(read, Refusal) and read.code == MISTYPED else ""
-
-
-def _page_number(text: str) -> int:
-    return min(max(int(text), 1), _MOST_PAGES) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
 
 
 def _matching(asked: str, first: int) -> list[Any]:

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from engine.canonical import canonical
-from engine.definition import SYSTEM, Actor, Refusal, State, Workflow
+from engine.definition import SYSTEM, Actor, Refusal, Workflow
 from engine.delivery import Message
 from engine.errors import EngineError, Refused
 from engine.operations.census import Standing
@@ -25,7 +25,6 @@ from engine.text import Text, _
 from web.http.areas import declared
 from web.http.current import local_time, site
 from web.staff.history import event_title, state_title
-from workflows.business.permissions import STAFF
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import Decision
 from workflows.ports import quotes
@@ -103,22 +102,6 @@ def choices_for(
     made = decision.data(change_request, reason, checked)
     each = made if isinstance(made, tuple) else (made,)
     return tuple(Choice(data, decision.day(data), decision.quote(data)) for data in each)
-
-
-def is_open(instance_id: int, actor: Actor) -> bool:
-    """Whether the procedure waits for the staff, who may fire something now. Events that others may fire as well, such
-    as holders of a link, do not count, and a state that ends by itself at its time waits for that."""
-    sight = site().engine.look(instance_id)
-    if _ends_by_itself(site().engine.workflow(sight.instance), sight.state):
-        return False
-    return any(one.allowed and one.who == STAFF.title for one in site().engine.explain(instance_id, actor))
-
-
-def _ends_by_itself(workflow: Workflow, state: State) -> bool:
-    """Whether a timer leads out of a state that is no deadline for people."""
-    timers = [timer for timer in state.timers if not timer.deadline]
-    ways = [way for timer in timers for way in workflow.outgoing.get((state.name, timer.event), ())]
-    return any(way.target != state.name for way in ways)
 
 
 def options(

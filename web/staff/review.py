@@ -1,9 +1,9 @@
-"""The staff's queue, and one procedure in it with everything that a decision needs: mostly a change request."""
+"""The staff's page of one procedure, with everything that a decision needs: mostly of a change request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,21 +12,23 @@ from werkzeug import Response
 
 from engine.definition import Refusal, Workflow
 from engine.errors import EventNotPossible, KeyReused, Refused, StaleForm, TransitionConflict
-from engine.operations.census import Standing, pinned_states, standing, standing_in
+from engine.operations.census import Standing, standing
 from engine.operations.pauses import pauses_of
 from engine.text import Text, _
 from web.http import kept
-from web.http.areas import NUMBER, STAFF_MENU, Fact, declared
+from web.http.areas import NUMBER, Fact, declared
 from web.http.confirmations import Confirmation, gone, to_confirm
 from web.http.current import local_time, site, today
-from web.http.request_keys import new_key
-from web.http.who_may import staff_only
+from web.http.request_keys import key_of, new_key
+from web.http.who_may import staff_only, this_staff_member
 from web.shown.dates import day, how_long
 from web.shown.prices import titles_of
 from web.staff import decisions, money
 from web.staff.area import actor, pages
 from web.staff.history import event_title, lines, state_title
-from workflows.business.permissions import STAFF, customer_of
+from web.staff.request_filters import Filters, filters
+from workflows.business import assignments
+from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
 from workflows.business.request_number import request_number
 from workflows.business.shared.bookings import goes_before
@@ -58,62 +60,27 @@ def _other_day(fixed: date) -> Refusal:
     return Refusal("other_day", message)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A line of the queue."""
-
-    instance_id: int
-    customer: Customer | None
-    kind: Text | str
-    state: Text | str
-    asked_at: str
-    age: str
-    due: str
-    overdue: bool
-
-
-@pages.get("/")
-@pages.in_menu(STAFF_MENU, 10, _("審査待ち"), below="/staff/requests/")
-@staff_only
-def requests() -> str:
-    """The queue of what waits for a decision of the staff, the most urgent first.
-
-    It has change requests, and all other procedures in which the staff may act and that have no pages of their own for
-    it.
-    """
-    engine, now, who = site().engine, site().clock(), actor()
-    elsewhere = declared().with_own_pages
-    standings = standing_in(engine, [one for one in pinned_states(engine, STAFF.name) if one[0] not in elsewhere])
-    standings.sort(key=lambda one: (one.deadline is None, one.deadline or one.since or now, one.instance_id))
-    rows = ChangeRequest.select(ChangeRequest, Customer).join(Customer)
-    rows = rows.where(ChangeRequest.instance.in_([one.instance_id for one in standings]))
-    change_requests = {one.instance: one for one in rows}
-    waiting = [
-        _waiting(one, change_requests.get(one.instance_id), now)
-        for one in standings
-        if decisions.is_open(one.instance_id, who)
-    ]
-    return render_template("staff/review_queue.html", waiting=waiting)
-
-
-def _waiting(where: Standing, change_request: ChangeRequest | None, now: datetime) -> Waiting:
-    definition = site().engine.workflows.get((where.workflow, where.version))
-    at = change_request.asked_at if change_request is not None else where.since
-    return Waiting(
-        where.instance_id,
-        _customer(change_request, where.about),
-        _title(change_request, definition, where.workflow),
-        state_title(definition, where.state),
-        local_time(at) if at is not None else "",
-        age(at, now) if at is not None else "",
-        local_time(where.deadline) if where.deadline is not None else "",
-        where.deadline is not None and where.deadline <= now,
-    )
-
-
 def age(since: datetime, now: datetime) -> str:
     """How long ago, in the one unit that people would use."""
     return how_long(now - since)
+
+
+def request_title(change_request: ChangeRequest | None, workflow: Workflow | None, name: str) -> Text | str:
+    """What a procedure is called: by the kind of its change request, by its workflow, or by the workflow's `name`."""
+    if change_request is not None:
+        return CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind)
+    return workflow.title if workflow is not None and workflow.title is not None else name
+
+
+def customer_of_request(change_request: ChangeRequest | None, about: str) -> Customer | None:
+    """The customer whom a procedure concerns; None where it concerns none, or the record is gone."""
+    if change_request is not None:
+        customer: Customer = change_request.customer
+        return customer
+    with site().engine.store.reading() as unit:
+        number = customer_of(about, unit)
+    known: Customer | None = Customer.get_or_none(Customer.id == number) if number is not None else None
+    return known
 
 
 @pages.get(f"/requests/<{NUMBER}:instance_id>")
@@ -136,17 +103,19 @@ class Pressed:
     checked: bool = False
     figures: str = ""
     seen: str = ""
+    chosen: Filters = Filters()  # of the list that led to the request
 
     @classmethod
     def of(cls, form: Mapping[str, str]) -> Pressed:
         r"""Of the fields of a form. The reason has \n as line ends, and no NUL, which no database takes."""
         reason = form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
         checked, figures, seen = form.get("checked") == "yes", form.get("figures", ""), form.get("seen", "")
-        return cls(form.get("event", ""), reason, checked, figures, seen)
+        return cls(form.get("event", ""), reason, checked, figures, seen, filters(form, "list_"))
 
     def fields(self) -> list[tuple[str, str]]:
         """The same as the fields of a form."""
         said = {"event": self.event, "reason": self.reason, "figures": self.figures, "seen": self.seen}
+        said |= {f"list_{name}": value for name, value in self.chosen.as_arguments().items()}
         return [*said.items(), *([("checked", "yes")] if self.checked else [])]
 
 
@@ -171,7 +140,7 @@ class Ready:
 def decide(instance_id: int) -> str | Response:
     """Fire the chosen event, or where a mail goes out with it, lead to the question whether to. A page from before
     somebody else's decision is refused, and nothing happens."""
-    pressed = Pressed.of(request.form)
+    pressed = replace(Pressed.of(request.form), chosen=filters())
     ready = _ready(instance_id, pressed)
     if isinstance(ready, Ready) and ready.foreseen.mails:
         return to_confirm(url_for("staff.request_page", instance_id=instance_id), pressed.fields())
@@ -276,7 +245,60 @@ def _fired(instance_id: int, pressed: Pressed, ready: Ready, key: str | None) ->
     except (StaleForm, TransitionConflict, EventNotPossible, KeyReused):
         return Closed((_FASTER,))
     flash(str(_("処理しました。")))
-    return redirect(url_for("staff.request_page", instance_id=instance_id), 303)
+    return redirect(_address(instance_id, pressed.chosen), 303)
+
+
+@pages.post(f"/requests/<{NUMBER}:instance_id>/assignment")
+@staff_only
+def assign_request(instance_id: int) -> Response:
+    """Assign the request to a member, or to nobody. Where a colleague was faster, nothing happens and it is told."""
+    _must_be_there(instance_id)
+    me = int(this_staff_member().id)
+    member = me if request.form.get("mine") == "yes" else _member("member")
+    refused = assignments.assign(instance_id, member, me, site().clock(), seen=_member("seen_member"))
+    if refused is not None:
+        flash(str(refused.message), "care")
+    else:
+        flash(str(_("担当者を変更しました。")))
+    return redirect(_address(instance_id), 303)
+
+
+@pages.post(f"/requests/<{NUMBER}:instance_id>/notes")
+@staff_only
+def note_request(instance_id: int) -> str | Response:
+    """Note something about the request, for the staff alone."""
+    where = _must_be_there(instance_id)
+    change_request = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id)
+    customer = customer_of_request(change_request, where.about)
+    refused = assignments.note(
+        instance_id,
+        customer.id if customer is not None else None,
+        request.form.get("note", ""),
+        int(this_staff_member().id),
+        site().clock(),
+        key=key_of(request.form.get("note_key")),
+    )
+    if refused is not None:
+        return make_response(_page(instance_id, note_refusals=(refused,)), 422)
+    flash(str(_("社内メモを保存しました。")))
+    return redirect(_address(instance_id), 303)
+
+
+def _address(instance_id: int, chosen: Filters | None = None) -> str:
+    """The page of a request, with the filters of the list that led here."""
+    given = (chosen or filters()).as_arguments()
+    return url_for("staff.request_page", instance_id=instance_id, **given)
+
+
+def _must_be_there(instance_id: int) -> Standing:
+    where = standing(site().engine, [instance_id]).get(instance_id)
+    return where if where is not None else abort(404)
+
+
+def _member(field: str) -> int | None:
+    """The id of a member that a field of the form brought; None for nobody, 0 for what is no id."""
+    text = request.form.get(field, "")
+    return None if not text else max(_number(text), 0)
 
 
 def _is_offered(instance_id: int, event: str) -> bool:
@@ -302,7 +324,13 @@ class Found:
     context: Mapping[str, Any]
 
 
-def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequence[Refusal] = ()) -> str:
+def _page(
+    instance_id: int,
+    event: str = "",
+    reason: str = "",
+    refusals: Sequence[Refusal] = (),
+    note_refusals: Sequence[Refusal] = (),
+) -> str:
     found, options, elsewhere = _with_options(instance_id)
     change_request = found.change_request
     return render_template(
@@ -323,6 +351,13 @@ def _page(instance_id: int, event: str = "", reason: str = "", refusals: Sequenc
         pressed=event,
         reason=reason,
         refusals=refusals,
+        carried=filters().as_arguments(),
+        handler=assignments.assigned([instance_id]).get(instance_id),
+        members=assignments.members(),
+        notes=assignments.notes(instance_id),
+        note=request.form.get("note", "").replace("\0", ""),
+        note_refusals=note_refusals,
+        local_time=local_time,
     )
 
 
@@ -361,14 +396,14 @@ def _found(instance_id: int) -> Found:
         context = {
             "instance_id": instance_id,
             "workflow": where.workflow,
-            "title": _title(change_request, workflow, where.workflow),
+            "title": request_title(change_request, workflow, where.workflow),
             "state": state_title(workflow, state),
             **asked,
             "asked": change_request,
             "age": age(where.since, now) if where.since is not None else "",
             "due": local_time(deadline) if deadline is not None else "",
             "overdue": deadline is not None and deadline <= now,
-            "customer": _customer(change_request, where.about),
+            "customer": customer_of_request(change_request, where.about),
             "contract": _contract(change_request),
             "product": _product(change_request),
             "first": _first(change_request),
@@ -439,22 +474,6 @@ def _periods(change_request: ChangeRequest | None, on: date | None = None) -> Pr
 
 def _no_facts(_instance_id: int) -> Sequence[Fact]:
     return ()
-
-
-def _title(change_request: ChangeRequest | None, workflow: Workflow | None, name: str) -> Text | str:
-    if change_request is not None:
-        return CHANGE_REQUEST_KINDS.get(change_request.kind, change_request.kind)
-    return workflow.title if workflow is not None and workflow.title is not None else name
-
-
-def _customer(change_request: ChangeRequest | None, about: str) -> Customer | None:
-    if change_request is not None:
-        customer: Customer = change_request.customer
-        return customer
-    with site().engine.store.reading() as unit:
-        number = customer_of(about, unit)
-    known: Customer | None = Customer.get_or_none(Customer.id == number) if number is not None else None
-    return known
 
 
 def _product(change_request: ChangeRequest | None) -> str | Text:

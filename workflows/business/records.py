@@ -252,6 +252,32 @@ class StaffSetUp(Record):
     expires_at = UtcField(index=True)
 
 
+class Assignment(Record):
+    """The staff member who looks after a procedure, by its instance, and who assigned it when. Nobody does where there
+    is no row."""
+
+    instance = pw.BigIntegerField(primary_key=True)
+    member_id: int
+    member = pw.ForeignKeyField(StaffMember, on_delete="CASCADE")
+    assigned_by = pw.BigIntegerField()  # of staff_member
+    assigned_at = UtcField()
+
+
+class InternalNote(Record):
+    """What a staff member noted about a procedure, for the staff alone. It goes with the `customer` whom the procedure
+    concerns, where it is known. `key` is that of the form, so that a form that is sent twice notes once (I10)."""
+
+    id = pw.BigAutoField()
+    instance = pw.BigIntegerField(index=True)
+    customer_id: int | None
+    customer = pw.ForeignKeyField(Customer, null=True, on_delete="CASCADE")
+    member_id: int
+    member = pw.ForeignKeyField(StaffMember, on_delete="CASCADE")
+    key = pw.CharField(32, unique=True)
+    noted_at = UtcField()
+    text = pw.TextField()
+
+
 class PasswordReset(Record):
     """The procedure whose mailed link may set an account's password: the newest one, and no other."""
 
@@ -326,6 +352,8 @@ RECORDS: tuple[type[Record], ...] = (
     StaffAct,
     StaffSession,
     StaffSetUp,
+    Assignment,
+    InternalNote,
     PasswordReset,
     AddressChange,
     Mandate,

@@ -31,7 +31,7 @@ class Notice(Record):
     closes_at = UtcField(null=True)
     revision = pw.IntegerField(default=1)
     announced = pw.IntegerField(default=0)
-    updated_at = UtcField()
+    updated_at = UtcField(index=True)
     turn = pw.CharField(16, default="")
 
     class Meta:

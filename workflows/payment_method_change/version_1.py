@@ -54,6 +54,7 @@ PAYMENT_METHOD_CHANGE_1 = Workflow(
             "awaiting_form",
             _("依頼書のご返送待ち"),
             timers=(Timer("lapse", at=rules.waited_for, deadline=True), Timer("remind", after=rules.FORM_REMINDER)),
+            awaits=ACCOUNT_EDITOR,  # staff only write down that the form came
         ),
         State("received", _("依頼書を受領")),
         State("with_bank", _("金融機関でお手続き中")),

@@ -60,11 +60,15 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "awaiting_form",
             _("依頼書のご返送待ち"),
             timers=(Timer("lapse", at=rules.waited_for, deadline=True), Timer("remind", after=rules.FORM_REMINDER)),
+            awaits=ACCOUNT_EDITOR,  # staff only write down that the form came
         ),
         State("received", _("依頼書を受領")),
         State("with_bank", _("金融機関でお手続き中")),
         State(
-            "awaiting_page", _("カード情報のご登録待ち"), timers=(Timer("lapse", at=rules.waited_for, deadline=True),)
+            "awaiting_page",
+            _("カード情報のご登録待ち"),
+            timers=(Timer("lapse", at=rules.waited_for, deadline=True),),
+            awaits=ACCOUNT_EDITOR,  # staff may only take it back
         ),
         State("scheduled", _("適用日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
         State("applying", _("反映中")),

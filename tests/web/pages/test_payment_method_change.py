@@ -648,8 +648,12 @@ def test_direct_debit_goes_through_the_hands_of_the_staff(
         assert staffed.response.status_code == 200, staffed.text
         work(site)
 
-    staffed.open("/staff/")
-    assert f"/staff/requests/{number}" in {a["href"] for a in staffed.page.select("tbody a")}
+    def listed(path: str) -> bool:
+        staffed.open(path)
+        return f"/staff/requests/{number}" in {a["href"] for a in staffed.page.select("tbody a")}
+
+    # It waits for the customer, so it is nothing that the staff must decide.
+    assert [listed(path) for path in ("/staff/", "/staff/requests/waiting", "/staff/requests")] == [False, True, True]
     staffed.open(f"/staff/requests/{number}")
     for text in ("口座振替", LABEL, "銀行振込", "お客様のお手続きの期限"):
         assert text in staffed.text
@@ -657,6 +661,7 @@ def test_direct_debit_goes_through_the_hands_of_the_staff(
     assert "料金は表示されていません" not in staffed.text  # there never is a price of this
     press("依頼書を受領した")
     assert state(site, number) == "received"
+    assert [listed(path) for path in ("/staff/", "/staff/requests/waiting", "/staff/requests")] == [True, False, True]
     press("金融機関へ送付した")
     staffed.open(f"/staff/requests/{number}")
     staffed.press("不備のため返送する", reason="")

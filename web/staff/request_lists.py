@@ -1,0 +1,331 @@
+"""The lists of requests: what the staff must decide, what waits for others, and all in every state.
+
+In which of them a procedure is follows from its definition (`engine.operations.awaited`), so procedures of plugins are
+in the right one by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Refusal
+from engine.operations.awaited import Pinned, awaited, waiting_states
+from engine.operations.census import Standing, deadlines, standing
+from engine.text import Text, _
+from web.http.areas import STAFF_MENU, declared
+from web.http.current import local_time, site
+from web.http.who_may import staff_only, this_staff_member
+from web.staff.area import page_number, pages
+from web.staff.history import state_title
+from web.staff.request_filters import DUE, LONGEST, MINE, NOBODYS, ORDERS, Filters, filters
+from web.staff.request_rows import LOOKED_AT, UNASSIGNED, Count, Wanted, counted, numbers
+from web.staff.review import age, customer_of_request, request_title
+from workflows.business.assignments import assigned, members
+from workflows.business.permissions import STAFF
+from workflows.business.records import ChangeRequest, Customer
+from workflows.business.request_number import MISTYPED, read_request_number
+from workflows.registry import CHANGE_REQUEST_KINDS, PROCEDURES
+
+REVIEW, WAITING, EVERY = "review", "waiting", "every"
+
+_ON_A_PAGE = 25
+_MOST_PAGES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """One of the lists: its view, its title, what it says where it is empty, and the order that it has by itself."""
+
+    name: str
+    endpoint: str
+    title: Text
+    empty: Text
+    order: str
+
+
+LISTS: Mapping[str, List] = {
+    one.name: one
+    for one in (
+        List(
+            REVIEW,
+            "staff.requests",
+            _("審査待ち"),
+            _("審査待ちのお申し込みはありません。新しいお申し込みがあると、ここに表示されます。"),
+            "due",
+        ),
+        List(
+            WAITING,
+            "staff.waiting",
+            _("ほかの方を待っているもの"),
+            _("ほかの方を待っているお申し込みはありません。"),
+            "due",
+        ),
+        List(EVERY, "staff.every_request", _("すべてのお申し込み"), _("お申し込みはまだありません。"), "newest"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a list. `waits_for` are those who may lead on, in words."""
+
+    instance_id: int
+    customer: Customer | None
+    kind: Text | str
+    state: Text | str
+    waits_for: tuple[Text, ...]
+    asked_at: str
+    age: str
+    due: str
+    overdue: bool
+    assigned_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. `count` is of what the filters leave; with `bounded`, only the `LOOKED_AT` oldest were put
+    in order, or chosen by their deadlines."""
+
+    lines: tuple[Line, ...]
+    count: Count
+    number: int
+    first: int
+    more: bool
+    bounded: bool
+
+
+@pages.get("/")
+@pages.in_menu(STAFF_MENU, 10, _("審査待ち"), below="/staff/requests")
+@staff_only
+def requests() -> str:
+    """What waits for a decision of the staff, the most urgent first.
+
+    It has change requests, and all other procedures that wait for the staff and have no pages of their own for it; and
+    those that the staff may lead on after an incident.
+    """
+    return _list_page(LISTS[REVIEW])
+
+
+@pages.get("/requests/waiting")
+@staff_only
+def waiting() -> str:
+    """What waits for customers, holders of links and others, and for whom."""
+    return _list_page(LISTS[WAITING])
+
+
+@pages.get("/requests")
+@staff_only
+def every_request() -> str | Response:
+    """Requests in every state, the newest first; `?number=` opens that with this 受付番号."""
+    asked = request.args.get("number", "").strip()[:LONGEST]
+    found = read_request_number(asked) if asked else None
+    if isinstance(found, int) and standing(site().engine, [found]):
+        return redirect(url_for("staff.request_page", instance_id=found))
+    why: Text | str = ""
+    if asked:
+        mistyped = isinstance(found, Refusal) and found.code == MISTYPED
+        why = found.message if isinstance(found, Refusal) and mistyped else _("この受付番号のお申し込みはありません。")
+    return _list_page(LISTS[EVERY], asked, why)
+
+
+@pages.get("/requests/next")
+@staff_only
+def next_request() -> Response:
+    """Lead to the request that stands after `?after=` in the review list with these filters; from the last one, and
+    from one that is not in the list any more, to the first."""
+    after = request.args.get("after", "")
+    chosen = filters()
+    with site().engine.at_one_moment():
+        order = _order(LISTS[REVIEW], chosen, _wanted(LISTS[REVIEW], chosen))
+    here = int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else -1
+    place = order.index(here) + 1 if here in order else 0
+    following = next((one for one in (*order[place:], *order[:place]) if one != here), None)
+    if following is None:
+        flash(str(_("ほかに審査待ちのお申し込みはありません。")))
+        return redirect(url_for("staff.requests", **chosen.as_arguments()))
+    return redirect(url_for("staff.request_page", instance_id=following, **chosen.as_arguments()))
+
+
+def _list_page(shown: List, asked: str = "", why: Text | str = "") -> str:
+    chosen = filters()
+    with site().engine.at_one_moment():
+        page = _page(shown, chosen, page_number(_MOST_PAGES))
+        with site().engine.store.reading() as unit:
+            counts = {one.name: counted(unit, _wanted(one, Filters())) for one in LISTS.values()}
+    return render_template(
+        "staff/request_list.html",
+        shown=shown,
+        lists=tuple(LISTS.values()),
+        counts=counts,
+        page=page,
+        chosen=chosen,
+        carried=chosen.as_arguments() if shown.name == REVIEW else {},
+        order=chosen.sort or shown.order,
+        orders=ORDERS,
+        dues=DUE,
+        kinds=_kinds(shown),
+        members=members(),
+        most=LOOKED_AT,
+        asked_number=asked,
+        no_number=why,
+    )
+
+
+def _page(shown: List, chosen: Filters, number: int) -> Page:
+    wanted, first = _wanted(shown, chosen), (number - 1) * _ON_A_PAGE
+    with site().engine.store.reading() as unit:
+        count = counted(unit, wanted)
+    if chosen.due or (chosen.sort or shown.order) == "due":
+        bounded = count.number > LOOKED_AT
+        order = _order(shown, chosen, wanted)
+        count = Count(len(order), bounded) if chosen.due else count
+        some, more = order[first : first + _ON_A_PAGE], len(order) > first + _ON_A_PAGE
+    else:
+        bounded = False
+        some = _numbers(shown, chosen, wanted, first, _ON_A_PAGE + 1)
+        some, more = some[:_ON_A_PAGE], len(some) > _ON_A_PAGE
+    return Page(tuple(_lines(some)), count, number, first, more, bounded)
+
+
+def _order(shown: List, chosen: Filters, wanted: Wanted) -> list[int]:
+    """The numbers of a list's first `LOOKED_AT` instances in the order that was chosen."""
+    found = _numbers(shown, chosen, wanted, 0, LOOKED_AT)
+    by_due = (chosen.sort or shown.order) == "due"
+    if not found or not (by_due or chosen.due):
+        return found
+    now = site().clock()
+    known = deadlines(site().engine, found)
+    kept = [number for number in found if number in known and _is_due(known[number], chosen.due, now)]
+    return sorted(kept, key=lambda number: (known[number] is None, known[number] or now, number)) if by_due else kept
+
+
+def _is_due(deadline: datetime | None, due: str, now: datetime) -> bool:
+    if not due:
+        return True
+    if deadline is None or due == "none":
+        return deadline is None and due == "none"
+    calendar = site().services.calendar
+    today = calendar.today(now)
+    until = {
+        "overdue": now,
+        "today": calendar.midnight(today + timedelta(days=1)),
+        "week": calendar.midnight(today + timedelta(days=8)),
+    }
+    return deadline <= until[due]
+
+
+def _numbers(shown: List, chosen: Filters, wanted: Wanted, first: int, most: int) -> list[int]:
+    newest_first = (chosen.sort or shown.order) == "newest"
+    with site().engine.store.reading() as unit:
+        return numbers(unit, wanted, first, most, newest_first=newest_first)
+
+
+def _wanted(shown: List, chosen: Filters) -> Wanted:
+    """What a list has with these filters."""
+    kind, workflows = chosen.kind, _workflows_of(chosen.kind) if chosen.kind else None
+    customer = _customer_id(chosen.customer) if chosen.customer else None
+    narrowed: dict[str, Any] = {
+        "kind": kind if kind in CHANGE_REQUEST_KINDS else "",
+        "customer": customer,
+        "assigned_to": _member_of(chosen.assigned),
+    }
+    if shown.name == EVERY and workflows is None:
+        return Wanted(all_but=tuple(sorted(declared().with_own_pages)), **narrowed)
+    places, stopped = _places(shown.name, workflows)
+    return Wanted(places, stopped, **narrowed)
+
+
+def _member_of(whose: str) -> int | None:
+    if whose == MINE:
+        return int(this_staff_member().id)
+    return UNASSIGNED if whose == NOBODYS else int(whose) if whose else None
+
+
+def _customer_id(number: str) -> int:
+    """The id of the customer with this number; 0, which none has, where there is none."""
+    found: Customer | None = Customer.get_or_none(Customer.number == number)
+    return found.id if found is not None else 0
+
+
+def _places(name: str, workflows: Collection[str] | None) -> tuple[tuple[Pinned, ...], tuple[Pinned, ...]]:
+    """The states whose instances a list has, and those of which it has what an incident stopped."""
+    elsewhere = declared().with_own_pages
+    states = [
+        one
+        for one in waiting_states(tuple(site().engine.workflows.values()))
+        if one.place[0] not in elsewhere and (workflows is None or one.place[0] in workflows)
+    ]
+    if name == EVERY:
+        return tuple(one.place for one in states), ()
+    if name == WAITING:
+        return tuple(one.place for one in states if one.awaits and STAFF.name not in one.awaits), ()
+    return (
+        tuple(one.place for one in states if STAFF.name in one.awaits),
+        tuple(one.place for one in states if not one.awaits and STAFF.name in one.may_act),
+    )
+
+
+def _workflows_of(kind: str) -> frozenset[str]:
+    """The workflows that the instances of a kind may have; none for what is no kind."""
+    names = {
+        workflow.name
+        for procedure in PROCEDURES
+        if any(one.name == kind for one in procedure.change_requests)
+        for workflow in procedure.workflows
+    }
+    return frozenset(names or {name for name, _version in site().engine.workflows if name == kind})
+
+
+def _kinds(shown: List) -> dict[str, Text | str]:
+    """The kinds of which a list may have some: those of change requests, and procedures that have none of these."""
+    there = {place[0] for places in _places(shown.name, None) for place in places}
+    kinds: dict[str, Text | str] = {
+        kind.name: kind.title
+        for procedure in PROCEDURES
+        if there & {workflow.name for workflow in procedure.workflows}
+        for kind in procedure.change_requests
+    }
+    with_kinds = {one.name for procedure in PROCEDURES if procedure.change_requests for one in procedure.workflows}
+    titles = {one.name: one.title or one.name for one in site().engine.workflows.values()}
+    return kinds | {name: titles[name] for name in sorted(there - with_kinds)}
+
+
+def _lines(found: list[int]) -> Iterator[Line]:
+    engine, now = site().engine, site().clock()
+    places = standing(engine, found)
+    rows = ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(found))
+    change_requests = {one.instance: one for one in rows} if found else {}
+    handlers = assigned(found)
+    for number in found:
+        if number in places:
+            member = handlers.get(number)
+            yield _line(places[number], change_requests.get(number), now, member.name if member is not None else "")
+
+
+def _line(where: Standing, change_request: ChangeRequest | None, now: datetime, assigned_to: str) -> Line:
+    definition = site().engine.workflows.get((where.workflow, where.version))
+    state, deadline = where.state, where.deadline
+    if deadline is not None and deadline <= now:  # it may have ended the state, and nobody wrote that down yet
+        sight = site().engine.look_if_there(where.instance_id)
+        state = sight.state.name if sight is not None else state
+        deadline = deadline if state == where.state else None
+    at = change_request.asked_at if change_request is not None else where.since
+    people = awaited(definition, state) if definition is not None else ()
+    return Line(
+        where.instance_id,
+        customer_of_request(change_request, where.about),
+        request_title(change_request, definition, where.workflow),
+        state_title(definition, state),
+        tuple(dict.fromkeys(one.title for one in people)),
+        local_time(at) if at is not None else "",
+        age(at, now) if at is not None else "",
+        local_time(deadline) if deadline is not None else "",
+        deadline is not None and deadline <= now,
+        assigned_to,
+    )
