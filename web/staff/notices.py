@@ -5,7 +5,7 @@ The engine says which buttons there are; whether to notify is asked each time, a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,8 @@ from web.http.responses import form_again
 from web.http.who_may import staff_only
 from web.shown.bilingual import Told
 from web.staff.acts import fire, history, is_id, new_id, offers, press
-from web.staff.area import actor
+from web.staff.area import actor, page_number
+from web.staff.notice_rows import FINAL, Chosen, counted, notices
 from workflows.notice import NOTICE, board, inputs, turns
 from workflows.notice.audience import audience_size
 from workflows.notice.channel_facts import previews
@@ -36,6 +37,12 @@ pages = Area("staff_notices", __name__, url_prefix="/staff/notices")
 pages.staff_works_here("notice")
 
 _A_PAGE = 50
+_MOST_PAGES = 200
+_OPEN = "open"  # for the filter by state: every state that is not final
+_CHOICES: Mapping[str, Mapping[str, Text | str]] = {
+    "kind": board.KINDS,
+    "state": {_OPEN: _("終了していないもの")} | {state.name: state.title or state.name for state in NOTICE.states},
+}
 _PLAIN_EVENTS = frozenset({"unschedule", "cancel", "close", "retry"})
 TURNS_BY_EVENT = {
     "postpone": turns.POSTPONED,
@@ -57,18 +64,41 @@ _DONE = {
 @pages.in_menu(STAFF_MENU, 40, _("お知らせ管理"))
 @staff_only
 def show() -> str:
-    """Every notice with its state, the last changed first."""
-    rows = (
-        NoticeRevision.select(NoticeRevision, Notice)
-        .join(Notice)
-        .where(NoticeRevision.number == Notice.revision)
-        .order_by(Notice.updated_at.desc(), Notice.id)
-        .limit(_A_PAGE)
+    """A page of the notices with their states, the last changed first; of one kind and one state, where that is
+    chosen."""
+    kind, state = (value if value in _CHOICES[name] else "" for name, value in _asked())
+    states = tuple(one for one in _CHOICES["state"] if one not in FINAL | {_OPEN}) if state == _OPEN else (state,)
+    chosen, page = Chosen(kind, states if state else ()), page_number(_MOST_PAGES)
+    with site().engine.at_one_moment():
+        with site().engine.store.reading() as unit:
+            count = counted(unit, chosen)
+            found = notices(unit, chosen, (page - 1) * _A_PAGE, _A_PAGE + 1)
+        listed = list(_lines(found[:_A_PAGE]))
+    return render_template(
+        "staff/notices/list.html",
+        listed=listed,
+        kinds=board.KINDS,
+        choices=_CHOICES,
+        chosen={name: value for name, value in (("kind", kind), ("state", state)) if value},
+        count=count,
+        page=page,
+        first=(page - 1) * _A_PAGE,
+        more=len(found) > _A_PAGE,
     )
-    look = site().engine.look_if_there
-    sights = [(revision, look(revision.notice.instance)) for revision in rows]
-    listed = [(revision, sight.state.title if sight is not None else PROCEDURE_GONE) for revision, sight in sights]
-    return render_template("staff/notices/list.html", listed=listed, kinds=board.KINDS)
+
+
+def _asked() -> Iterator[tuple[str, str]]:
+    return ((name, request.args.get(name, "")) for name in ("kind", "state"))
+
+
+def _lines(ids: Sequence[str]) -> Iterator[tuple[NoticeRevision, Text]]:
+    """The newest revisions of these notices, in this order, each with the title of the notice's state."""
+    rows = NoticeRevision.select(NoticeRevision, Notice).join(Notice)
+    rows = rows.where(NoticeRevision.number == Notice.revision, Notice.id.in_(ids))
+    by_id = {revision.notice_id: revision for revision in rows} if ids else {}
+    for revision in (by_id[one] for one in ids if one in by_id):
+        sight = site().engine.look_if_there(revision.notice.instance)
+        yield revision, sight.state.title or PROCEDURE_GONE if sight is not None else PROCEDURE_GONE
 
 
 @pages.get("/new")

@@ -1,0 +1,96 @@
+"""お知らせ管理: every notice can be reached, by pages and filters, and a page of many costs what one of few does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from engine.definition import Actor
+from tests.kit.browser import Browser, address
+from tests.kit.notices import begin, draft
+from web.assembly.site import Site
+from web.staff.notice_rows import Chosen, counted, notices
+from workflows.business.records import StaffMember
+from workflows.notice.inputs import PublishInput
+from workflows.notice.records import Notice
+
+LIST = "/staff/notices"
+
+
+@pytest.fixture
+def writer(site: Site, staffed: Browser) -> Actor:
+    return Actor("staff", str(StaffMember.get().id))
+
+
+def many(site: Site, like: int, count: int, state: str, since: int = 1000) -> None:
+    """Further notices like that of an instance, in another state; each changed a second before the one before."""
+    site.db.execute_sql("DROP TABLE IF EXISTS n")
+    site.db.execute_sql(
+        f"CREATE TEMP TABLE n AS WITH RECURSIVE r(i) AS (SELECT {since} UNION ALL SELECT i + 1 FROM r "
+        f"WHERE i < {since + count - 1}) SELECT i FROM r"
+    )
+    for table, new, old in (
+        ("instance", "id, subject, state", f"n.i, 'notice:' || n.i, '{state}'"),
+        ("notice", "id, instance, updated_at", "'n' || n.i, n.i, datetime(updated_at, '-' || n.i || ' seconds')"),
+        ("notice_revision", "notice_id", "'n' || n.i"),
+    ):
+        given = {name.strip() for name in new.split(",")} | ({"id"} if table == "notice_revision" else set())
+        (columns,) = site.db.execute_sql(f"SELECT group_concat(name) FROM pragma_table_info('{table}')").fetchone()
+        rest = ", ".join(name for name in columns.split(",") if name not in given)
+        number = {"instance": "id", "notice": "instance"}.get(table)
+        where = f"{number} = {like}" if number else f"notice_id = (SELECT id FROM notice WHERE instance = {like})"
+        site.db.execute_sql(f"INSERT INTO {table} ({new}, {rest}) SELECT {old}, {rest} FROM {table}, n WHERE {where}")
+
+
+def listed(browser: Browser, path: str) -> list[str]:
+    browser.open(path)
+    assert browser.response.status_code == 200
+    return [address(link).rpartition("/")[2] for link in browser.page.select("tbody th a")]
+
+
+def test_every_notice_is_on_a_page_and_what_is_live_is_found_among_many(
+    site: Site, staffed: Browser, writer: Actor
+) -> None:
+    first = begin(site, writer)
+    many(site, first, 120, "closed")
+    live = begin(site, writer, draft(notice="bbbbbbbbbbbb"))
+    site.engine.fire(live, "publish", writer, PublishInput(notify=False))
+    Notice.update(updated_at=datetime(2020, 1, 1, tzinfo=UTC)).where(Notice.instance == live).execute()
+    seen = [listed(staffed, f"{LIST}?page={page}") for page in (1, 2, 3)]
+    assert [len(page) for page in seen] == [50, 50, 22]
+    assert len({one for page in seen for one in page}) == 122
+    assert "122件 101件目から122件目を" in staffed.text
+    ids = {number: Notice.get(Notice.instance == number).id for number in (first, live)}
+    assert listed(staffed, f"{LIST}?state=published") == [ids[live]]
+    assert set(listed(staffed, f"{LIST}?state=open")) == set(ids.values())
+    assert "2件" in staffed.text
+    assert len(listed(staffed, f"{LIST}?state=closed&kind={Notice.get().kind}")) == 50
+    assert address(staffed.one("a[rel=next]")) == f"{LIST}?page=2&kind={Notice.get().kind}&state=closed"
+    assert listed(staffed, f"{LIST}?state=withdrawn") == []
+    assert "この条件に当てはまるお知らせはありません" in staffed.text
+    for query in ("page=0", "page=9999999", "state=x", "kind=%00", "state=" + "x" * 3000):
+        assert staffed.client.get(f"{LIST}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("chosen", [Chosen(), Chosen(states=("closed",)), Chosen(states=("draft", "published"))])
+def test_a_page_of_many_notices_takes_no_more_steps_than_that_of_a_few(
+    site: Site, writer: Actor, chosen: Chosen
+) -> None:
+    first = begin(site, writer)
+    many(site, first, 60, "draft", since=1000)
+    steps = []
+    for since, count in ((2_000, 60), (3_000, 10_000)):
+        many(site, first, count, "closed", since)
+        taken = [0]
+
+        def step(taken: list[int] = taken) -> None:
+            taken[0] += 1
+
+        with site.engine.store.reading() as unit:
+            unit.connection.set_progress_handler(step, 10)
+            assert len(notices(unit, chosen, 0, 51)) == 51
+            unit.connection.set_progress_handler(None, 10)
+            assert counted(unit, chosen, most=20).more
+        steps.append(taken[0])
+    assert steps[1] <= 1.1 * steps[0] + 5

@@ -1,0 +1,57 @@
+"""The notices of a page of お知らせ管理, by what is chosen: how many there are, and which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.operations.census import COUNTED
+from engine.store.base import Unit
+from web.staff.request_rows import Count
+from workflows.notice import NOTICE
+
+FINAL = frozenset(state.name for state in NOTICE.states if state.final)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The kind and the states of the notices that are listed; what is empty chooses nothing."""
+
+    kind: str = ""
+    states: tuple[str, ...] = ()
+
+
+def counted(unit: Unit, chosen: Chosen, most: int = COUNTED) -> Count:
+    """How many notices there are, counted up to `most`."""
+    sql, params = _from(chosen)
+    number = unit.rows(f"SELECT COUNT(*) FROM (SELECT 1 {sql} LIMIT ?) c", [*params, most + 1])[0][0]
+    return Count(min(number, most), number > most)
+
+
+def notices(unit: Unit, chosen: Chosen, first: int, most: int) -> list[str]:
+    """The ids of at most `most` notices from the place `first` (from 0) on, the last changed first."""
+    sql, params = _from(chosen)
+    rows = unit.rows(f"SELECT n.id {sql} ORDER BY n.updated_at DESC, n.id LIMIT ? OFFSET ?", [*params, most, first])
+    return [row[0] for row in rows]
+
+
+def _from(chosen: Chosen) -> tuple[str, list[Any]]:
+    """Notices are read in the order of their index until the page is full. Few of all are in states that are not
+    final, so those are looked up by their states instead."""
+    sql, params = "FROM notice n WHERE 1 = 1", list[Any]()
+    if chosen.kind:
+        sql += " AND n.kind = ?"
+        params.append(chosen.kind)
+    if chosen.states:
+        marks = ", ".join("?" * len(chosen.states))
+        if FINAL.isdisjoint(chosen.states):
+            versions = ", ".join(str(version) for version in range(1, NOTICE.version + 1))
+            sql += (
+                " AND n.instance IN (SELECT i.id FROM instance i WHERE i.workflow = ? "
+                f"AND i.version IN ({versions}) AND i.state IN ({marks}))"
+            )
+            params.append(NOTICE.name)
+        else:
+            sql += f" AND EXISTS (SELECT 1 FROM instance i WHERE i.id = n.instance AND i.state IN ({marks}))"
+        params += chosen.states
+    return sql, params
