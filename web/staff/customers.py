@@ -31,7 +31,7 @@ from workflows.registry import CHANGE_REQUEST_KINDS
 
 _ON_A_PAGE = 25
 _MOST_PAGES = 400
-_LONGEST_QUERY = 254
+LONGEST_QUERY = 254
 _REQUESTS_SHOWN = 100
 
 
@@ -66,26 +66,26 @@ class ChangeRequestLine:
 @staff_only
 def customers() -> str:
     """Found by what somebody on the phone can tell (`CustomerSearch`); without a question all of them, by number."""
-    asked = request.args.get("q", "")[:_LONGEST_QUERY]
+    asked = request.args.get("q", "")[:LONGEST_QUERY]
     page = page_number(_MOST_PAGES)
-    rows = _matching(asked, (page - 1) * _ON_A_PAGE)
+    rows = matching(asked, (page - 1) * _ON_A_PAGE)
     return render_template(
         "staff/customers.html",
         asked=asked,
         rows=rows[:_ON_A_PAGE],
         page=page,
         more=len(rows) > _ON_A_PAGE,
-        mistyped=_mistyped(asked) if not rows else "",
+        mistyped=mistyped(asked) if not rows else "",
     )
 
 
-def _mistyped(asked: str) -> Text | str:
+def mistyped(asked: str) -> Text | str:
     """That a 受付番号 has a wrong digit; "" where it has none, or something else was asked for."""
     read = read_request_number(asked)
     return read.message if isinstance(read, Refusal) and read.code == MISTYPED else ""
 
 
-def _matching(asked: str, first: int) -> list[Any]:
+def matching(asked: str, first: int) -> list[Any]:
     """The customers of whom something contains what was asked for, from the place `first` on; one more than a page has,
     which tells whether there is another. A pasted URL stands for its subdomain.
     """
