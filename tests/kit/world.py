@@ -305,6 +305,13 @@ ADDRESSES: Mapping[str, Address] = {
         )
         for name in ("account_act", "act_on_account")
     },
+    **{
+        f"staff.{name}": Address(
+            Whose.SITE,
+            lambda w: [{"contract": one.id, "act": act} for one in w.contracts.values() for act in ("end", "continue")],
+        )
+        for name in ("contract_act", "act_on_contract")
+    },
     "staff.customer_mails": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
     "staff.send_mail_again": Address(Whose.SITE, lambda w: [{"customer": w.customer.id}]),
     "staff.request_page": Address(Whose.SITE, lambda w: _for_staff(w)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
@@ -20,15 +20,17 @@ from engine.errors import EngineError, KeyReused, Refused
 from engine.operations.census import Standing, standing
 from engine.text import Text, _
 from web.http.areas import NUMBER
-from web.http.current import local_time, site
+from web.http.current import local_time, site, today
 from web.http.request_keys import key_of, mark, new_key
 from web.http.who_may import staff_only
+from web.shown.dates import day
 from web.staff.area import actor, pages
 from web.staff.history import state_title
 from workflows.business.access.account_standing import STANDINGS
 from workflows.business.access.actor_names import names_of
 from workflows.business.permissions import ROLES
-from workflows.business.records import STOPPED, Account, ChangeRequest, Customer, StaffAct
+from workflows.business.records import STOPPED, Account, ChangeRequest, Contract, Customer, StaffAct, running_contracts
+from workflows.business.shared.change_request import CONTRACT_LABELS, contract_terms, said
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.business.shared.withdrawals import can_be_withdrawn, open_requests
 from workflows.registry import CHANGE_REQUEST_KINDS
@@ -80,6 +82,35 @@ ACCOUNT_ACTS: Mapping[str, Act] = {
             _("パスワードは変わりません。お申し込みにも影響はありません。"),
         ),
         _("ログアウトさせました。"),
+    ),
+}
+
+
+CONTRACT_ACTS: Mapping[str, Act] = {
+    "end": Act(
+        "contract_end",
+        _("契約を終了する"),
+        (
+            _("終了日の翌日から、このご契約ではお申し込みができなくなります。"),
+            _(
+                "ほかにご利用中のご契約がない場合は、終了日の翌日に、"
+                "お客様のすべてのアカウントがログアウトされ、ログインできなくなります。"
+            ),
+            _("終了日より後に適用される予定のお申し込みは、取り下げられます。"),
+            _("請求システムには伝わりません。請求の停止は、請求システムで別途ご登録ください。"),
+        ),
+        _("ご契約終了日を登録しました。"),
+        ends_requests=True,
+    ),
+    "continue": Act(
+        "contract_continuation",
+        _("契約の終了を取り消す"),
+        (
+            _("登録されている終了日が消え、ご契約はそのまま続きます。"),
+            _("終了に伴って取り下げたお申し込みは、元に戻りません。"),
+            _("請求システムには伝わりません。必要な場合は、請求システムで別途ご登録ください。"),
+        ),
+        _("ご契約の終了を取り消しました。"),
     ),
 }
 
@@ -146,6 +177,58 @@ def act_on_account(account: int, act: str) -> str | Response:
     return make_response(_account_page(record, chosen, _foresee(chosen, about), refused.refusals), refused.status)
 
 
+@pages.get(f"/contracts/<{NUMBER}:contract>/<act>")
+@staff_only
+def contract_act(contract: int, act: str) -> str:
+    """What the act would do to the contract, and its form. Read-only (I4)."""
+    record, chosen = _contract(contract), _contract_act(act)
+    return _contract_page(record, chosen, _last_day(chosen, request.args.get("last_day", "")))
+
+
+@pages.post(f"/contracts/<{NUMBER}:contract>/<act>")
+@staff_only
+def act_on_contract(contract: int, act: str) -> str | Response:
+    """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
+    record, chosen = _contract(contract), _contract_act(act)
+    last_day = _last_day(chosen, request.form.get("last_day", ""))
+    refused = _do(chosen, f"contract:{record.id}", StaffActInput(_typed_reason(), last_day))
+    if refused is None:
+        flash(str(chosen.done))
+        return redirect(url_for("staff.customer", customer=record.customer_id), 303)
+    return make_response(_contract_page(record, chosen, last_day, refused.refusals), refused.status)
+
+
+def _contract(number: int) -> Contract:
+    found: Contract | None = Contract.select(Contract, Customer).join(Customer).where(Contract.id == number).first()
+    if found is None:
+        abort(404)
+    return found
+
+
+def _contract_act(name: str) -> Act:
+    return CONTRACT_ACTS[name] if name in CONTRACT_ACTS else abort(404)
+
+
+def _last_day(act: Act, text: str) -> date | None:
+    """The last day that was chosen, and the last one of this month where none was; None for an act that has none."""
+    if not act.ends_requests:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return (today().replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def acts_for_contract(contract: Contract) -> tuple[tuple[Text, str], ...]:
+    """The acts that make sense of a contract, with their addresses."""
+    if contract.ended_on is not None and contract.ended_on < today():
+        return ()
+    names = ("end", "continue") if contract.ended_on is not None else ("end",)
+    return tuple(
+        (CONTRACT_ACTS[name].title, url_for("staff.contract_act", contract=contract.id, act=name)) for name in names
+    )
+
+
 def _account(number: int) -> Account:
     found: Account | None = Account.select(Account, Customer).join(Customer).where(Account.id == number).first()
     if found is None:
@@ -177,6 +260,22 @@ def _account_page(account: Account, act: Act, foreseen: Foreseen, refusals: Sequ
     return _page(account.customer, act, facts, foreseen, refusals)
 
 
+def _contract_page(contract: Contract, act: Act, last_day: date | None, refusals: Sequence[Refusal] = ()) -> str:
+    customer, catalogue = contract.customer, site().catalogue
+    terms = contract_terms(contract)
+    facts = [
+        (CONTRACT_LABELS[name], said(name, getattr(terms, name), contract.product, catalogue))
+        for name in ("product", "subdomain", "users", "started_on")
+    ]
+    facts.append((_("ご契約終了日"), day(contract.ended_on) if contract.ended_on is not None else _("登録なし")))
+    running = len(running_contracts(customer.id, today()))
+    accounts = Account.select().where(Account.customer == customer.id).count()
+    facts.append((_("お客様のご利用中のご契約"), _("%(count)s件", count=running)))
+    facts.append((_("お客様のアカウント"), _("%(count)s件", count=accounts)))
+    foreseen = _foresee(act, f"contract:{contract.id}", StaffActInput("", last_day))
+    return _page(customer, act, facts, foreseen, refusals, last_day)
+
+
 def _page(
     customer: Customer,
     act: Act,
@@ -191,6 +290,8 @@ def _page(
         act=act,
         facts=facts,
         foreseen=foreseen,
+        last_day=last_day,
+        today=today(),
         seal=foreseen.seal(last_day),
         refusals=refusals,
         reason=_typed_reason(),
@@ -297,4 +398,5 @@ def _called(about: str) -> str:
     if kind == "account":
         account = Account.get_or_none(Account.id == int(number))
         return account.user_name if account is not None else ""
-    return ""
+    contract = Contract.get_or_none(Contract.id == int(number))
+    return str(said("product", contract.product, contract.product, site().catalogue)) if contract is not None else ""

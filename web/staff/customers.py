@@ -18,7 +18,7 @@ from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import page_number, pages
-from web.staff.customer_acts import acts_for, acts_of
+from web.staff.customer_acts import acts_for, acts_for_contract, acts_of
 from web.staff.history import state_title
 from web.staff.under_way import under_way
 from workflows.business import typed
@@ -47,6 +47,7 @@ class ShownContract:
     payment_method: str | Text
     started_on: str
     ended_on: str
+    acts: tuple[tuple[Text, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ def _contract(contract: Contract) -> ShownContract:
         payment_method=shown("payment_method"),
         started_on=day(contract.started_on),
         ended_on=day(contract.ended_on) if contract.ended_on is not None else "",
+        acts=acts_for_contract(contract),
     )
 
 

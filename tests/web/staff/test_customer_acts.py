@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from engine.testing import MemoryMailer
 from tests.kit.browser import Browser
 from tests.kit.contract_scenes import actor
@@ -9,7 +11,7 @@ from tests.kit.dumps import dump
 from tests.kit.members import Member
 from tests.kit.staff import NAME
 from web.assembly.site import Site
-from workflows.business.records import OPEN, STOPPED, Account, Customer, StaffAct
+from workflows.business.records import OPEN, STOPPED, Account, ChangeRequest, Contract, Customer, StaffAct
 from workflows.business.request_number import request_number
 
 REASON = "ご退職のお申し出のため"
@@ -94,3 +96,41 @@ def test_addresses_that_name_nothing_are_404(staffed: Browser, account: Account)
     for path in (page_of(account, "explode"), "/staff/accounts/999/stop"):
         assert staffed.open(path).status_code == 404
         assert staffed.client.post(path, data={"csrf_token": ""}).status_code in (400, 403, 404)
+
+
+def test_staff_end_a_contract_on_a_day_and_let_it_go_on(site: Site, staffed: Browser, asked: int) -> None:
+    change = ChangeRequest.get(ChangeRequest.instance == asked)
+    begins, path = change.effective_on, f"/staff/contracts/{change.contract_id}/end"
+    staffed.open(f"{path}?last_day={begins.isoformat()}")
+    assert "取り下げられるお申し込み 0件" in staffed.text
+    assert "請求システムには伝わりません" in staffed.text
+    late = (begins - timedelta(days=1)).isoformat()
+    staffed.open(f"{path}?last_day={late}")
+    assert "取り下げられるお申し込み 1件" in staffed.text
+    staffed.press("契約を終了する", reason="ご解約のため", checked="yes", last_day=begins.isoformat())
+    assert staffed.response.status_code == 409  # another day than the one that was shown
+    staffed.open(f"{path}?last_day={late}")
+    staffed.press("契約を終了する", reason="ご解約のため", checked="yes")
+    assert staffed.path == f"/staff/customers/{change.customer_id}"
+    assert Contract.get_by_id(change.contract_id).ended_on == begins - timedelta(days=1)
+    site.dispatcher.drain()
+    assert site.engine.look(asked).state.name == "withdrawn"
+    staffed.follow("契約の終了を取り消す")
+    staffed.press("契約の終了を取り消す", reason="ご継続のため", checked="yes")
+    assert Contract.get_by_id(change.contract_id).ended_on is None
+    assert [one.text.split()[0] for one in staffed.page.select("[aria-labelledby=acts-title] strong")] == [
+        "ご契約終了の取り消し",
+        "ご契約の終了",
+    ]
+
+
+def test_a_day_that_cannot_be_is_refused_before_anything_is_typed(staffed: Browser, customer: Customer) -> None:
+    contract = Contract.get(Contract.customer == customer.id)
+    for text in ("2020-01-01", "9999-12-31", "0001-01-01"):
+        staffed.open(f"/staff/contracts/{contract.id}/end?last_day={text}")
+        assert staffed.page.find("textarea") is None
+        assert staffed.one("#last_day-error").text
+    for text in ("", "tomorrow", "2026-02-30"):
+        assert staffed.open(f"/staff/contracts/{contract.id}/end?last_day={text}").status_code == 200
+    assert staffed.open(f"/staff/contracts/{contract.id}/explode").status_code == 404
+    assert staffed.open("/staff/contracts/999/end").status_code == 404

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from engine.definition import Attempt, Instance, Records, Refusal, needs_input
+from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal, needs_input
 from engine.text import _
-from workflows.business.permissions import customer_of
-from workflows.business.records import Account, StaffAct
+from workflows.business.permissions import customer_of, number_of
+from workflows.business.records import Account, Contract, Customer, StaffAct
 from workflows.business.required import required
-from workflows.business.shared import known_account
+from workflows.business.shared import known_account, languages
+from workflows.business.shared.change_request import day_said
 from workflows.business.typed import normalise
 
 LONGEST_REASON = 1000  # characters, as StaffAct.reason
@@ -73,3 +74,40 @@ def account_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """The context of mails about an account: `account`, `customer`, `number`, and the `reason`."""
     act = act_of(instance, records)
     return {**known_account.mail_context(instance, records), "reason": act.reason if act is not None else ""}
+
+
+def contract_id(instance: Instance) -> int:
+    """The id of the contract that an act is about."""
+    return number_of(instance.about)
+
+
+def locked_contract(attempt: Attempt) -> Contract | None:
+    """The contract that the act is about, under the lock of its row; None where it is gone."""
+    number = contract_id(attempt.instance)
+    attempt.records.lock_rows(Contract, id=number)
+    contract: Contract | None = attempt.records.get(Contract, id=number)
+    return contract
+
+
+def contract_context(instance: Instance, records: Records) -> Mapping[str, Any]:
+    """The context of mails about a contract: `contract`, `customer`, `number`, `reason` and `last_day`; `day` writes a
+    date for the reader."""
+    act = act_of(instance, records)
+    contract = records.get(Contract, id=contract_id(instance))
+    return {
+        "contract": contract,
+        "customer": records.get(Customer, id=contract.customer_id) if contract is not None else None,
+        "number": instance.id,
+        "reason": act.reason if act is not None else "",
+        "last_day": act.last_day if act is not None else None,
+        "day": day_said,
+    }
+
+
+def _contractor(instance: Instance, records: Records) -> Address | Nobody:
+    number = customer_of(instance.about, records)
+    customer = records.get(Customer, id=number) if number is not None else None
+    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else NOBODY
+
+
+CONTRACT_RECIPIENTS = {"contractor": Recipient(languages.contractors, _contractor)}

@@ -1,0 +1,8 @@
+"""契約の終了: staff set the last day of a contract, and the requests that would take effect after it are withdrawn."""
+
+from workflows.contract_end.workflow import CONTRACT_END
+from workflows.procedure import Procedure
+
+__all__ = ["CONTRACT_END", "PROCEDURE"]
+
+PROCEDURE = Procedure((CONTRACT_END,))
