@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from engine.attempt import Actor
 from engine.errors import Forbidden, Refused
-from engine.testing import MemoryMailer
+from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.kit.contract_scenes import LEDGER, actor, changed, do_all_due, proposed, request, row, staff
 from tests.kit.members import add_account
+from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
 from workflows.business.permissions import STAFF_ACT_KIND
 from workflows.business.records import (
@@ -25,8 +27,10 @@ from workflows.business.records import (
     Session,
     StaffAct,
 )
+from workflows.business.shared.change_request import keep_request
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.business.shared.withdrawals import can_be_withdrawn
+from workflows.contract_change import rules
 
 REASON = StaffActInput("ご退職のため")
 
@@ -96,6 +100,44 @@ def test_a_stop_ends_sessions_and_withdraws_what_the_account_has_asked_for(
     kept = StaffAct.get()
     assert (kept.kind, kept.about, kept.reason) == ("account_stop_by_staff", f"account:{hanako.id}", REASON.reason)
     assert f"staff:{kept.member}" == str(by)
+
+
+def test_a_request_that_is_made_while_the_account_is_stopped_is_refused(
+    make_site: SiteMaker,
+    postgres_url: str,
+    clock: Clock,
+    mailer: MemoryMailer,
+    site_settings: Mapping[str, Any],
+    monkeypatch: Any,
+) -> None:
+    """Its transaction began before the stop, and was to end after everything was withdrawn."""
+    site = make_site(postgres_url, clock=clock, mailer=mailer, **site_settings)
+    hanako, by, refused = add_account(site, add_customer(), "admin"), staff(), list[str]()
+    contract = Contract.get(Contract.product == "desknets-neo")
+    begun, stopped = Event(), Event()
+
+    def late(*given: Any, **more: Any) -> None:
+        begun.set()
+        assert stopped.wait(20)
+        keep_request(*given, **more)
+
+    def ask() -> None:
+        try:
+            request(site, hanako.customer, contract, hanako, changed(contract, options=("appsuite",)))
+        except Refused as error:
+            refused.append(error.refusal.code)
+        finally:
+            site.db.close()
+
+    monkeypatch.setattr(rules, "keep_request", late)
+    thread = Thread(target=ask)
+    thread.start()
+    assert begun.wait(20)
+    number = act(site, "account_stop_by_staff", hanako, by)
+    site.dispatcher.drain()
+    stopped.set()
+    thread.join()
+    assert (state(site, number), refused, ChangeRequest.select().count()) == ("stopped", ["no_account"], 0)
 
 
 def test_what_is_being_carried_out_goes_on_and_does_not_hold_the_stop_up(site: Site, hanako: Account) -> None:

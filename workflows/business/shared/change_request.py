@@ -15,8 +15,9 @@ from typing import Any
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
 from engine.text import Text, _, current_language
 from workflows.business.catalogue import BILLING_MODES, LANGUAGE_TITLES, Catalogue
-from workflows.business.permissions import acting_account
-from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.permissions import NO_ACCOUNT, acting_account
+from workflows.business.records import OPEN, Account, ChangeRequest, Contract, Customer
+from workflows.business.required import required
 from workflows.business.shared import languages
 from workflows.business.shared.effective_date import EffectiveDate
 from workflows.ports.billing import ContractTerms
@@ -206,8 +207,15 @@ def keep_request(
     quote: str,
     effective_on: date,
 ) -> None:
-    """Record a request as it begins, in the name of the account that acts. `slot` is as in `contract:7/users`."""
+    """Record a request as it begins, in the name of the account that acts. `slot` is as in `contract:7/users`.
+
+    Locks the account's row, as a stop of the account does: the stop either finds this request and withdraws it, or it
+    came first, and Refused is raised.
+    """
     account = acting_account(attempt)
+    if account is not None:
+        attempt.records.lock_rows(Account, id=account.id)
+        required(attempt.records.get(Account, id=account.id, standing=OPEN), NO_ACCOUNT)
     attempt.records.insert(
         ChangeRequest,
         instance=attempt.instance.id,
