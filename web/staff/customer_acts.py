@@ -255,7 +255,7 @@ def _account_page(account: Account, act: Act, foreseen: Foreseen, refusals: Sequ
         (_("メールアドレス"), account.email),
         (_("権限"), ROLES.get(account.role, account.role)),
         (_("状態"), STANDINGS.get(account.standing, account.standing)),
-        (_("ログイン中の画面"), _("%(count)s件", count=sessions)),
+        (_("開いているログイン"), _("%(count)s件", count=sessions)),
     )
     return _page(account.customer, act, facts, foreseen, refusals)
 
@@ -267,7 +267,7 @@ def _contract_page(contract: Contract, act: Act, last_day: date | None, refusals
         (CONTRACT_LABELS[name], said(name, getattr(terms, name), contract.product, catalogue))
         for name in ("product", "subdomain", "users", "started_on")
     ]
-    facts.append((_("ご契約終了日"), day(contract.ended_on) if contract.ended_on is not None else _("登録なし")))
+    facts.append((_("契約の終了日"), day(contract.ended_on) if contract.ended_on is not None else _("登録なし")))
     running = len(running_contracts(customer.id, today()))
     accounts = Account.select().where(Account.customer == customer.id).count()
     facts.append((_("お客様のご利用中のご契約"), _("%(count)s件", count=running)))
