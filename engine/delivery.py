@@ -2,17 +2,21 @@
 
 `reply` of an outcome is what the other side answered, word for word, as in `550 5.1.1 User unknown`. Staff read it for
 each recipient of a mail. So a plugin must give nothing in it that the other side quotes of the message, which may hold
-a live link (I11).
+a live link (I11). Mail servers like to quote the recipient's address. It is left out here, because the outbox and the
+logs keep no address: they outlive it.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
+from engine.mail_address import NotAMailAddress, read
 from engine.moved import renamed
 
 log = logging.getLogger("tetsuzuki.delivery")
@@ -159,14 +163,38 @@ def hand_over(mailer: AnyMailer, message: Message, key: str, recipients: Sequenc
     """Have a mailer send a mail to `recipients`, each of `message.to` or `message.cc`. Returns the outcome of each.
 
     A mailer of version 1 is called once for all of them. It cannot be told to leave somebody out who stands in the
-    headers; so where somebody has the mail already, its headers name the others alone. Raises what the mailer raises.
+    headers; so where somebody has the mail already, its headers name the others alone. The outcomes quote no address of
+    the mail. Raises what the mailer raises.
     """
+    quoted = _addresses(message.to + message.cc)
     if mailer_version(mailer) == 2:
         answer: object = cast(RecipientMailer, mailer).send(message, key, recipients)
-        return {one: _answer_for(one, answer) for one in recipients}
+        return {one: _unquoted(_answer_for(one, answer), quoted) for one in recipients}
     if recipients != message.to + message.cc:
         message = only_to(message, recipients)
-    return dict.fromkeys(recipients, outcome_of(mailer.send(message, key)))  # type: ignore[call-arg]
+    outcome = _unquoted(outcome_of(mailer.send(message, key)), quoted)  # type: ignore[call-arg]
+    return dict.fromkeys(recipients, outcome)
+
+
+QUOTED = "…"  # what stands for an address in the words of a mail server
+
+
+def _addresses(recipients: Sequence[str]) -> re.Pattern[str]:
+    """The pattern of these addresses, as people write them and as SMTP carries them, in any case."""
+    written = set(recipients)
+    for one in recipients:
+        with suppress(NotAMailAddress):
+            address = read(one)
+            written |= {str(address), address.wire}
+    return re.compile("|".join(map(re.escape, sorted(written, key=len, reverse=True))), re.IGNORECASE)
+
+
+def _unquoted(outcome: Outcome, quoted: re.Pattern[str]) -> Outcome:
+    """The outcome with `QUOTED` in place of every address that it quotes."""
+    reply = quoted.sub(QUOTED, outcome.reply)
+    if isinstance(outcome, Accepted):
+        return replace(outcome, detail=quoted.sub(QUOTED, outcome.detail), reply=reply)
+    return replace(outcome, reason=quoted.sub(QUOTED, outcome.reason), reply=reply)
 
 
 def send_to_all(mailer: AnyMailer, message: Message, key: str) -> Outcome:

@@ -8,7 +8,7 @@ its point) or `skipped` (an operator gave it up).
   A paused row is due at `NEVER`.
 - `attempts` counts tries, `claims` every lease: a row belongs to the worker that knows both `leased_by` and `claims`.
 - `delivered` says that the world has received the effect, and only its `done` event is missing.
-- `answer` is what the other side answered last, word for word, and `answered_at` when.
+- `answer` is what the other side answered last, word for word but for addresses, and `answered_at` when.
 - `reason` is why an incident is one, as a code (`reason_of`), and `host` the mail host of its recipient; empty where
   nobody knows it.
 
