@@ -268,7 +268,8 @@ def _names(change_request: ChangeRequest, actors: Iterable[str]) -> dict[str, st
         else ()
     )
     names = {f"account:{account.id}": account.user_name for account in accounts}
-    return names | {f"account:{change_request.asked_by}": change_request.asked_by_name}
+    asked_by = change_request.asked_by_name
+    return names | ({f"account:{change_request.asked_by}": asked_by} if asked_by else {})
 
 
 def _who(actor: str, names: Mapping[str, str]) -> str | Text:

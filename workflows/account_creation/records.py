@@ -9,8 +9,11 @@ from workflows.business.records import Customer
 
 
 class Application(Record):
-    """What somebody typed to get an account, until the account is created or the link has expired. Its key is the
-    instance of its procedure; `account` is the id of the account that it became."""
+    """What somebody typed to get an account. Its key is the instance of its procedure; `account` is the id of the
+    account that it became.
+
+    It is deleted when the link has expired, or with that account, by a trigger (`workflows/migrations`, 0033).
+    """
 
     instance = pw.BigIntegerField(primary_key=True)
     customer_id: int

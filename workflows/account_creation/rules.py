@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
+from engine.definition import NOBODY, Address, Attempt, Conflict, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
 from workflows.account_creation.records import Application
 from workflows.business.permissions import ADMIN, VIEWER
@@ -111,8 +111,8 @@ def create_account(attempt: Attempt) -> None:
 
 
 def forget_password(attempt: Attempt) -> None:
-    """Delete the password's hash from the application: the account has it now. The rest stays, for the mail to the
-    contractor, with the number of the account."""
+    """Delete the password's hash from the application: the account has it now. The rest stays for the mail to the
+    contractor, with the number of the account, and is deleted with it."""
     records, application = attempt.records, required(application_of(attempt), NO_CUSTOMER)
     made = records.get(Account, customer=application.customer_id, email=application.email)
     number = made.id if made is not None else None
@@ -152,9 +152,11 @@ def _amend_applicant(instance: Instance, records: Records, email: str) -> None:
     records.update(Application, {"instance": instance.id}, email=email)
 
 
-def _contractor(instance: Instance, records: Records) -> Address | None:
+def _contractor(instance: Instance, records: Records) -> Address | Nobody | None:
     application = _application(instance, records)
-    customer = records.get(Customer, id=application.customer_id) if application is not None else None
+    if application is None:
+        return NOBODY  # the account was removed before the mail about it arrived
+    customer = records.get(Customer, id=application.customer_id)
     return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
 
 

@@ -7,7 +7,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine import Entry
-from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, needs_input
+from engine.definition import (
+    NOBODY,
+    Address,
+    Attempt,
+    Conflict,
+    Instance,
+    Nobody,
+    Recipient,
+    Records,
+    Refusal,
+    needs_input,
+)
 from engine.text import _
 from workflows.account_invitation.records import Invitation
 from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches
@@ -206,7 +217,9 @@ def _amend_invited(instance: Instance, records: Records, email: str) -> None:
     records.update(Invitation, {"instance": instance.id}, email=email)
 
 
-def _contractor(instance: Instance, records: Records) -> Address | None:
+def _contractor(instance: Instance, records: Records) -> Address | Nobody | None:
+    if _invitation(instance, records) is None:
+        return NOBODY  # the account was removed before the mail about it arrived
     customer = _customer(instance, records)
     return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
 

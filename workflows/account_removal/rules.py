@@ -10,6 +10,7 @@ from workflows.account_removal.records import RemovedAccount
 from workflows.business.records import Account, Customer
 from workflows.business.required import required
 from workflows.business.shared.account_administration import GONE, target_of
+from workflows.business.shared.forgetting import forget_person
 
 
 def keep_address(attempt: Attempt) -> None:
@@ -26,8 +27,9 @@ def keep_address(attempt: Attempt) -> None:
 
 
 def delete_account(attempt: Attempt) -> None:
-    """Delete the account, and by foreign key its sessions."""
+    """Delete the account with all that only it is about, and its owner's name and address wherever else they stand."""
     account = required(target_of(attempt), GONE)
+    forget_person(attempt.records, account)
     attempt.records.delete(Account, id=account.id)
 
 

@@ -12,7 +12,7 @@ from workflows.business.permissions import number_of
 from workflows.business.records import Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
-from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, keep_change
+from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, contractor_slot, keep_change
 
 MOVED_ON = Refusal(
     "moved_on", _("その後にE-mailが変更されたため、この操作は行えません。お手数ですが、お問い合わせください。")
@@ -37,7 +37,7 @@ def keep_contractor_change(attempt: Attempt) -> None:
         attempt,
         customer=number,
         old=customer.contractor_email,
-        slot=f"customer:{number}/contractor",
+        slot=contractor_slot(number),
         language=languages.of_contractor(customer),
         language_old=languages.warning_of_contractor(customer, attempt.now),
     )

@@ -620,3 +620,21 @@ def test_amending_an_address_to_one_that_is_invited_already_is_refused(any_site:
         "already_invited"
     )
     assert len(incidents(any_site.engine)) == 2
+
+
+def test_mail_about_an_account_that_was_removed_meanwhile_is_cancelled(any_site: Site, mailer: MemoryMailer) -> None:
+    """Nobody is told the name and address of somebody who was forgotten, and nothing is left to settle."""
+    of = customer()
+    admin = account(of, "hanako")
+    given = ApplicationInput(of.id, "応募 三郎", "saburo@mihon.example", HASH)
+    applied = any_site.engine.start("account_creation", f"customer:{of.id}", Actor("visitor"), given).instance_id
+    any_site.engine.fire(applied, "activate", holder(any_site, applied))
+    invited = invite(any_site, admin)
+    activate(any_site, invited)
+    for email in ("saburo@mihon.example", EMAIL):
+        remove(any_site, admin, Account.get(Account.email == email))
+    any_site.dispatcher.drain()
+    assert [message.to for message in mailer.sent] == [("saburo@mihon.example",), (EMAIL,)]  # of the removals
+    assert incidents(any_site.engine) == []
+    rows = repr(dump(any_site.db))
+    assert not [text for text in ("saburo", "応募", "jiro", "見本 次郎") if text in rows]

@@ -97,6 +97,11 @@ def login_slot(account_id: int) -> str:
     return f"account:{account_id}/login"
 
 
+def contractor_slot(customer_id: int) -> str:
+    """The slot of changes of a customer's contractor address."""
+    return f"customer:{customer_id}/contractor"
+
+
 def forget_change(attempt: Attempt) -> None:
     """Delete the change: every mail about it was accepted or given up, and nothing personal stays."""
     attempt.records.delete(AddressChange, instance=attempt.instance.id)
