@@ -16,6 +16,7 @@ from engine.errors import ConfigurationError
 from engine.keyring import Keyring
 from engine.operations import bulk_acts
 from engine.operations.known_keys import watch
+from engine.operations.retention import Purger, retention
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import HIDDEN_LINK, Renderer
 from engine.plugins.breakers import MOST_CALLS, Breakers
@@ -176,6 +177,7 @@ def chores(
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
         Keeper(engine),
+        Purger(engine, retention(ground.settings.retention)),
         lambda: forget_troubles(ground.clock()),
         partial(bulk_acts.forget, engine),
         *((partial(forget_traces, engine.store),) if traced else ()),

@@ -2,7 +2,8 @@
 
 Every key of the top level may come from the environment under its name in capitals. Tables stay in the file:
 `[organisation]` and `[products.<name>]` say who runs the site and what it sells, `[calendar]` when it works,
-`[review]` what its staff look at, `[plugins.<name>]` configures plugins.
+`[review]` what its staff look at, `[retention]` how long what has served is kept, `[plugins.<name>]` configures
+plugins.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from engine.configuration.tables import NOT_A_KEY, Checked, Key, Tables, keys, r
 from engine.definition import Secret
 from engine.errors import ConfigurationError, SettingsError
 from engine.keyring import Keyring
+from engine.operations.retention import RETENTION
 from web.assembly import secret_keys
 from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
@@ -153,6 +155,7 @@ class Settings:
     products: Annotated[Mapping[str, Any], Checked(Catalogue.kind())] = field(default_factory=dict)
     calendar: Annotated[Mapping[str, Any], Checked(BusinessCalendar.kind(_UTC))] = field(default_factory=dict)
     review: Annotated[Mapping[str, Any], Checked(REVIEW)] = field(default_factory=dict)
+    retention: Annotated[Mapping[str, Any], Checked(RETENTION)] = field(default_factory=dict)
     plugins: Annotated[Mapping[str, Mapping[str, Any]], Tables("tables of plugins, as in [plugins.smtp_mailer]")] = (
         field(default_factory=dict)
     )
@@ -175,7 +178,7 @@ class Settings:
 
 
 KEYS: Mapping[str, Key] = keys(Settings)
-_IN_FILE_ONLY = ("organisation", "products", "calendar", "review", "plugins")
+_IN_FILE_ONLY = ("organisation", "products", "calendar", "review", "retention", "plugins")
 
 
 def read(environ: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any) -> Settings:
