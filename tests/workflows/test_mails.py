@@ -22,6 +22,7 @@ from tests.kit.one_of_each import Scene
 from tests.kit.payments import CONFIGURED
 from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
+from workflows.business.records import AddressChange, ChangeRequest
 from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
 
@@ -65,6 +66,20 @@ def site_settings() -> Mapping[str, Any]:
         "base_url": BASE,
         "organisation": {"staff_email": "staff@neo.example"},
     }
+
+
+@pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
+def test_mails_about_a_request_of_somebody_who_was_removed_name_nobody(site: Site, workflow: Workflow) -> None:
+    mails = rendered(site, workflow)
+    next(mails)
+    ChangeRequest.update(asked_by_name="").execute()
+    AddressChange.update(account_name="").execute()
+    for mail, _language, message in mails:
+        if workflow.name != "login_address_change":  # which is forgotten as a whole
+            assert not re.search(r"お申し込みされた方|Requested by|^ 様", message.text + message.html, re.MULTILINE), (
+                mail.name
+            )
+        assert "\n\n\n" not in message.text, (mail.name, message.text)
 
 
 @pytest.mark.parametrize("workflow", WITH_MAILS, ids=lambda workflow: workflow.name)
