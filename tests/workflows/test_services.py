@@ -36,9 +36,17 @@ def test_a_wrong_review_policy_is_named(settings: dict[str, Any], said: str) -> 
 
 
 def test_a_product_has_options_and_limits() -> None:
-    table = {"title": "Board", "url": URL, "options": {"big": "Big"}, "least_users": 3, "most_users": 9}
+    table = {
+        "title": "Board",
+        "url": URL,
+        "options": {"big": "Big"},
+        "least_users": 3,
+        "most_users": 9,
+        "unusual_users": 4,
+    }
     product = Catalogue.from_settings({"board": table}).products["board"]
     assert (product.options, product.least_users, product.most_users) == ({"big": "Big"}, 3, 9)
+    assert product.unusual_users == 4
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from workflows.ports.billing import BillingTerm
 
 _OPTION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _MOST_USERS = 99_999
+UNUSUAL_USERS = 300  # a change by so many asks once more, unless a product says otherwise
 _TEMPLATE = re.compile(r"https?://\{subdomain\}\.(?P<domain>[a-z0-9.-]+)(?P<rest>(?::[0-9]+)?(?P<path>/[^{}]*)?)")
 
 # Billing terms (ご契約種別) and payment methods (お支払い方法) of G35, in the order in which forms offer them.
@@ -62,6 +63,7 @@ class ProductSettings:
     options: Annotated[Mapping[str, str], _OPTIONS] = field(default_factory=dict)
     least_users: Annotated[int, whole(1, _MOST_USERS)] = 1
     most_users: Annotated[int, whole(1, _MOST_USERS)] = _MOST_USERS
+    unusual_users: Annotated[int, whole(1, _MOST_USERS)] = UNUSUAL_USERS
 
     def __post_init__(self) -> None:
         if self.least_users > self.most_users:
@@ -76,6 +78,7 @@ class Product:
 
     `url` is the URL of an environment, with `{subdomain}` as the first label of its host. Raises ConfigurationError
     where it is not. `options` are titles by name; a contract licenses from `least_users` to `most_users` users.
+    A request by which the number changes by `unusual_users` or more is confirmed twice: it may be mistyped.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Product:
     options: Mapping[str, str] = field(default_factory=dict)
     least_users: int = 1
     most_users: int = _MOST_USERS
+    unusual_users: int = UNUSUAL_USERS
 
     def __post_init__(self) -> None:
         if not _TEMPLATE.fullmatch(self.url):
@@ -150,7 +154,7 @@ class Catalogue:
             return DEFAULT_CATALOGUE
         return cls(
             {
-                name: Product(name, one.title, one.url, one.options, one.least_users, one.most_users)
+                name: Product(name, one.title, one.url, one.options, one.least_users, one.most_users, one.unusual_users)
                 for name, one in products.items()
             }
         )

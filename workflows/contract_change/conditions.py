@@ -51,6 +51,12 @@ def with_change(now: ContractTerms, kind: str, after: ContractTerms) -> Contract
     return replace(now, **{kind: getattr(after, kind)})
 
 
+def is_unusual(before: ContractTerms | None, after: ContractTerms, catalogue: Catalogue) -> bool:
+    """Whether the number of users changes by so many that it may be mistyped (`Product.unusual_users`)."""
+    product = catalogue.products.get(after.product)
+    return product is not None and abs(after.users - (before.users if before else 0)) >= product.unusual_users
+
+
 def faults(before: ContractTerms | None, after: ContractTerms, catalogue: Catalogue) -> Iterator[Refusal]:
     """Why the catalogue does not allow `after`. Terms that stay as they are were allowed once, and are not checked."""
     product = catalogue.products.get(after.product)

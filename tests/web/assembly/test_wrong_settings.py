@@ -105,6 +105,7 @@ RIGHT: Mapping[str, list[str]] = {
     "products.board.options": ["{big = 'Big'}", "{}"],
     "products.board.least_users": ["1", "5"],
     "products.board.most_users": ["99999", "5"],
+    "products.board.unusual_users": ["1", "99999"],
     "calendar.country": ['"JP"', '"US"'],
     "calendar.holidays": ["[2026-12-29]", '["2026-12-29"]', "[]"],
     "calendar.opens": ['"9:00"', "09:00:00"],

@@ -468,3 +468,46 @@ def test_engine_is_asked_in_the_name_of_the_account(site: Site, hanako: Member, 
     hanako.press(SEND)
     (made,) = requests()
     assert site.engine.history(made.instance)[0].actor == str(Actor("account", str(made.asked_by)))
+
+
+# Numbers that may be mistyped
+
+
+def test_an_unusual_number_of_users_is_asked_about_once_more_in_words_and_with_the_sum(
+    hanako: Member, neo: Contract
+) -> None:
+    confirm(hanako, page_of(neo), users="99999")
+    for said in (
+        "ユーザー契約数が、現在の30ユーザーから99,999ユーザーへ、99,969ユーザー増えます。",
+        "一度に300ユーザー以上の変更は、通常より大きな変更です。",
+        "適用後の料金は、月額 ",
+    ):
+        assert said in hanako.main
+    assert hanako.find("input", attrs={"name": "sure_of_users"}).has_attr("required")
+    path = hanako.path
+    action, data = hanako.filled(SEND)  # the box is not ticked
+    for answer in ({}, {"sure_of_users": "9999"}):
+        refused = hanako.client.post(action, data=data | answer)
+        assert (refused.status_code, refused.headers["Location"]) == (303, path)
+        hanako.open(path)
+        assert "まだ送信していません。" in hanako.main
+    assert requests() == []
+    hanako.press(SEND, sure_of_users="99999")
+    assert [row.kind for row in requests()] == ["users"]
+
+
+@pytest.mark.parametrize(("users", "asks"), [("329", False), ("330", True), ("5", False)])
+def test_a_change_below_the_threshold_is_asked_about_once(
+    hanako: Member, neo: Contract, users: str, asks: bool
+) -> None:
+    confirm(hanako, page_of(neo), users=users)
+    assert (hanako.page.find("input", attrs={"name": "sure_of_users"}) is not None) == asks
+
+
+def test_a_large_cut_and_a_large_order_are_unusual_too(hanako: Member, neo: Contract, chat: Contract) -> None:
+    Contract.update(users=5000).where(Contract.id == neo.id).execute()
+    confirm(hanako, page_of(neo), users="50")
+    assert "4,950ユーザー減ります。" in hanako.main
+    Contract.delete().where(Contract.id == chat.id).execute()
+    confirm(hanako, "/changes/order/chatluck", subdomain="mihon-talk", users="4000", term="monthly")
+    assert "4,000ユーザーの新規お申し込みです。" in hanako.main

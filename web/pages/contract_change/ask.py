@@ -38,11 +38,16 @@ from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ALREADY_OPEN, compared
 from workflows.business.shared.effective_date import EffectiveDate
 from workflows.contract_change import ChangeInput, Proposal, propose
+from workflows.contract_change.conditions import is_unusual
 from workflows.contract_change.dates import waits_for_renewal
 from workflows.contract_change.price_titles import titles_of
 from workflows.contract_change.promise import SHOWN_CHANGED, differences
 from workflows.contract_change.proposal import slot_of
 from workflows.ports.billing import ContractTerms, Quote
+
+_SURE = "sure_of_users"  # the field by which an unusual number of users is confirmed: that number
+
+_UNCHECKED = _("まだ送信していません。ユーザー契約数をご確認のうえ、確認欄にチェックを入れてください。")
 
 ErrandOf = Callable[[Fields | None], Errand]
 """Makes the errand of a page, with the form as it is posted, or as these fields were."""
@@ -193,6 +198,9 @@ def _sent(confirmation: Confirmation, errand_of: ErrandOf) -> Response:
             return redirect(confirmation.url, 303)
         if proposal.request() != shown:
             return confirmation.again()
+        if _unusual(proposal) and request.form.get(_SURE) != str(proposal.change.after.users):
+            flash(str(_UNCHECKED), "care")
+            return redirect(confirmation.url, 303)
         try:
             site().engine.start(WORKFLOW, proposal.about, this_actor(), shown, key=confirmation.key)
         except (Refused, KeyReused) as error:
@@ -233,9 +241,38 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
         account_email=account.email,
         confirmation=confirmation,
         ticket=confirmation.ticket(asdict(now)),
+        unusual=_unusual(proposal),
+        users=change.after.users,
         refusal=SHOWN_CHANGED if earlier is not None and earlier != now else None,
         changed=list(differences(earlier, now, catalogue)) if earlier is not None else (),
     )
+
+
+def _unusual(proposal: Proposal) -> Text | None:
+    """What is unusual about a number of users that may be mistyped, in words and with the sum; None about any other."""
+    change, catalogue = proposal.change, site().catalogue
+    before, after = change.before.users if change.before is not None else 0, change.after.users
+    if not is_unusual(change.before, change.after, catalogue):
+        return None
+    said = (
+        _("%(users)sユーザーの新規お申し込みです。", users=f"{after:,}")
+        if change.before is None
+        else _(
+            "ユーザー契約数が、現在の%(before)sユーザーから%(after)sユーザーへ、%(by)sユーザー増えます。",
+            before=f"{before:,}",
+            after=f"{after:,}",
+            by=f"{after - before:,}",
+        )
+        if after > before
+        else _(
+            "ユーザー契約数が、現在の%(before)sユーザーから%(after)sユーザーへ、%(by)sユーザー減ります。",
+            before=f"{before:,}",
+            after=f"{after:,}",
+            by=f"{before - after:,}",
+        )
+    )
+    least = f"{catalogue.products[change.after.product].unusual_users:,}"
+    return _("%(said)s一度に%(least)sユーザー以上の変更は、通常より大きな変更です。", said=said, least=least)
 
 
 def _why(proposal: Proposal) -> Text:
