@@ -16,12 +16,28 @@ FIELD = "csrf_token"
 LIFE = 24 * 60 * 60  # seconds; a session lasts for 12 hours at most
 
 _BETWEEN = "|"
+_LEFT = "left"  # of a session: the kinds of those who have logged out in it, and not in again
 
 
 def renew(*owners: str) -> None:
     """Begin new tokens, for those who are logged in from now on: a token does not outlive a log-in."""
     session[FIELD] = _BETWEEN.join((secrets.token_hex(20), *(owner for owner in owners if owner)))
     g.pop(FIELD, None)
+    here = {owner.partition(":")[0] for owner in owners}
+    left = [kind for kind in session.pop(_LEFT, []) if kind not in here]
+    if left:
+        session[_LEFT] = left
+
+
+def leave(kind: str) -> None:
+    """Note that whoever was logged in here, an "account" or one of the "staff", has logged out: forms of before that
+    are still open in other tabs."""
+    session[_LEFT] = sorted({*session.get(_LEFT, []), kind})
+
+
+def has_left(kind: str) -> bool:
+    """Whether the last of this kind in this browser has logged out, and nobody has logged in since."""
+    return kind in session.get(_LEFT, [])
 
 
 def named(kind: str) -> str:

@@ -51,7 +51,7 @@ _TO_CONFIRM = "tetsuzuki_to_confirm"
 _LONGEST_TOKEN = 64  # characters
 PAGE_ADDRESS = "page-address"  # the `meta` of a page that names the address under which it can be opened
 _TO, _WHY, _FILES, _NOTHING = "?to", "?why", "?files", "?nothing"  # no field has such a name
-_LOG_IN, _PAGE, _REFUSED = "log-in", "page", "refused"
+_LOG_IN, _LOG_OUT, _PAGE, _REFUSED = "log-in", "log-out", "page", "refused"
 _WITH_ADDRESS = frozenset({200, 400, 403, 409, 410, 422, 429})  # statuses of pages that are answers to a POST
 _SHOWN_AGAIN = frozenset({200, 409, 422, 429})  # those with the form itself
 _BUTTONS = frozenset({"event", "act"})  # which of several forms with one address it was; never filled in
@@ -59,6 +59,7 @@ _LOG_INS = {STAFF: "staff.log_in"}
 
 _NOT_SENT = {
     _LOG_IN: _("ログインの有効期限が切れたため、まだ送信されていません。"),
+    _LOG_OUT: _("別の画面でログアウトしたため、まだ送信されていません。"),
     _PAGE: _("画面の有効期限が切れたため、まだ送信されていません。"),
     _REFUSED: _("この画面の内容は、まだ送信されていません。"),
 }
@@ -106,7 +107,7 @@ def _again_later(access: str) -> Response | None:
         return None
     if owner:
         place = _page()[0] if live else url_for(_LOG_INS.get(access, "entrance.show"))
-        return _to(place, _keep(owner, _PAGE if live else _LOG_IN))
+        return _to(place, _keep(owner, _PAGE if live else _no_log_in(access)))
     return None if live else redirect(url_for(_LOG_INS.get(access, "entrance.show")), 303)  # type: ignore[return-value]
 
 
@@ -115,7 +116,7 @@ def _after_post(response: Response) -> Response:
     if TURNED_AWAY in g:
         access = access_of(current_app, request.endpoint or "")
         owner = _owner(access)
-        return _to(response.headers["Location"], _keep(owner, _LOG_IN)) if owner else response
+        return _to(response.headers["Location"], _keep(owner, _no_log_in(access))) if owner else response
     if "form" not in request.__dict__:  # refused before anybody read it
         return response
     if response.status_code in _WITH_ADDRESS and response.mimetype == "text/html" and request.endpoint is not None:
@@ -162,6 +163,11 @@ def _owner(access: str) -> str:
     if named:
         return named if _is_there(named) else ""
     return _live_owner(access) if _is_from_here(untold=False) else ""
+
+
+def _no_log_in(access: str) -> str:
+    """Why nobody is logged in any more: the session has expired, or its person ended it."""
+    return _LOG_OUT if form_tokens.has_left(_kind(access)) else _LOG_IN
 
 
 def _kind(access: str) -> str:

@@ -61,6 +61,7 @@ def log_in() -> str | Response:
 def log_out() -> Response:
     """End the session, on the server and in the browser."""
     _end_session()
+    form_tokens.leave("account")
     return redirect(url_for("entrance.show"), 303)
 
 
@@ -73,4 +74,6 @@ def _end_session() -> None:
 
 
 def _page(form: LogInForm) -> str:
-    return render_template("entrance/log_in.html", form=form, unsent=unsent.waiting())
+    return render_template(
+        "entrance/log_in.html", form=form, unsent=unsent.waiting(), has_left=form_tokens.has_left("account")
+    )

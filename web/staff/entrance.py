@@ -64,6 +64,7 @@ def log_out() -> Response:
     if here is not None:
         log.info("staff:%s logged out", here.id)
     site().staff.sessions.log_out(cookies.STAFF.read())
+    form_tokens.leave("staff")
     response = redirect(url_for("staff.log_in"), 303)
     cookies.STAFF.forget(response)
     return response
@@ -101,7 +102,13 @@ def _over() -> Response:
 
 
 def _page(form: StaffLogInForm) -> str:
-    return render_template("staff/log_in.html", form=form, demo=demo_log_in(site()), unsent=unsent.waiting())
+    return render_template(
+        "staff/log_in.html",
+        form=form,
+        demo=demo_log_in(site()),
+        unsent=unsent.waiting(),
+        has_left=form_tokens.has_left("staff"),
+    )
 
 
 def _set_up_page(form: SetUpForm, opened: OpenedSetUp) -> str:

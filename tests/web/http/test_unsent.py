@@ -114,10 +114,40 @@ def test_however_the_session_ended(hanako: Member, clock: Clock, how: str) -> No
     if how.startswith("logged in anew"):
         log_in(hanako)
     hanako._shown(hanako.client.post(action, data=data, follow_redirects=True))
-    if not how.startswith("logged in anew"):
+    why = {"idle": "ログインの有効期限が切れた", "logged out in another tab": "別の画面でログアウトした"}.get(how)
+    if why is not None:
+        assert f"{why}ため、まだ送信されていません。入力された内容は" in hanako.text
         log_in(hanako)
     assert hanako.path == PROFILE
     assert hanako.value("user_name") == NAME
+    assert f"{why or '画面の有効期限が切れた'}ため、まだ送信されていません。" in hanako.text
+
+
+def test_who_has_logged_out_and_in_again_is_told_of_an_expiry_as_such(hanako: Member, clock: Clock) -> None:
+    hanako.press("ログアウト")
+    log_in(hanako)
+    hanako.open(PROFILE)
+    clock.forward(minutes=31)
+    hanako.press("保存する", user_name=NAME)
+    assert "ログインの有効期限が切れたため、まだ送信されていません。" in hanako.text
+
+
+def test_a_decision_of_a_member_who_has_logged_out_in_another_tab_says_so(
+    app: Flask, site: Site, clock: Clock, asked: int
+) -> None:
+    _actor, secret = enrol(site)
+    office = Browser(app)
+    enter(office, secret, clock)
+    office.open(f"/staff/requests/{asked}")
+    action, data = office.filled("お断りする", reason="在庫の都合のため")
+    office.press("ログアウト")
+    office._shown(office.client.post(action or f"/staff/requests/{asked}", data=data, follow_redirects=True))
+    assert "別の画面でログアウトしたため、まだ送信されていません。入力された内容は" in office.text
+    clock.forward(minutes=1)
+    log_in_as_staff(office, secret, clock)
+    assert office.path == f"/staff/requests/{asked}"
+    assert "別の画面でログアウトしたため、まだ送信されていません。" in office.text
+    assert office.find(id="reason-reject").get_text().strip() == "在庫の都合のため"
 
 
 def test_each_of_two_tabs_has_its_own(hanako: Member, clock: Clock) -> None:
