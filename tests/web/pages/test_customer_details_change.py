@@ -34,6 +34,7 @@ from web.app import create_app
 from web.assembly.site import Site
 from web.pages.contact import dialled
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
+from workflows.business.request_number import request_number
 from workflows.business.shared.change_request import DETAIL_LABELS
 from workflows.ports.disk_usage import GIGABYTE
 
@@ -441,7 +442,9 @@ def test_open_request_is_shown_instead_of_the_form_and_can_be_withdrawn(
     ask(editor, company="株式会社あたらしい")
     site.engine.run_due()
     editor.open("/registration")
-    editor.follow("お申し込みの状況を見る")
+    link = editor.one("main .notice a")
+    assert link.get_text() == f"お申し込みの状況を見る（受付番号 {request_number(ChangeRequest.get().instance)}）"
+    editor.open(address(link))
     path = editor.path
     assert "担当者が確認中" in editor.text
     assert editor.open("/registration/change").request.path == path

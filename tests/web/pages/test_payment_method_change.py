@@ -640,6 +640,8 @@ def test_direct_debit_goes_through_the_hands_of_the_staff(
     number = ask_debit(hanako)
     work(site)
     assert state(site, number) == "awaiting_form"
+    hanako.open(PAGE)
+    assert f"お申し込みの状況を見る（受付番号 {request_number(number)}）" in hanako.find("main").get_text()
 
     def press(button: str, **typed: str) -> None:
         staffed.open(f"/staff/requests/{number}")
