@@ -92,6 +92,11 @@ def _more_users(page: Page) -> None:
     _submit(page)
 
 
+def _unusually_many_users(page: Page) -> None:
+    page.locator("[name=users]").fill("6000")
+    _submit(page)
+
+
 def _wrong_users(page: Page) -> None:
     page.locator("[name=users]").fill("なし")
     _submit(page)
@@ -186,6 +191,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("changes.change", "change-users", "users", "customer"),
     Shot("changes.change", "change-users-mistakes", "users", "customer", _wrong_users),
     Shot("changes.confirm_change", "change-users-confirm", "users", "customer", _more_users),
+    Shot("changes.confirm_change", "change-users-unusual", "users", "customer", _unusually_many_users),
     Shot("changes.change", "change-options", "options", "customer"),
     Shot("changes.change", "change-term", "term", "customer"),
     Shot("changes.order", "order", "/changes/order/chatluck", "other"),
