@@ -20,6 +20,7 @@ import pytest
 from engine.business_time import CalendarSettings
 from engine.configuration.tables import keys
 from engine.errors import SettingsError
+from engine.operations.retention import Retention
 from web.assembly.settings import KEYS, PREFIX, read
 from web.assembly.site import build, plugins_of, problems_of
 from workflows.business.catalogue import ProductSettings
@@ -36,6 +37,7 @@ NESTED: Mapping[str, type[Any]] = {
     "products": ProductSettings,
     "calendar": CalendarSettings,
     "review": ReviewSettings,
+    "retention": Retention,
 }
 AT_THE_TOP = ("site_name", "mail_from")  # of what [organisation] would have
 
@@ -56,6 +58,7 @@ _TOP = {name for name in KEYS if name not in (*NESTED, "plugins")} | {
     "[products.<name>]",
     "[calendar]",
     "[review]",
+    "[retention]",
     "[plugins.<name>]",
 }
 BY_TABLE = {
@@ -63,6 +66,7 @@ BY_TABLE = {
     "products": [f"products.board.{name}" for name in keys(ProductSettings)],
     "calendar": [f"calendar.{name}" for name in keys(CalendarSettings)],
     "review": [f"review.{name}" for name in keys(ReviewSettings)],
+    "retention": [f"retention.{name}" for name in keys(Retention)],
 }
 TOP = [name for name in KEYS if name not in (*NESTED, "plugins")]
 PLUGINS = [f"plugins.{name}.{key}" for name, config in CONFIGS.items() for key in ("enabled", *keys(config))]
@@ -84,6 +88,7 @@ RIGHT: Mapping[str, list[str]] = {
     "timezone": ['"Asia/Tokyo"', '"UTC"'],
     "log_format": ['"text"', '"json"'],
     "metrics_token": ['"0123456789abcdef"'],
+    "confirm_first_account": ["false"],
     "tracing": ["false"],
     "var": ['"{tmp}/var"', '"{tmp}"'],
     "document_font": ['"{tmp}/font.otf"'],
@@ -97,6 +102,7 @@ RIGHT: Mapping[str, list[str]] = {
     "organisation.phone": ['"0120-000-000"'],
     "organisation.hours": TEXT,
     "organisation.customer_number_pattern": ['"A[0-9]{8}"'],
+    "organisation.staff_language": ['"ja"', '"en"'],
     "organisation.staff_email": ['"staff@example.jp"'],
     "organisation.disk_usage_faq": ['"https://faq.example.jp/--612"'],
     "organisation.opening_mail": TEXT,
@@ -112,6 +118,8 @@ RIGHT: Mapping[str, list[str]] = {
     "calendar.closes": ['"17:30"', "23:59:00"],
     "review.kinds": ['["term"]', "[]"],
     "review.working_days": ["2", "60"],
+    "retention.outbox": ["90", "7"],
+    "retention.request_keys": ["30", "1"],
     "plugins.ledger.prices": ["{}", "{board = {users = [{from = 1, month = 400}]}}"],
     "plugins.ledger.tax": ['[{from = "2019-10-01", rate = "0.10"}]'],
     "plugins.smtp_mailer.url": ['"smtp://127.0.0.1:25"', '{env = "SOME_URL"}'],
@@ -150,6 +158,7 @@ RIGHT: Mapping[str, list[str]] = {
     "products": ["{}"],
     "calendar": ["{}"],
     "review": ["{}"],
+    "retention": ["{}"],
     "plugins": ["{}"],
 }
 
@@ -161,6 +170,7 @@ WRONG = (
 )
 # What of WRONG is right for some keys.
 FITS = {
+    "confirm_first_account": {"true"},
     "tracing": {"true"},
     **{f"plugins.{name}.enabled": {"true"} for name in CONFIGS},
     "trusted_proxies": {"0"},
@@ -175,6 +185,7 @@ FITS = {
     "products": {"{}"},
     "calendar": {"{}"},
     "review": {"{}"},
+    "retention": {"{}"},
     "plugins": {"{}"},
     "plugins.smtp_mailer.timeout": {"1.5"},
     "plugins.http_usage.timeout": {"1.5"},
@@ -208,6 +219,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "timezone": ('"Asia"', '"Asia/Tokio"', '"../../etc/passwd"', '"JST+9:00"'),
     "log_format": ('"xml"', '"JSON"'),
     "metrics_token": ('"short"', '"with a space in it"', '"ことばことばことばことばことばこと"'),
+    "confirm_first_account": ('"true"', '"yes"', "1"),
     "tracing": ('"true"', '"yes"', "1"),
     "var": ('"{tmp}/terms.pdf"', '"/dev/null/x"', f'"/{"d" * 300}"'),
     "document_font": (*PATHS, '"{tmp}/terms.pdf"'),
@@ -237,6 +249,8 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "calendar.closes": ('"25:00"', '"8:00"'),
     "review.kinds": ('["oder"]', '["term", 1]', '"term"'),
     "review.working_days": ("61", '"2"'),
+    "retention.outbox": ("6", "3651"),
+    "retention.request_keys": ("3651", '"30"'),
     "plugins.ledger.prices": (
         "{bord = {users = [{from = 1, month = 1}]}}",
         "{board = {users = [{from = 2, month = 1}]}}",
@@ -415,6 +429,7 @@ OF_THE_ENVIRONMENT = ("   ", "\udcff", "\x07", "a\nb", "x" * 20_001)
 OWN_OF_THE_ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "threads": ("0", "-1", "1.5", "many", "1001", "１６", "0x10", "1_0", "9" * 5000, " 4"),
     "trusted_proxies": ("-1", "yes", "11", "true"),
+    "confirm_first_account": ("1", "yes", "True"),
     "tracing": ("1", "yes", "True"),
     "password_cost": ("1,8", "1,8,x", "0,8,1"),
     "mail_from": ("nobody",),
