@@ -82,7 +82,7 @@ def test_staff_get_their_text_back_on_the_form_whose_button_they_pressed(
     assert office.path == "/staff/login"
     log_in_as_staff(office, secret, clock)
     assert office.path == f"/staff/requests/{asked}"
-    forms = [form for form in office.page.select("form") if form.select_one("textarea")]
+    forms = [form for form in office.page.select("form") if form.select_one("textarea[name=reason]")]
     kept = {form.select_one("button[name=event]")["value"]: form.textarea.get_text() for form in forms}  # type: ignore[index, union-attr]
     assert kept.pop("reject").lstrip("\n") == typed
     assert not any(text.strip() for text in kept.values())
