@@ -311,6 +311,33 @@ def test_a_request_that_was_given_up_is_not_booked_by_a_worker_that_comes_late(
     assert len(books.calls) == calls
 
 
+def test_of_a_booking_and_a_withdrawal_one_counts(booked: Site, clock: Clock, books: Books) -> None:
+    """A withdrawal while the backend is asked is refused; after one, no worker asks the backend any more."""
+    refused: list[str] = []
+    books.answers = [Rejected("no", "no")]
+    _on, number, _clerk = due(booked, clock)
+    asked_by = Actor("account", str(row(number).asked_by))
+
+    def meanwhile() -> None:
+        try:
+            booked.engine.fire(number, "withdraw", asked_by)
+        except Refused as error:
+            refused.append(error.refusal.code)
+
+    books.during, books.answers = meanwhile, [Rejected("no", "no")]
+    effect, delivery = (
+        BillingEffect(booked.services, booked.engine),
+        Delivery("billing", "apply", "", "", {}, "", number),
+    )
+    assert isinstance(effect.deliver(delivery, "again"), Failed)
+    assert (refused, state(booked, number)) == (["booking_begun"], "applying")
+    calls = len(books.calls)
+    booked.engine.fire(number, "withdraw", asked_by)  # the backend has refused it
+    outcome = effect.deliver(delivery, "late")
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, len(books.calls), state(booked, number)) == ("closed", calls, "withdrawn")
+
+
 def test_what_is_known_to_be_booked_is_not_asked_for_again(booked: Site, clock: Clock, books: Books) -> None:
     _on, number, _clerk = due(booked, clock)
     assert ContractChange.get().booking == "applied"
