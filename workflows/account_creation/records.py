@@ -23,4 +23,4 @@ class Application(Record):
     password_hash = pw.CharField(255)
     language = pw.CharField(8)
     terms_version = pw.CharField(64, default="")
-    account = pw.BigIntegerField(null=True)
+    account = pw.BigIntegerField(null=True, index=True)

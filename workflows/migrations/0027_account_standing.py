@@ -2,7 +2,7 @@
 
 STATEMENTS = (
     "ALTER TABLE account ADD COLUMN standing VARCHAR(16) NOT NULL DEFAULT 'open'",
-    "CREATE INDEX account_standing ON account (standing)",
+    "CREATE INDEX account_standing ON account (standing) WHERE standing <> 'open'",
     "ALTER TABLE session ADD COLUMN browser VARCHAR(60) NOT NULL DEFAULT ''",
 )
 

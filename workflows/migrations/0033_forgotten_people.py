@@ -5,7 +5,7 @@ import peewee as pw
 # An application that became an account has no password any more. One whose account is gone, or had another address
 # since before its number was kept, belongs to nobody: nothing but the mail about its account was written from it.
 STATEMENTS = (
-    "CREATE INDEX application_account ON application (account)",
+    "CREATE INDEX application_account ON application (account) WHERE account IS NOT NULL",
     "UPDATE application SET account = (SELECT account.id FROM account "
     "WHERE account.customer_id = application.customer_id AND account.email = application.email) "
     "WHERE password_hash = '' AND application.account IS NULL",
