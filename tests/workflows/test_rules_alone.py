@@ -51,6 +51,7 @@ BROUGHT: dict[str, dict[str, Any]] = {
     "account_opening": {"activate": FirstAccountInput(HASH)},
     "contract_change": {
         "reject": Rejection("ご確認のため"),
+        "take_back": Rejection("ご確認のため"),
         "give_up": GivingUp("ご確認のため", checked=True),
         "accept": Redating("ご確認のため", ""),
         "accept_price": Redating("ご確認のため", ""),
@@ -70,6 +71,7 @@ BROUGHT: dict[str, dict[str, Any]] = {
     "payment_method_change": {
         "reject": Decision("ご確認のため"),
         "return_form": Decision("ご確認のため"),
+        "take_back": Decision("ご確認のため"),
         "fail": GivingUp("ご確認のため", checked=True),
         "open_page": PageOpened("cs_1"),
         "confirmed": Confirmation("stripe", "evt_1", "cs_1", "**** 4242"),
