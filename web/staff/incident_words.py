@@ -22,6 +22,7 @@ _WORK: Mapping[str, Text] = {
     "payment": _("お支払い方法の会社とのやり取り"),
     "notice": _("お知らせの配信"),
     "restack": _("後に続く予約の日付の見直し"),
+    "withdrawal": _("手続き中のお申し込みの取り下げ"),
 }
 """What effects do that are no mails, by their kind."""
 

@@ -23,6 +23,7 @@ from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
 from workflows.account_creation.records import Application
+from workflows.business import typed
 from workflows.business.permissions import ADMIN
 from workflows.business.records import Account, Contract, Customer, Session
 
@@ -339,10 +340,11 @@ def test_what_somebody_wrote_is_text_on_every_page_and_in_every_mail(
     harmless = walk(site, mailer, USER_NAME, "a@customer.example")
     Customer.update(company=hostile, contractor_name=hostile).execute()
     Account.delete().execute()  # or the second one had another role, and with it another menu
-    pages, mails = walk(site, mailer, hostile, "b@customer.example")
+    named = hostile if typed.user_name(hostile) == hostile else USER_NAME  # no name may be a link
+    pages, mails = walk(site, mailer, named, "b@customer.example")
     assert [skeleton(page) for page in pages] == [skeleton(page) for page in harmless[0]]
     assert [skeleton(mail) for mail in mails] == [skeleton(mail) for mail in harmless[1]]
-    for shown in (pages[0], pages[-1], *mails):
+    for shown in (*((pages[0], pages[-1]) if named == hostile else ()), *mails):
         assert hostile in BeautifulSoup(shown, "html.parser").get_text()
     for message in mailer.sent:
         assert hostile in message.text

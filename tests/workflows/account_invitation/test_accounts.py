@@ -412,7 +412,7 @@ def test_a_role_is_changed_at_once_and_its_owner_told(any_site: Site, mailer: Me
     any_site.dispatcher.drain()
     (mail,) = mailer.sent
     assert (mail.to, mail.language) == (("taro@mihon.example",), "en")
-    assert "New role:     Procedures" in mail.text
+    assert "New role:      Editor" in mail.text
     (number,) = any_site.engine.find("account_role_change", f"account:{other.id}")
     (entry,) = any_site.engine.history(number)
     assert (entry.actor, entry.data) == (f"account:{admin.id}", '{"role":"editor"}')

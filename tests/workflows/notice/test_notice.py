@@ -62,7 +62,7 @@ def test_an_outage_from_draft_to_its_end(any_site: Site, clock: Clock, mailer: M
         "調査中",
         "株式会社みほん1",
         "desknet's NEO",
-        f"http://localhost/notices/{NOTICE}\n",
+        f"http://localhost/notices/{NOTICE}?ja\n",
         "We look into it.",
     ):
         assert said in mail.text
