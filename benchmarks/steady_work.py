@@ -78,7 +78,7 @@ class Work:
     def __post_init__(self) -> None:
         self.site.dispatcher.mailers = {self.site.dispatcher.mailer: self.mailer}
         self.customer = _customer(NUMBER, SUBDOMAIN)
-        _customer("A09999999", "yoso")
+        self.quiet_customer = _customer("A09999999", "yoso")  # of whom nothing is under way
         self._pages: dict[str, Act] = {}
         self._warm: set[str] = set()
 
@@ -150,7 +150,7 @@ class Work:
             "log-in page": _opening(stranger, "/"),
             "TOP": _opening(member, "/top"),
             "application form": _opening(applicant, form),
-            "staff's page of a customer": _opening(staff, f"/staff/customers/{self.customer}"),
+            "staff's page of a customer": _opening(staff, f"/staff/customers/{self.quiet_customer}"),
             "/healthz": _opening(stranger, "/healthz"),
         }
 
