@@ -53,7 +53,6 @@ def run(command: str, folder: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TETSUZUKI_", "PYTEST_"))}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment["TMPDIR"] = str(folder.parent)
-    environment["PYTEST_ADDOPTS"] = "-k 'not postgresql'"  # a server of its own would take longer than all the rest
     done = subprocess.run(
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
     )

@@ -179,7 +179,7 @@ def _looks_around(sato: Visitor, customer: Customer) -> None:
     """Customers, incidents, workflows."""
     sato.link("お客様").click()
     sato.arrives_at("お客様")
-    sato.page.get_by_role("searchbox").fill(customer.url)
+    sato.page.locator("#q").fill(customer.url)
     sato.button("検索する").click()
     sato.looks_at("staff-customers")
     sato.page.get_by_role("link", name=customer.company, exact=True).click()

@@ -81,7 +81,7 @@ def test_a_dry_run_names_twenty_and_counts_the_rest(run: Run, site: Site) -> Non
         (("pause", "notice", "--version", "9", "--reason", "x"), "No definition of workflow 'notice' version 9"),
         (
             ("pause", "nonsense", "--reason", "x"),
-            "tetsuzuki: There is no workflow 'nonsense'; there are account_creation, ",
+            "tetsuzuki: There is no workflow 'nonsense'; there are account_confirmation, ",
         ),
         (("pause", "--channel", "fax", "--reason", "x"), "No workflow has an effect of channel fax; there are "),
         (("pause", "notice", "--reason", " "), "expected words that say why"),
