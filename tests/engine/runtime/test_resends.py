@@ -283,7 +283,7 @@ def test_resend_is_refused_before_its_time_and_the_refusal_says_when(
         clock.now = until
         assert [offer.event for offer in office.engine.allowed(number, AUTHOR)] == ["again"]
     assert refusal.message.render("ja") == "メールは2026年4月1日 18:20以降に再送信できます。"
-    assert refusal.message.render("en") == "The mail can be sent again from 1 April 2026, 18:20 JST on."
+    assert refusal.message.render("en") == "The email can be sent again after 1 April 2026, 18:20 JST."
 
 
 def test_a_time_within_a_minute_is_told_as_the_next_one(open_with: Callable[..., Office], clock: Clock) -> None:

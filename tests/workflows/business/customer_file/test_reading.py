@@ -277,7 +277,7 @@ def test_columns_beyond_all_that_there_are_are_told_with_what_they_are_like() ->
         "1行目 備考: この列はありません（W列）。列ごと消してください。",
         "1行目 memo: この列はありません（X列）。列ごと消してください。",
     ]
-    assert str(third) == "1行目 usres: この列はありません（X列）。似た名前の users はほかにあります。"
+    assert str(third) == "1行目 usres: この列はありません（Y列）。似た名前の users はほかにあります。"
 
 
 def test_title_in_japanese_leads_to_the_name_of_the_column() -> None:
