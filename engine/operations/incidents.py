@@ -94,6 +94,12 @@ def incident(engine: Engine, ref: str) -> Incident | None:
     return _incident(row) if row is not None else None
 
 
+def refs_of(engine: Engine, instance_id: int, most: int) -> list[str]:
+    """The references of the incidents among an instance's effects, the first written first, at most `most`."""
+    with engine.store.reading() as unit:
+        return [effect_ref(instance_id, *row) for row in incident_rows.of_instance(unit, instance_id, most)]
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """How many open incidents have one channel and one reason: for a choice of criteria."""

@@ -178,6 +178,19 @@ def timer_errors(unit: Unit, most: int) -> list[Row]:
     )
 
 
+def among(number: str) -> str:
+    """The condition that an effect of the instance in the column `number` is an incident."""
+    return f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {number} AND o.state = 'incident')"
+
+
+def of_instance(unit: Unit, instance_id: int, most: int) -> list[Row]:
+    """The (seq, position) of the effects of an instance that are incidents, the first written first, at most `most`."""
+    return unit.rows(
+        "SELECT seq, position FROM outbox WHERE instance_id = ? AND state = 'incident' ORDER BY seq, position LIMIT ?",
+        (instance_id, most),
+    )
+
+
 def since(instance_id: int, within: tuple[int, int] | str) -> Statement:
     """The statement that reads since when an effect or a timer is an incident; no row where it is none."""
     if isinstance(within, str):

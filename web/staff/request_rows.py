@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.operations.awaited import Pinned
 from engine.operations.census import COUNTED
+from engine.store import incident_rows
 from engine.store.base import Unit
 from workflows.business.records import Account, Contract
 
@@ -73,7 +74,7 @@ def numbers(unit: Unit, wanted: Wanted, first: int, most: int, *, newest_first: 
 
 _Part = tuple[str, list[Any]]
 """A FROM clause with its conditions, and their parameters."""
-_INCIDENT = " AND EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = i.id AND o.state = 'incident')"
+_INCIDENT = f" AND {incident_rows.among('i.id')}"
 
 
 def _parts(unit: Unit, wanted: Wanted) -> list[_Part]:

@@ -10,8 +10,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.operations.census import standing
-from engine.operations.incidents import incident
-from engine.outcomes import effect_ref
+from engine.operations.incidents import incident, refs_of
 from engine.text import Text
 from web.http.current import site
 from web.http.who_may import staff_only
@@ -89,13 +88,7 @@ def _incidents(asked: str, instance_id: Any) -> Iterator[Found]:
     named = incident(site().engine, asked)
     refs = [named.ref] if named is not None else []
     if isinstance(instance_id, int):
-        with site().engine.store.reading() as unit:
-            rows = unit.rows(
-                "SELECT seq, position FROM outbox WHERE instance_id = ? AND state = 'incident' "
-                "ORDER BY seq, position LIMIT ?",
-                (instance_id, _SHOWN),
-            )
-        refs += [effect_ref(instance_id, *row) for row in rows]
+        refs += refs_of(site().engine, instance_id, _SHOWN)
     for ref in dict.fromkeys(refs):
         yield Found(url_for("staff.incident", ref=ref), ref)
 

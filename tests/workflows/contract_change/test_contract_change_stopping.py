@@ -54,7 +54,7 @@ def test_the_staff_take_an_accepted_request_back_with_a_reason_that_is_mailed(
     do_all_due(lite)
     assert (state(lite, number), row(number).slot, row(number).reason) == ("taken_back", None, REASON)
     mail = mailer.sent[-1]
-    assert mail.subject == "Your request to change your contract was cancelled"  # in its reader's language
+    assert mail.subject == "Your contract change request was cancelled"  # in its reader's language
     assert (mail.to, mail.cc) == (("info@a00000001.example",), ("hanako@mihon.example",))
     assert REASON in mail.text
     at(clock, 2026, 5, 1)
