@@ -89,8 +89,8 @@ _IGNORED = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-
 def fold(text: str) -> str:
     """`text` as it is compared. Idempotent; empty only where `text` is blanks and what nobody sees.
 
-    Whatever is in a text folds as it folds alone (but a legal form in brackets), so a part of a text is found in the
-    whole.
+    Whatever is in a text folds as it folds alone (but a legal form in brackets, and accents, which are something only
+    where nothing else is), so a part of a text is found in the whole.
     """
     result = _folded(text)
     return result or _folded(text, keep=True)
