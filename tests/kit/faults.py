@@ -112,9 +112,13 @@ def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
 def _applications(site: Site, states: dict[int, Standing]) -> Iterator[str]:
     applications = {row.instance: row for row in Application.select()}
     creations = _of(states, "account_creation")
+    activated = {number for number, one in creations.items() if one.state == "activated"}
+    gone = activated - applications.keys()  # with the account that it became
+    if len(gone) > len(_of(states, "account_removal")):
+        yield f"{len(gone)} applications are gone, and fewer accounts were removed"
     for number, one in creations.items():
         kept = applications.pop(number, None)
-        if (kept is None) != (one.state == "expired"):
+        if number not in gone and (kept is None) != (one.state == "expired"):
             yield f"instance {number} is {one.state}, its application is {kept}"
         elif kept is not None and bool(kept.password_hash) == (one.state == "activated"):
             yield f"instance {number} is {one.state}, and its application has {kept.password_hash!r} for a password"

@@ -133,7 +133,7 @@ def test_folding_is_idempotent(text: str) -> None:
 @given(st.text(ALONE, max_size=8), st.text(ALONE, max_size=8), st.text(ALONE, max_size=8))
 def test_a_part_folds_to_a_part(before: str, part: str, after: str) -> None:
     folded = fold(part)
-    if all(unicodedata.category(letter) == "Mn" for letter in folded):  # accents alone: beside a letter they are nothing
+    if all(unicodedata.category(letter) == "Mn" for letter in folded):  # accents alone
         return
     assert folded in fold(before + part + after)
 
