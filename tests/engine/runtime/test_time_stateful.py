@@ -185,7 +185,7 @@ class Model:
         """What stands while it is paused is due so much later."""
         if self.halted is not None and self.state == "mailed" and self.timers["expire"] > self.halted:
             self.timers["expire"] += max(now - self.halted, timedelta(0))
-        self.halted = now
+        self.halted = max(self.halted or now, now)
 
     def seen(self, now: datetime) -> Model:
         """What somebody who looks must see."""
@@ -443,6 +443,9 @@ class Duties(RuleBasedStateMachine):
             return
         if model.paused is not None:
             model.stand_until(self.now)
+            for mail in model.mails:
+                if mail.state == "waiting":
+                    mail.due = self.now  # looked at again: it may not be paused in the new version
         self.office.engine.migrate(number, version, OPERATOR, "a test", mapping=mapping)
         model.version, model.entries = version, model.entries + 1
         before = model.timers
