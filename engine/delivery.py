@@ -166,13 +166,13 @@ def hand_over(mailer: AnyMailer, message: Message, key: str, recipients: Sequenc
     headers; so where somebody has the mail already, its headers name the others alone. The outcomes quote no address of
     the mail. Raises what the mailer raises.
     """
-    quoted = _addresses(message.to + message.cc)
+    everybody = message.to + message.cc
     if mailer_version(mailer) == 2:
         answer: object = cast(RecipientMailer, mailer).send(message, key, recipients)
-        return {one: _unquoted(_answer_for(one, answer), quoted) for one in recipients}
-    if recipients != message.to + message.cc:
+        return {one: _unquoted(_answer_for(one, answer), everybody) for one in recipients}
+    if recipients != everybody:
         message = only_to(message, recipients)
-    outcome = _unquoted(outcome_of(mailer.send(message, key)), quoted)  # type: ignore[call-arg]
+    outcome = _unquoted(outcome_of(mailer.send(message, key)), everybody)  # type: ignore[call-arg]
     return dict.fromkeys(recipients, outcome)
 
 
@@ -189,12 +189,16 @@ def _addresses(recipients: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(written, key=len, reverse=True))), re.IGNORECASE)
 
 
-def _unquoted(outcome: Outcome, quoted: re.Pattern[str]) -> Outcome:
-    """The outcome with `QUOTED` in place of every address that it quotes."""
-    reply = quoted.sub(QUOTED, outcome.reply)
+def _unquoted(outcome: Outcome, recipients: Sequence[str]) -> Outcome:
+    """The outcome with `QUOTED` in place of every address of `recipients` that it quotes."""
+    words = outcome.detail if isinstance(outcome, Accepted) else outcome.reason
+    if "@" not in words and "@" not in outcome.reply:  # as mostly, and a pattern of them is dear
+        return outcome
+    quoted = _addresses(recipients)
+    words, reply = quoted.sub(QUOTED, words), quoted.sub(QUOTED, outcome.reply)
     if isinstance(outcome, Accepted):
-        return replace(outcome, detail=quoted.sub(QUOTED, outcome.detail), reply=reply)
-    return replace(outcome, reason=quoted.sub(QUOTED, outcome.reason), reply=reply)
+        return replace(outcome, detail=words, reply=reply)
+    return replace(outcome, reason=words, reply=reply)
 
 
 def send_to_all(mailer: AnyMailer, message: Message, key: str) -> Outcome:
