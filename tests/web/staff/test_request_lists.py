@@ -169,7 +169,7 @@ def test_what_is_no_filter_is_no_fault(staffed: Browser, asked: int, query: str)
 def test_a_list_has_pages_which_keep_the_filters(site: Site, staffed: Browser, asked: int) -> None:
     everything = [asked, *many(site, asked, 30)]
     seen = listed(staffed, f"{REVIEW}?sort=oldest&assigned=nobody")
-    assert "31件 1件目から25件目を" in staffed.text
+    assert "31件：1件目から25件目を" in staffed.text
     staffed.open(address(staffed.one("a[rel=next]")))
     assert "26件目から31件目を" in staffed.text
     assert [*seen, *listed(staffed)] == everything
