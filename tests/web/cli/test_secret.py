@@ -96,7 +96,7 @@ ACTING = (
     ("incidents", "amend", "1.1.0", "--to", "a@example.jp", "--reason", "x"),
     ("incidents", "bulk", "retry", "--reason", "x"),
     ("incidents", "bulk", "skip", "--reason", "x"),
-    ("incidents", "bulk", "amend", "--to-host", "example.jp", "--reason", "x"),
+    ("incidents", "bulk", "amend", "--host", "exmaple.jp", "--to-host", "example.jp", "--reason", "x"),
     ("incidents", "bulk", "stop", "1", "--reason", "x"),
     ("incidents", "bulk", "resume", "1", "--reason", "x"),
     ("staff", "add", "a@example.jp", "A"),
