@@ -55,8 +55,8 @@ KINDS = {
 # Anything to a page, a form without its token, the form of a page to anywhere, and a walk from page to page.
 Sent = Literal["read", "forged", "form", "walk"]
 WAYS: tuple[Sent, ...] = ("read", "walk", "form", "walk", "forged", "walk")
-# Where the address of a form leads: whoever is not logged in, or has not identified, or is logged in already.
-BEGINNINGS = ("/", "/staff/login", "/apply", "/top", "/staff/")
+# Where the address of a form leads: whoever is not logged in, has not identified, is logged in or has applied already.
+BEGINNINGS = ("/", "/staff/login", "/apply", "/apply/accepted", "/top", "/staff/")
 
 
 # What is sent
@@ -221,7 +221,7 @@ class Crowd:
                 # 308 leads to the same address without its double slashes, and 303 to where it begins.
                 led = response.status_code == 303 and response.headers["Location"] in BEGINNINGS
                 refused = led or response.status_code == 308 or response.status_code >= 400
-                assert refused or method != "POST", (path, data)
+                assert refused or method != "POST", (path, data, response.status, response.headers.get("Location"))
         self.check(response, method, path, rule)
 
     def check(self, response: TestResponse, method: str, path: bytes, rule: Rule | None) -> None:
