@@ -48,7 +48,7 @@ from engine.store.base import (
     version_target,
 )
 from engine.store.current_database import entered, left
-from engine.store.postgres_unit import ColumnTypes, PostgresUnit, UnitOfMany
+from engine.store.postgres_unit import ColumnTypes, PostgresUnit, ReadingUnit, UnitOfMany
 
 # A step shares the lock of its instance's version with other steps, until its transaction ends; an act that pauses or
 # resumes the version holds the lock exclusively. So whether it is paused is known once the next statement is answered.
@@ -325,7 +325,7 @@ class PostgresStore:
     @contextmanager
     def reading(self) -> Iterator[PostgresUnit]:
         """See `Store.reading`. Each statement has a snapshot of its own."""
-        unit = PostgresUnit(self._connection())
+        unit = ReadingUnit(self._connection())
         entered(self.db)
         try:
             yield unit
@@ -336,7 +336,7 @@ class PostgresStore:
     def snapshot(self) -> Iterator[PostgresUnit]:
         """See `Store.snapshot`: a REPEATABLE READ, READ ONLY transaction."""
         connection = self._connection()
-        unit = PostgresUnit(connection)
+        unit = ReadingUnit(connection)
         unit.pending.append(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ()))
         entered(self.db)
         try:

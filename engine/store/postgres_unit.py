@@ -93,6 +93,12 @@ class PostgresUnit(Unit):
         self.send([("ROLLBACK TO SAVEPOINT part", ()), ("RELEASE SAVEPOINT part", ())])
 
 
+class ReadingUnit(PostgresUnit):
+    """A unit that only reads: who looks locks nothing and waits for nobody, whatever a rule asks for (I4)."""
+
+    lock_suffix = ""
+
+
 class UnitOfMany(PostgresUnit):
     """A unit about many instances, whose writes are batched (`batches`)."""
 

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -710,6 +711,25 @@ def test_whether_a_row_is_there_is_asked_by_every_column_that_is_named(shelf: Of
         unit.lock_rows(Specimen, name="nobody")
         unit.insert(Specimen, name="b")
         assert unit.exists(Specimen, name="b")
+
+
+@pytest.mark.parametrize("way", ["reading", "snapshot"])
+def test_who_only_looks_locks_nothing_even_where_a_rule_asks_for_it(shelf: Office, way: str) -> None:
+    """PostgreSQL refuses a lock in a read-only transaction, and ends that with it; elsewhere a look would wait."""
+    keep(shelf, name="a")
+    with shelf.engine.store.begin() as writer:
+        writer.lock_rows(Specimen, name="a")
+        writer.flush()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(_looked, shelf, way).result(PATIENCE)
+
+
+def _looked(shelf: Office, way: str) -> bool:
+    with getattr(shelf.engine.store, way)() as unit:
+        unit.lock_rows(Specimen, name="a")
+        there = bool(unit.exists(Specimen, name="a")) and unit.get(Specimen, name="a") is not None
+    shelf.db.close()
+    return there
 
 
 def test_work_that_changed_nothing_is_not_kept_and_answers(shelf: Office) -> None:
