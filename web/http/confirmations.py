@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from flask import flash, redirect, render_template, request
 from werkzeug import Response
@@ -48,12 +49,17 @@ class Confirmation:
     @property
     def url(self) -> str:
         """The address of the confirmation."""
-        return f"{self.place}/confirm/{self.token}"
+        return f"{self.place}/confirm/{self._quoted}"
 
     @property
     def form_url(self) -> str:
         """The address of the form, filled in with what was typed."""
-        return f"{self.place}?{kept.TYPED}={self.token}"
+        return f"{self.place}?{kept.TYPED}={self._quoted}"
+
+    @property
+    def _quoted(self) -> str:
+        """The token in an address: what somebody makes up may hold any letter, also the end of a line."""
+        return quote(self.token, safe="", errors="replace")
 
     def fields(self) -> MultiDict[str, str] | None:
         """What was typed; None where it is not kept (any more) for this person."""
