@@ -29,6 +29,7 @@ from workflows.registry import WORKFLOWS
 BASE = "https://support-site.example.co.jp"  # 34 characters, longer than what is promised to fit
 SENDER = "aporder@desknets.com"
 TO_STAFF = {
+    "account_stop_requests",
     "account_stopped_staff",
     "account_review",
     "account_review_due",

@@ -1,8 +1,9 @@
 """The permissions: the roles of accounts (閲覧, 手続き, 管理), and the staff.
 
 A permission reads the records inside the transaction, so a role that was taken away counts no more. The actor is
-`account:<id>` or `staff:<id>`, or `staff_act:<id>` where an act of the staff withdraws requests; what an instance is
-about says whose data it concerns.
+`account:<id>` or `staff:<id>`; where requests are withdrawn, it may be `staff_act:<id>`, an act of the staff that ends
+them, or `stopped_account:<id>`, the account that had asked for them. What an instance is about says whose data it
+concerns.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 
 from engine.definition import OPERATOR, Attempt, Permission, Records, Refusal
 from engine.text import Text, _
-from workflows.business.records import OPEN, Account, ChangeRequest, Contract, StaffAct, StaffMember
+from workflows.business.records import OPEN, STOPPED, Account, ChangeRequest, Contract, StaffAct, StaffMember
 
 VIEWER, EDITOR, ADMIN = "viewer", "editor", "admin"
 
@@ -82,6 +83,23 @@ def ended_with(request: ChangeRequest) -> tuple[str, ...]:
     return (f"account:{request.asked_by}", *contract, f"customer:{request.customer_id}")
 
 
+STOPPED_ACCOUNT_KIND = "stopped_account"  # of the actor that withdraws what an account had asked for; its id is that
+
+
+def _its_account_is_stopped(attempt: Attempt) -> bool:
+    """Whether the actor is the account that asked for this very request, and is stopped by now."""
+    if attempt.actor.kind != STOPPED_ACCOUNT_KIND:
+        return False
+    number = int(attempt.actor.id)
+    return attempt.records.exists(Account, id=number, standing=STOPPED) and attempt.records.exists(
+        ChangeRequest, instance=attempt.instance.id, asked_by=number
+    )
+
+
+def _is_ended(attempt: Attempt) -> bool:
+    return attempt.event == "withdraw" and (_staff_act_ends_it(attempt) or _its_account_is_stopped(attempt))
+
+
 def _own_account(attempt: Attempt) -> bool:
     account = acting_account(attempt)
     return account is not None and attempt.instance.about == f"account:{account.id}"
@@ -103,7 +121,7 @@ STAFF = Permission("staff", _("担当者（スタッフ）"), _staff)
 ACCOUNT_EDITOR = Permission(
     "account_editor",
     _("手続きができるアカウント"),
-    lambda a: _account_with(EDITOR, a) or (a.event == "withdraw" and _staff_act_ends_it(a)),
+    lambda a: _account_with(EDITOR, a) or _is_ended(a),
 )
 ACCOUNT_ADMIN = Permission("account_admin", _("管理のアカウント"), lambda a: _account_with(ADMIN, a))
 OWN_ACCOUNT = Permission("own_account", _("アカウントのご本人"), _own_account)

@@ -81,7 +81,7 @@ def test_contractor_stops_an_account_at_once(
     ]
     (number,) = site.engine.find("account_stop", f"account:{Account.get().id}")
     assert site.engine.verify(number) == []
-    assert [entry.actor for entry in site.engine.history(number)] == [f"contractor:{Account.get().id}"]
+    assert [entry.actor for entry in site.engine.history(number)] == [f"contractor:{Account.get().id}", "system"]
 
 
 def test_stopped_account_gets_no_mail_for_another_password(site: Site, mailer: MemoryMailer, app: Flask) -> None:

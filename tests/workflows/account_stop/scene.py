@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from engine.attempt import Actor
 from tests.kit.applications import completed
 from tests.kit.one_of_each import Beginner
+
+FIGURES: Mapping[str, Any] = {"withdrawn": [12, 15], "left": [18]}
 
 
 def begin(by: Beginner) -> int:

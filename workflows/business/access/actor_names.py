@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.text import Text, _
-from workflows.business.permissions import STAFF_ACT_KIND
+from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND
 from workflows.business.records import Account, StaffMember
 from workflows.business.request_number import request_number
 
@@ -26,6 +26,8 @@ def names_of(actors: Collection[str]) -> Mapping[str, Text | str]:
     for actor in actors:
         for number in _number_of(STAFF_ACT_KIND, actor):
             titles[actor] = _("担当者の操作（受付番号 %(number)s）", number=request_number(int(number)))
+        if _number_of(STOPPED_ACCOUNT_KIND, actor):
+            titles[actor] = _("アカウントの停止に伴う取り下げ")
         if actor not in titles:
             kind, _colon, name = actor.partition(":")
             title = _OTHERS.get(kind)

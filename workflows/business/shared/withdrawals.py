@@ -1,5 +1,5 @@
-"""Withdraws the open requests that an act of the staff ends: those of an account that was stopped, of a contract that
-ends, or of a customer.
+"""Withdraws the open requests that an act ends: those of an account that was stopped, by staff or by the contractor, of
+a contract that ends, or of a customer.
 
 The requests are other procedures, so a write cannot do it: this effect fires `withdraw` at each, in the name of the
 act, and each request's own mail says so. Every withdrawal is one commit; what a try leaves over, the next one does.
@@ -7,16 +7,27 @@ act, and each request's own mail says so. Every withdrawal is one commit; what a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from engine import Engine
 from engine.definition import Actor, Attempt
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EngineError, EventNotPossible, Refused
-from workflows.business.permissions import STAFF_ACT_KIND, number_of
+from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND, number_of
 from workflows.business.records import ChangeRequest, StaffAct
 
 WITHDRAW = "withdraw"
+OF_STOPPED_ACCOUNT = "of_stopped_account"
+"""The name of the effect where no act of the staff is recorded, because the contractor stopped the account."""
+
+
+class Withdrawn(NamedTuple):
+    """The numbers of the requests that were withdrawn, and of those that were being carried out and go on."""
+
+    withdrawn: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
 
 
 class WithdrawalEffect:
@@ -27,21 +38,62 @@ class WithdrawalEffect:
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
         """Withdraw what the act ends. What is being carried out already cannot be withdrawn, and ends by itself."""
+        if delivery.name == OF_STOPPED_ACCOUNT:
+            return self._of_stopped_account(delivery)
         act = StaffAct.get_or_none(StaffAct.instance == delivery.instance_id)
         if act is None:
             return Failed("no_act", f"instance {delivery.instance_id} has no record of its act")
-        actor = Actor(STAFF_ACT_KIND, str(act.instance))
-        done, left = 0, 0
-        for request in ended_by(act):
+        found = self._withdraw(ended_by(act), Actor(STAFF_ACT_KIND, str(act.instance)))
+        return found if isinstance(found, Deferred) else Accepted(_counted(found))
+
+    def _of_stopped_account(self, delivery: Delivery) -> Outcome:
+        """Its reply says which they are (`read`), for the mail to staff: with those of a try that ended half-way."""
+        number = number_of(delivery.about)
+        actor = Actor(STOPPED_ACCOUNT_KIND, str(number))
+        found = self._withdraw(open_requests(delivery.about), actor)
+        if isinstance(found, Deferred):
+            return found
+        stopped_at = self._engine.history(delivery.instance_id)[0].at
+        closed = ChangeRequest.select().where(ChangeRequest.asked_by == number, ChangeRequest.slot.is_null())
+        for request in closed.order_by(ChangeRequest.instance):
+            last = self._engine.history(request.instance)[-1]
+            if last.event == WITHDRAW and last.actor == str(actor) and last.at >= stopped_at:
+                found = found._replace(withdrawn=tuple(sorted({*found.withdrawn, request.instance})))
+        return Accepted(_counted(found), _written(found))
+
+    def _withdraw(self, requests: Iterable[ChangeRequest], actor: Actor) -> Withdrawn | Deferred:
+        done, left = list[int](), list[int]()
+        for request in requests:
             try:
                 self._engine.fire(request.instance, WITHDRAW, actor)
             except (EventNotPossible, Refused):  # being carried out, or closed meanwhile
-                left += 1
+                left.append(request.instance)
             except EngineError as error:
                 return Deferred(f"request {request.instance}: {type(error).__name__}")
             else:
-                done += 1
-        return Accepted(f"{done} requests withdrawn, {left} left")
+                done.append(request.instance)
+        return Withdrawn(tuple(done), tuple(left))
+
+
+def _counted(found: Withdrawn) -> str:
+    return f"{len(found.withdrawn)} requests withdrawn, {len(found.left)} left"
+
+
+def _written(found: Withdrawn) -> str:
+    return f"withdrawn {_numbers(found.withdrawn)}; left {_numbers(found.left)}"
+
+
+def _numbers(some: Sequence[int]) -> str:
+    return " ".join(map(str, some)) or "none"
+
+
+def read(reply: str | None) -> Withdrawn | None:
+    """The requests of which the reply of `OF_STOPPED_ACCOUNT` tells. None where there is none, as after a pause
+    between the withdrawals and the event that they end with."""
+    if not reply:
+        return None
+    withdrawn, left = ([int(word) for word in part.split() if word.isdecimal()] for part in reply.split(";"))
+    return Withdrawn(tuple(withdrawn), tuple(left))
 
 
 def can_be_withdrawn(engine: Engine, instance_id: int) -> bool:
