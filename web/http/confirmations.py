@@ -11,7 +11,7 @@ The request key is made of the token, so two clicks, two tabs and a page out of 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -71,6 +71,18 @@ class Confirmation:
         outcome = site().engine.outcome_under(self.key, actor or this_actor())
         return outcome.instance_id if outcome is not None else None
 
+    def sent_once(self, send: Callable[[], Response | None], receipt: Callable[[int], Response]) -> Response:
+        """The answer to the button: `send` unless it was sent, and then `receipt` of the procedure that it made.
+
+        `send` answers where it made nothing. Of two clicks the second may begin to look before the first one's commit,
+        and find that its request is in the way, or what was typed is kept no more: it gets the receipt as well.
+        """
+        answer = send() if self.made() is None else None
+        number = self.made()
+        if number is not None:
+            return receipt(number)
+        return answer or redirect(self.url, 303)
+
     def ticket(self, shown: Any) -> str:
         """What the page shows, as JSON can say it, for its hidden field `shown`."""
         return site().services.vault.seal(json.dumps(shown, ensure_ascii=False, default=str), self._purpose)
@@ -90,7 +102,7 @@ class Confirmation:
         refusals = error.refusals if isinstance(error, Refused) else ()
         if any(refusal.code == overtaken.code for refusal in refusals):
             return self.again()
-        for refusal in refusals:
+        for refusal in refusals if self.made() is None else ():
             flash(str(refusal.message), "care")
         return redirect(self.url, 303)
 

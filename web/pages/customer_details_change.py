@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from flask import current_app, flash, redirect, render_template, url_for
 from werkzeug import Response
@@ -220,21 +221,28 @@ def _review_days(known: Mapping[str, str], values: Mapping[str, str]) -> int:
 @needs(EDITOR)
 def send(token: str) -> Response:
     """［申し込む］: make the request as the confirmation showed it, once."""
-    confirmation, customer = _confirmation(token), this_user().account.customer
-    if confirmation.made() is None:
-        fields, shown, known = confirmation.fields(), confirmation.posted(), details_of(customer)
-        details = read(_merged(fields, known), known, shown_digest(known)) if fields is not None else ()
-        if isinstance(details, tuple) or shown is None:
-            return redirect(confirmation.url, 303)
-        if [known, details.values] != shown:
-            return confirmation.again()
-        try:
-            site().engine.start(WORKFLOW, f"customer:{customer.id}", this_actor(), details, key=confirmation.key)
-        except (Refused, KeyReused) as error:
-            return confirmation.refused(error, CHANGED_MEANWHILE)
-        confirmation.drop()
-        flash(str(with_receipt(_("お客様情報の変更を受け付けました。"))))
-    return redirect(url_for("contracts.request", instance_id=confirmation.made()), 303)
+    confirmation = _confirmation(token)
+    return confirmation.sent_once(
+        partial(_send, confirmation),
+        lambda number: redirect(url_for("contracts.request", instance_id=number), 303),
+    )
+
+
+def _send(confirmation: Confirmation) -> Response | None:
+    customer = this_user().account.customer
+    fields, shown, known = confirmation.fields(), confirmation.posted(), details_of(customer)
+    details = read(_merged(fields, known), known, shown_digest(known)) if fields is not None else ()
+    if isinstance(details, tuple) or shown is None:
+        return redirect(confirmation.url, 303)
+    if [known, details.values] != shown:
+        return confirmation.again()
+    try:
+        site().engine.start(WORKFLOW, f"customer:{customer.id}", this_actor(), details, key=confirmation.key)
+    except (Refused, KeyReused) as error:
+        return confirmation.refused(error, CHANGED_MEANWHILE)
+    confirmation.drop()
+    flash(str(with_receipt(_("お客様情報の変更を受け付けました。"))))
+    return None
 
 
 def _confirmation(token: str) -> Confirmation:

@@ -13,8 +13,10 @@ from flask import Flask
 from engine.testing import Clock
 from tests.kit.members import Member, add_account, member, with_prices
 from web.assembly.site import Site
+from web.http.confirmations import Confirmation
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, KeptForm
 from workflows.business.request_number import request_number
+from workflows.business.shared.change_request import ALREADY_OPEN
 
 FILLED = {
     "contractor_phone": "03-1234-5678",
@@ -120,6 +122,29 @@ def test_two_clicks_and_a_page_of_the_history_are_one_request(hanako: Member, ca
     assert {answer.status_code for answer in answers} == {303}
     assert len({answer.location for answer in answers}) == 1
     assert len(made()) == 1
+
+
+def test_a_second_click_that_began_to_look_before_the_first_was_sent_gets_its_receipt(
+    hanako: Member, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_confirmation(hanako, case)
+    action, data = hanako.filled(case.send)
+    look, answers = Confirmation.fields, []
+
+    def fields(confirmation: Confirmation) -> Any:
+        if not answers:
+            answers.append(None)
+            answers[0] = hanako.client.post(action, data=data)
+        return look(confirmation)
+
+    monkeypatch.setattr(Confirmation, "fields", fields)
+    second = hanako.client.post(action, data=data)
+    (one,) = made()
+    assert second.status_code == answers[0].status_code == 303
+    assert second.location == answers[0].location
+    assert request_number(one.instance) in second.location
+    hanako.open(second.location)
+    assert str(ALREADY_OPEN.message) not in hanako.main
 
 
 def test_a_second_tab_is_told_of_the_request_of_the_first(hanako: Member, case: Case) -> None:

@@ -190,24 +190,30 @@ def _confirmation(confirmation: Confirmation, errand_of: ErrandOf) -> str | Resp
 
 def _sent(confirmation: Confirmation, errand_of: ErrandOf) -> Response:
     """Ask for what the confirmation showed, once; where that does not hold any more, show it again."""
-    if confirmation.made() is None:
-        fields, shown = confirmation.fields(), _shown(confirmation.posted())
-        errand = errand_of(fields)
-        proposal = _proposed(errand) if fields is not None and errand.form.validate() else ()
-        if isinstance(proposal, tuple) or shown is None:
-            return redirect(confirmation.url, 303)
-        if proposal.request() != shown:
-            return confirmation.again()
-        if _unusual(proposal) and request.form.get(_SURE) != str(proposal.change.after.users):
-            flash(str(_UNCHECKED), "care")
-            return redirect(confirmation.url, 303)
-        try:
-            site().engine.start(WORKFLOW, proposal.about, this_actor(), shown, key=confirmation.key)
-        except (Refused, KeyReused) as error:
-            return confirmation.refused(error, SHOWN_CHANGED)
-        confirmation.drop()
-        flash(str(with_receipt(_("お申し込みを受け付けました。"))))
-    return redirect(url_for("contracts.request", instance_id=confirmation.made()), 303)
+    return confirmation.sent_once(
+        partial(_send, confirmation, errand_of),
+        lambda number: redirect(url_for("contracts.request", instance_id=number), 303),
+    )
+
+
+def _send(confirmation: Confirmation, errand_of: ErrandOf) -> Response | None:
+    fields, shown = confirmation.fields(), _shown(confirmation.posted())
+    errand = errand_of(fields)
+    proposal = _proposed(errand) if fields is not None and errand.form.validate() else ()
+    if isinstance(proposal, tuple) or shown is None:
+        return redirect(confirmation.url, 303)
+    if proposal.request() != shown:
+        return confirmation.again()
+    if _unusual(proposal) and request.form.get(_SURE) != str(proposal.change.after.users):
+        flash(str(_UNCHECKED), "care")
+        return redirect(confirmation.url, 303)
+    try:
+        site().engine.start(WORKFLOW, proposal.about, this_actor(), shown, key=confirmation.key)
+    except (Refused, KeyReused) as error:
+        return confirmation.refused(error, SHOWN_CHANGED)
+    confirmation.drop()
+    flash(str(with_receipt(_("お申し込みを受け付けました。"))))
+    return None
 
 
 def _shown(ticket: Any) -> ChangeInput | None:

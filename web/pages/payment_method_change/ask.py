@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 
 from flask import (
     abort,
@@ -154,21 +155,30 @@ def confirm_again(contract: int, method: str, token: str) -> str | AnyResponse:
 def start(contract: int, method: str, token: str) -> AnyResponse:
     """［申し込む］: start the procedure, once."""
     waiting = _confirmation(contract, method, token)
-    if waiting.made() is None:
-        _own_contract, chosen, context = _chosen(contract, method)
-        confirmed = ConfirmForm()
-        sealed = confirmed.sealed.data or ""
-        details = _held(sealed, contract, method) if confirmed.validate() else None
-        if details is None:
-            return _too_late(contract, method)
-        choice = _choice(method, chosen, details, _date(confirmed.effective_on.data or ""))
-        try:
-            site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=waiting.key)
-        except (Refused, KeyReused) as error:
+    return waiting.sent_once(partial(_send, waiting, contract, method), _sent)
+
+
+def _send(waiting: Confirmation, contract: int, method: str) -> AnyResponse | None:
+    _own_contract, chosen, context = _chosen(contract, method)
+    confirmed = ConfirmForm()
+    sealed = confirmed.sealed.data or ""
+    details = _held(sealed, contract, method) if confirmed.validate() else None
+    if details is None:
+        return _too_late(contract, method)
+    choice = _choice(method, chosen, details, _date(confirmed.effective_on.data or ""))
+    try:
+        site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=waiting.key)
+    except (Refused, KeyReused) as error:
+        if waiting.made() is None:
             _say_why(error, choice)
-            return _waits(waiting, sealed, context.variant)
-        flash(str(with_receipt(_("お支払い方法変更のお申し込みを受け付けました。"))))
-    response = redirect(url_for("payment.request_page", instance_id=waiting.made()), 303)
+        return _waits(waiting, sealed, context.variant)
+    flash(str(with_receipt(_("お支払い方法変更のお申し込みを受け付けました。"))))
+    return None
+
+
+def _sent(number: int) -> AnyResponse:
+    """The page of the request that was made. The browser forgets what it held."""
+    response = redirect(url_for("payment.request_page", instance_id=number), 303)
     cookies.PAYMENT.forget(response)
     return response
 
@@ -205,7 +215,7 @@ def _choice(name: str, method: PaymentMethod, details: Details, effective_on: da
 
 
 def _say_why(error: Refused | KeyReused, asked: PaymentMethodInput) -> None:
-    """The refusals, on the next page. One that was sent meanwhile says so itself."""
+    """The refusals, on the next page."""
     for refusal in error.refusals if isinstance(error, Refused) else ():
         flash(str(refusal.message), "care")
         if refusal.code == "date_moved" and asked.effective_on != date.min:
