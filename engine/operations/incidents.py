@@ -262,15 +262,24 @@ def _act(engine: Engine, ref: str, actor: Actor, event: str, reason: str, act: D
 
 
 def decide(
-    engine: Engine, number: int, within: Within, actor: Actor, event: str, said: Mapping[str, Any], act: Decide
+    engine: Engine,
+    number: int,
+    within: Within,
+    actor: Actor,
+    event: str,
+    said: Mapping[str, Any],
+    act: Decide,
+    *,
+    flushes: bool = True,
 ) -> None:
-    """Settle one incident in a commit of its own: `act` does it, and `said` goes into history, under `event`.
+    """Settle one incident in a commit of its own: `act` does it, and `said` goes into history, under `event`. `flushes`
+    is that of `Store.begin`.
 
     Raises what `act` raises, UnknownInstance, Busy, and Refused where a unique index is violated that the workflow
     declares.
     """
     try:
-        with engine.held(number) as held:
+        with engine.held(number, flushes=flushes) as held:
             unit, instance, now = held.unit, held.instance, held.now
             before = instance.generation
             act(unit, instance, within, now)

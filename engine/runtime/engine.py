@@ -288,10 +288,10 @@ class Engine:
 
     # -- what operators do --------------------------------------------------------------------------------------------
 
-    def held(self, instance_id: int) -> AbstractContextManager[Held]:
+    def held(self, instance_id: int, *, flushes: bool = True) -> AbstractContextManager[Held]:
         """Hold an instance for an operator's act inside the block. Due timers were applied before (I3); the end of the
         block commits and tells. Raises UnknownInstance, Busy. See `Transactions.of_operator`."""
-        return self._transactions.of_operator(instance_id)
+        return self._transactions.of_operator(instance_id, flushes=flushes)
 
     def note(
         self,

@@ -147,8 +147,9 @@ class Transactions:
             yield held
 
     @contextmanager
-    def of_operator(self, number: int) -> Iterator[Held]:
+    def of_operator(self, number: int, *, flushes: bool = True) -> Iterator[Held]:
         """Hold an instance for an operator's act; it is committed and told where the block ends without an error.
+        `flushes` is that of `Store.begin`.
 
         Due timers were applied before (I3), and are kept whatever becomes of the act. An instance with a timer whose
         rule is known to be broken has none applied here: that timer's own retries do, and an operator must be able to
@@ -156,7 +157,7 @@ class Transactions:
         """
         endless = False
         for pieces in range(MOST_PIECES):
-            with self.store.begin() as unit:
+            with self.store.begin(flushes=flushes) as unit:
                 held = self.lock(unit, number, Committed())
                 instance, timers = held.instance, held.timers
                 sound = self.definitions.has(instance) and not any(timer.failures for timer in timers)

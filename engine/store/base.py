@@ -311,8 +311,13 @@ class Store(Protocol):
         """The time that decides, aware in UTC: the database's on PostgreSQL, this machine's on SQLite, or that of
         `clock`."""
 
-    def begin(self) -> Any:
-        """A context manager for a write transaction, as a `Unit`; it is rolled back unless `commit` was called."""
+    def begin(self, *, flushes: bool = True) -> Any:
+        """A context manager for a write transaction, as a `Unit`; it is rolled back unless `commit` was called.
+
+        A commit that does not flush waits for no disk. It outlives its process, and everybody sees it at once; whoever
+        commits next with a flush, as all do who have seen it and act on it, flushes it too. Until then a power cut
+        undoes it. It is for steps of a work that a worker finds again and goes on with.
+        """
 
     def run(self, call: Callable[[Any], T], *, many: bool = False) -> T:
         """Call `call` with a unit in a write transaction and commit. Returns what `call` returns, once that is durable.

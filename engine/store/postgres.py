@@ -91,6 +91,7 @@ _SET_UP = f"""
 """
 
 
+_FLUSHES_NOTHING = "SET LOCAL synchronous_commit = off"  # until the end of the transaction
 _TIME_HOLDS = 60.0  # seconds; a crystal goes wrong by a few milliseconds in as many
 
 
@@ -228,18 +229,22 @@ class PostgresStore:
         except pw.OperationalError as error:
             raise DatabaseAway from error
 
-    def begin(self) -> AbstractContextManager[PostgresUnit]:
+    def begin(self, *, flushes: bool = True) -> AbstractContextManager[PostgresUnit]:
         """See `Store.begin`. BEGIN itself travels with the first statement."""
-        return self._begin(PostgresUnit)
+        return self._begin(PostgresUnit, flushes)
 
     @contextmanager
-    def _begin(self, make: Callable[[psycopg.Connection[Row]], PostgresUnit]) -> Iterator[PostgresUnit]:
+    def _begin(
+        self, make: Callable[[psycopg.Connection[Row]], PostgresUnit], flushes: bool = True
+    ) -> Iterator[PostgresUnit]:
         db = self.db
         if db.transaction_depth():
             raise RuntimeError("the engine owns its transaction: do not call it inside another one")
         connection = self._connection()
         unit = make(connection)
         unit.pending.append(("BEGIN", ()))
+        if not flushes:
+            unit.pending.append((_FLUSHES_NOTHING, ()))
         db.push_transaction(db.manual_commit())
         db.local.unit = unit
         try:

@@ -88,6 +88,7 @@ class SqliteDatabase(SiteDatabase, pw.SqliteDatabase):
         return found if isinstance(found, Violation) else error
 
 
+_FLUSHES, _FLUSHES_NOTHING = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 _NEW = f"SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'instance'), {VERSION_IS_PAUSED}"
 _READ = INSTANCE_AND_TIMERS.replace(" FROM instance i", f", {A_CHANNEL_IS_PAUSED} FROM instance i")
 _DUE = INSTANCE_AND_TIMERS.replace(
@@ -110,10 +111,11 @@ class _Transaction:
     """A write transaction, from `BEGIN IMMEDIATE` in fair order to the end of the block; rolled back unless it was
     committed."""
 
-    __slots__ = ("db", "unit")
+    __slots__ = ("db", "flushes", "unit")
 
-    def __init__(self, db: SqliteDatabase) -> None:
+    def __init__(self, db: SqliteDatabase, flushes: bool) -> None:
         self.db = db
+        self.flushes = flushes
 
     def __enter__(self) -> SqliteUnit:
         db = self.db
@@ -124,6 +126,8 @@ class _Transaction:
         try:
             connection = db.connection()
             try:
+                if not self.flushes:
+                    connection.execute(_FLUSHES_NOTHING)
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
                 raise error_of(error) from error
@@ -140,7 +144,11 @@ class _Transaction:
             if not self.unit.committed and self.unit.connection.in_transaction:
                 self.unit.connection.execute("ROLLBACK")
         finally:
-            self.db.writer.release()
+            try:
+                if not self.flushes:
+                    self.unit.connection.execute(_FLUSHES)
+            finally:
+                self.db.writer.release()
 
 
 class SqliteStore:
@@ -156,9 +164,9 @@ class SqliteStore:
         """This machine's time, aware in UTC, or that of `clock`."""
         return self.clock() if self.clock is not None else datetime.now(UTC)
 
-    def begin(self) -> _Transaction:
+    def begin(self, *, flushes: bool = True) -> _Transaction:
         """See `Store.begin`. Raises Busy where other writers have held the database for LONGEST_WAIT seconds."""
-        return _Transaction(self.db)
+        return _Transaction(self.db, flushes)
 
     def open_new(self, unit: SqliteUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
         """See `Store.open_new`. Numbers are never reused, even after rows were erased: an old link must not fit a new

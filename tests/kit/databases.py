@@ -29,3 +29,9 @@ def opened_database(url: str) -> Iterator[SiteDatabase]:
 
 # `new_database(kind)`: the URL of a migrated database of a kind, its own for each call.
 NewDatabase = Callable[[str], str]
+
+
+def waits_for_the_disk(db: pw.Database) -> bool:
+    """Whether the next commit of this thread's connection waits until it is on the disk."""
+    asked = db.execute_sql("PRAGMA synchronous" if isinstance(db, pw.SqliteDatabase) else "SHOW synchronous_commit")
+    return asked.fetchone()[0] in (2, "on")

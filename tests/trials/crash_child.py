@@ -164,9 +164,9 @@ class Marked:
             self.marks.set(_IDLE)
 
     @contextmanager
-    def begin(self) -> Iterator[Any]:
+    def begin(self, *, flushes: bool = True) -> Iterator[Any]:
         self.opened.number = 0
-        with super().begin() as unit:  # type: ignore[misc]
+        with super().begin(flushes=flushes) as unit:  # type: ignore[misc]
             if not unit.lock_suffix:
                 self.marks.set(_INSIDE)
             try:

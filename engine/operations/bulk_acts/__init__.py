@@ -6,7 +6,8 @@ criteria, as an item. What becomes an incident later is none of the act.
 **Each incident is settled in a commit of its own**, which writes the outcome of the item and the entry of history, as a
 single decision does: by whom, when and why, and with the number of the act. So none is settled twice, whoever dies at
 what moment, and whoever goes on with it. An incident that somebody else has settled meanwhile is left alone, even where
-it is an incident again; one that cannot be settled keeps the reason why, and holds up no other.
+it is an incident again; one that cannot be settled keeps the reason why, and holds up no other. The disk is flushed
+once a slice (`Store.begin`): what a power cut undoes is open again, and is settled then.
 
 **Workers carry an act on** in slices, between two looks at the timers. One worker has it at a time, by a lease, so that
 two do not wait for each other; the lease of a worker that died runs out (`LEASE`). An operator stops an act between two

@@ -95,7 +95,7 @@ def _slice(engine: Engine, act: BulkAct, stopped: Callable[[], bool], at_once: i
         if stopped():
             break
         _settle(engine, act, item)
-    with engine.store.begin() as unit:
+    with engine.store.begin() as unit:  # its commit flushes those of the incidents
         if not unit.rows(_OPEN_ITEMS, (act.number, 1)):
             now = engine.store.now()
             counts = act_of(unit, unit.rows(f"SELECT {ACT} FROM bulk_act b WHERE b.number = ?", (act.number,))[0])
@@ -131,7 +131,7 @@ def _settle(engine: Engine, act: BulkAct, item: Row) -> None:
 
     said = {"incident": ref, "reason": act.reason, "bulk": act.number}
     try:
-        incidents.decide(engine, number, within, _actor_of(act), name, said, do)
+        incidents.decide(engine, number, within, _actor_of(act), name, said, do, flushes=False)
     except _NotOurs:
         pass
     except (_SettledBefore, UnknownInstance):
@@ -151,7 +151,7 @@ def _actor_of(act: BulkAct) -> Actor:
 
 
 def _mark(engine: Engine, number: int, place: int, outcome: str, why: str) -> None:
-    with engine.store.begin() as unit:
+    with engine.store.begin(flushes=False) as unit:
         unit.write(_SETTLED, (outcome, storable(why), number, place))
         engine.store.commit(unit)
 

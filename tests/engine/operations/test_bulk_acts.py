@@ -22,6 +22,7 @@ from engine.operations.bulk_acts import BulkAct, begin, bulk_act, carry_on, fore
 from engine.operations.incidents import Criteria
 from engine.outcomes import Committed
 from engine.store.base import to_db
+from tests.kit.databases import waits_for_the_disk
 from tests.kit.reviews import OPERATOR, Office, Paper
 from tests.kit.waiting import PATIENCE
 
@@ -224,6 +225,29 @@ def test_what_others_settled_meanwhile_is_left_alone_even_where_it_is_an_inciden
     assert [one.ref for one in incidents.incidents(office.engine) if one.instance_id == again] == [f"{again}.1.0"]
 
 
+def test_the_disk_is_flushed_once_a_slice_and_not_for_each_incident(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(office, *"ABC")
+    begin(office.engine, "retry", Criteria(), OPERATOR, REASON)
+    decide = incidents.decide
+    waited: list[bool] = []
+
+    def looking(*args: Any, **options: Any) -> None:
+        def look(*what: Any) -> None:
+            waited.append(waits_for_the_disk(office.db))
+            do(*what)
+
+        engine, number, within, actor, event, said, do = args
+        decide(engine, number, within, actor, event, said, look, **options)
+
+    monkeypatch.setattr(incidents, "decide", looking)
+    carry_on(office.engine)
+    assert waited == [False] * 3
+    assert waits_for_the_disk(office.db)  # as for the commit that ended the slice
+    assert states(office) == ["waiting"] * 3
+
+
 # -- stopping, resuming, surviving -------------------------------------------------------------------------------------
 
 
@@ -254,8 +278,8 @@ def test_a_stop_counts_from_the_next_incident_on_though_the_slice_had_begun(
     begun = begin(office.engine, "retry", Criteria(), OPERATOR, REASON)
     decide = incidents.decide
 
-    def stopping_after(*args: Any) -> None:
-        decide(*args)
+    def stopping_after(*args: Any, **options: Any) -> None:
+        decide(*args, **options)
         stop(office.engine, begun.number, OPERATOR, "x")
 
     monkeypatch.setattr(incidents, "decide", stopping_after)
@@ -268,10 +292,10 @@ def test_one_worker_has_it_at_a_time_until_its_lease_runs_out(office: Office, mo
     begun = begin(office.engine, "retry", Criteria(), OPERATOR, REASON)
     decide, calls = incidents.decide, count()
 
-    def killed_at_the_second(*args: Any) -> None:
+    def killed_at_the_second(*args: Any, **options: Any) -> None:
         if next(calls) == 1:
             raise Busy
-        decide(*args)
+        decide(*args, **options)
 
     monkeypatch.setattr(incidents, "decide", killed_at_the_second)
     with pytest.raises(Busy):
@@ -308,7 +332,7 @@ office = open_office(url, Clock(datetime.fromisoformat(now)))
 office.engine.recording.worker = "child"
 decide, calls = incidents.decide, 0
 
-def killed_at_the_fourth(*args):
+def killed_at_the_fourth(*args, **options):
     global calls
     calls += 1
     *before, do = args
@@ -318,7 +342,7 @@ def killed_at_the_fourth(*args):
         if calls == 4:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    decide(*before, do_and_die)
+    decide(*before, do_and_die, **options)
 
 incidents.decide = killed_at_the_fourth
 carry_on(office.engine)

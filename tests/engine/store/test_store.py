@@ -38,6 +38,7 @@ from engine.store.postgres import PostgresDatabase
 from engine.store.schema import migrate
 from engine.store.sqlite import SqliteDatabase
 from engine.testing import Clock
+from tests.kit.databases import waits_for_the_disk
 from tests.kit.dumps import dump
 from tests.kit.reviews import AUTHOR, ONE_TITLE, OPERATOR, Office, Publication, open_office
 from tests.kit.waiting import PATIENCE, until
@@ -193,6 +194,23 @@ def test_a_unit_that_raises_or_is_not_committed_leaves_nothing(shelf: Office) ->
     assert dump(shelf.db) == before
     keep(shelf, name="d")
     assert [row.name for row in Specimen.select()] == ["d"]
+
+
+def test_a_commit_that_does_not_flush_is_there_for_all_and_the_next_one_flushes_again(shelf: Office) -> None:
+    store = shelf.engine.store
+    assert waits_for_the_disk(shelf.db)
+    with store.begin(flushes=False) as unit:
+        unit.insert(Specimen, name="kept")
+        assert not waits_for_the_disk(shelf.db)
+        store.commit(unit)
+    with ThreadPoolExecutor(1) as other, store.begin() as unit:
+        assert other.submit(lambda: [row.name for row in Specimen.select()]).result() == ["kept"]
+        assert waits_for_the_disk(shelf.db)
+    with store.begin(flushes=False) as unit:
+        unit.insert(Specimen, name="never")
+        unit.flush()
+    assert waits_for_the_disk(shelf.db)
+    assert shelf.engine.store.run(lambda unit: waits_for_the_disk(shelf.db))
 
 
 def test_the_engine_refuses_to_be_called_inside_a_transaction(shelf: Office) -> None:
