@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.attempt import Actor
-from engine.testing import Clock
+from engine.testing import Clock, MemoryMailer
 from web.assembly.site import Site
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, StaffMember
 from workflows.business.shared.change_request import contract_terms
@@ -125,6 +125,14 @@ def do_all_due(site: Site) -> None:
         if not site.engine.run_due() and not site.dispatcher.drain():
             return
     raise AssertionError("it never comes to rest")
+
+
+def told(site: Site, mailer: MemoryMailer) -> list[tuple[str, str]]:
+    """Who was told what since the last time."""
+    site.dispatcher.drain()
+    sent = [(mail.to[0], mail.subject) for mail in mailer.sent]
+    mailer.sent.clear()
+    return sent
 
 
 def row(number: int) -> ChangeRequest:

@@ -11,7 +11,7 @@ from engine.attempt import Actor
 from engine.errors import Forbidden
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, add_customer
-from tests.kit.contract_scenes import LEDGER, changed, do_all_due, request, row
+from tests.kit.contract_scenes import LEDGER, changed, contract_of, do_all_due, request, row, told
 from tests.kit.members import add_account
 from web.assembly.site import Site
 from workflows.account_stop import ACCOUNT_STOP
@@ -37,8 +37,7 @@ def hanako(any_site: Site) -> Account:
 
 @pytest.fixture
 def contract(hanako: Account) -> Contract:
-    found: Contract = Contract.get(Contract.product == "desknets-neo")
-    return found
+    return contract_of()
 
 
 def stop(site: Site, account: Account) -> int:
@@ -48,14 +47,6 @@ def stop(site: Site, account: Account) -> int:
 
 def state(site: Site, number: int) -> str:
     return site.engine.look(number).state.name
-
-
-def told(site: Site, mailer: MemoryMailer) -> list[tuple[str, str]]:
-    """Who was told what since the last time."""
-    site.dispatcher.drain()
-    sent = [(mail.to[0], mail.subject) for mail in mailer.sent]
-    mailer.sent.clear()
-    return sent
 
 
 def test_a_stop_withdraws_what_the_account_has_asked_for_and_staff_are_told_which(

@@ -12,7 +12,7 @@ from engine.attempt import Actor
 from engine.errors import Forbidden, Refused
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
-from tests.kit.contract_scenes import LEDGER, actor, changed, do_all_due, proposed, request, row, staff
+from tests.kit.contract_scenes import LEDGER, actor, changed, do_all_due, proposed, request, row, staff, told
 from tests.kit.members import add_account
 from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
@@ -56,14 +56,6 @@ def log_in(site: Site) -> str | None:
 
 def state(site: Site, number: int) -> str:
     return site.engine.look(number).state.name
-
-
-def told(site: Site, mailer: MemoryMailer) -> list[tuple[str, str]]:
-    """Who was told what since the last time."""
-    site.dispatcher.drain()
-    sent = [(mail.to[0], mail.subject) for mail in mailer.sent]
-    mailer.sent.clear()
-    return sent
 
 
 def test_a_stop_ends_sessions_and_withdraws_what_the_account_has_asked_for(
