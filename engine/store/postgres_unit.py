@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, UniqueViolation
+from psycopg.errors import (
+    DeadlockDetected,
+    ForeignKeyViolation,
+    LockNotAvailable,
+    QueryCanceled,
+    SerializationFailure,
+    UniqueViolation,
+)
 from psycopg.pq.abc import PGresult
 
-from engine.errors import Busy, DatabaseAway
+from engine.errors import Busy, DatabaseAway, TransitionConflict
 from engine.store.base import Row, Statement, Unit, Violation
 from engine.store.batches import Sets
 from engine.store.pipeline import wire_of
@@ -37,11 +44,14 @@ class PostgresUnit(Unit):
         self.pending: list[Statement] = []
 
     def send(self, statements: Sequence[Statement]) -> list[PGresult]:
-        """Send statements in one round trip. Returns their answers. Raises Violation, Busy, DatabaseAway."""
+        """Send statements in one round trip. Returns their answers. Raises Violation, Busy, DatabaseAway, and
+        TransitionConflict where a row that was read is gone by now, and another one was to refer to it."""
         try:
             return self.wire.send(statements)
         except UniqueViolation as error:
             raise Violation(error.diag.table_name or "", (error.diag.constraint_name or "",), str(error)) from error
+        except ForeignKeyViolation as error:
+            raise TransitionConflict from error
         except (LockNotAvailable, QueryCanceled, DeadlockDetected, SerializationFailure) as error:
             raise Busy from error
         except psycopg.OperationalError as error:

@@ -12,7 +12,7 @@ import peewee as pw
 import psycopg
 import pytest
 
-from engine.errors import Busy, DatabaseAway, OutcomeUnknown
+from engine.errors import Busy, DatabaseAway, OutcomeUnknown, TransitionConflict
 from engine.store.base import Violation
 from engine.store.opening import open_database
 from engine.store.postgres import PostgresDatabase, PostgresStore
@@ -122,6 +122,21 @@ def test_who_notices_that_the_connection_broke_is_told_and_the_next_one_gets_ano
     with pytest.raises(DatabaseAway):
         store.now()
     assert abs(store.now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_reference_to_a_row_that_is_gone_by_now_is_a_conflict(
+    db: PostgresDatabase, store: PostgresStore, other: psycopg.Connection[Any]
+) -> None:
+    """Read in the transaction, deleted by somebody else, and then referred to."""
+    db.execute_sql("CREATE TABLE remark (note TEXT REFERENCES note (text))")
+    db.execute_sql("INSERT INTO note VALUES ('a', 1)")
+    with store.begin() as unit:
+        assert unit.rows("SELECT text FROM note") == [("a",)]
+        other.execute("DELETE FROM note")
+        unit.write("INSERT INTO remark VALUES (?)", ("a",))
+        with pytest.raises(TransitionConflict):
+            store.commit(unit)
+    assert db.execute_sql("SELECT count(*) FROM remark").fetchone()[0] == 0
 
 
 def test_a_statement_that_fails_on_a_good_connection_does_not_mean_that_the_database_is_away(
