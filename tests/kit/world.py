@@ -313,6 +313,10 @@ ADDRESSES: Mapping[str, Address] = {
         for name in ("contract_act", "act_on_contract")
     },
     "staff.customer_mails": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
+    **{
+        f"staff.{name}": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)])
+        for name in ("customer_merge", "merge_customer")
+    },
     "staff.send_mail_again": Address(Whose.SITE, lambda w: [{"customer": w.customer.id}]),
     "staff.request_page": Address(Whose.SITE, lambda w: _for_staff(w)),
     **{

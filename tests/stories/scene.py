@@ -235,6 +235,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.customer_mails", "staff-customer-mails", "staff_customer_mails", "staff"),
     Shot("staff.account_act", "staff-account-stop", "staff_account_stop", "staff"),
     Shot("staff.contract_act", "staff-contract-end", "staff_contract_end", "staff"),
+    Shot("staff.customer_merge", "staff-customer-merge", "staff_customer_merge", "staff"),
     Shot("staff.incidents", "staff-incidents", "/staff/incidents", "staff"),
     Shot("staff.incident", "staff-incident", "incident", "staff"),
     Shot("staff.bulk_act", "staff-bulk-act", "bulk_act", "staff"),
@@ -447,6 +448,7 @@ def _customer(site: Site, app: Flask, scene: Scene) -> None:
     scene.paths |= {act: f"/registration/accounts/{second.id}/{act}" for act in ("role", "delete")}
     scene.paths["staff_customer"] = f"/staff/customers/{customer.id}"
     scene.paths["staff_customer_mails"] = f"/staff/customers/{customer.id}/mails"
+    scene.paths["staff_customer_merge"] = f"/staff/customers/{customer.id}/merge?into={_OTHER_NUMBER}"
     scene.paths["staff_contract_end"] = f"/staff/contracts/{neo.id}/end"
     scene.paths["staff_account_stop"] = f"/staff/accounts/{Account.get(Account.customer == customer.id).id}/stop"
     forgetful = Member(app)

@@ -136,10 +136,15 @@ class _Told:
     def __init__(self, dry_run: bool) -> None:
         self._dry_run = dry_run
         self._left_out = 0
+        self._merged = 0
 
     def change(self, change: Change) -> None:
         """Say a change."""
-        if change.state == "missing":
+        if change.state == "merged":
+            self._merged += 1
+            if not self._dry_run and self._merged > _MOST_LEFT_OUT:
+                return
+        elif change.state == "missing":
             self._left_out += 1
             if not self._dry_run and self._left_out > _MOST_LEFT_OUT:
                 return
@@ -156,6 +161,11 @@ class _Told:
             f"customers: {report.customers_new} new, {report.customers_changed} changed, {report.customers_same} same\n"
             f"contracts: {report.contracts_new} new, {report.contracts_changed} changed, {report.contracts_same} same"
         )
+        if report.customers_merged:
+            click.echo(
+                f"merged before: {report.customers_merged} customers, whose contracts were taken to the customers they"
+                " are now; what the file says about the customers themselves was left alone"
+            )
         if self._left_out:
             click.echo(f"missing from the file: {self._left_out} contracts, which stay as they are")
         if self._dry_run:
@@ -176,6 +186,9 @@ def _lines(change: Change) -> Iterator[str]:
     name = " ".join(part for part in (change.kind, change.number, change.product, change.subdomain) if part)
     if change.state == "missing":
         yield f"missing from the file: {name}"
+    elif change.state == "merged":
+        (_number, before, after), *_others = change.fields
+        yield f"line {change.line}: {before} was merged into {after}: its details are left alone"
     elif change.state == "new":
         yield f"line {change.line}: new {name}"
     else:

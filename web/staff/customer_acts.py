@@ -28,6 +28,7 @@ from web.staff.area import actor, pages
 from web.staff.history import state_title
 from workflows.business.access.account_standing import STANDINGS
 from workflows.business.access.actor_names import names_of
+from workflows.business.customer_aliases import alias_of
 from workflows.business.permissions import ROLES
 from workflows.business.records import STOPPED, Account, ChangeRequest, Contract, Customer, StaffAct, running_contracts
 from workflows.business.shared.change_request import CONTRACT_LABELS, contract_terms, said
@@ -398,5 +399,8 @@ def _called(about: str) -> str:
     if kind == "account":
         account = Account.get_or_none(Account.id == int(number))
         return account.user_name if account is not None else ""
+    if kind == "customer":
+        alias = alias_of(int(number))
+        return alias.number if alias is not None else ""
     contract = Contract.get_or_none(Contract.id == int(number))
     return str(said("product", contract.product, contract.product, site().catalogue)) if contract is not None else ""

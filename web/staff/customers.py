@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, render_template, request
+from flask import abort, redirect, render_template, request, url_for
+from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.operations.census import standing
@@ -23,6 +24,7 @@ from web.staff.history import state_title
 from web.staff.under_way import under_way
 from workflows.business import typed
 from workflows.business.access.account_standing import STANDINGS, refusal_of
+from workflows.business.customer_aliases import alias_of, aliases_of
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer
 from workflows.business.request_number import MISTYPED, read_request_number
@@ -105,11 +107,12 @@ def matching(asked: str, first: int) -> list[Any]:
 
 @pages.get(f"/customers/<{NUMBER}:customer>")
 @staff_only
-def customer(customer: int) -> str:
-    """Everything that is known of one customer."""
+def customer(customer: int) -> str | Response:
+    """Everything that is known of one customer. The address of one who was merged into another leads to that one."""
     record: Customer | None = Customer.get_or_none(Customer.id == customer)
     if record is None:
-        abort(404)
+        alias = alias_of(customer) or abort(404)
+        return redirect(url_for("staff.customer", customer=alias.customer_id, _anchor="aliases-title"))
     catalogue = site().catalogue
     contracts = Contract.select().where(Contract.customer == record.id).order_by(Contract.id)
     accounts = Account.select().where(Account.customer == record.id).order_by(Account.id)
@@ -132,6 +135,7 @@ def customer(customer: int) -> str:
         requests=_change_requests(record),
         under_way=under_way(record.id),
         acts=acts_of(record.id),
+        aliases=[(alias.number, local_time(alias.merged_at), alias.instance) for alias in aliases_of(record.id)],
     )
 
 

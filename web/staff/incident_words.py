@@ -23,6 +23,7 @@ _WORK: Mapping[str, Text] = {
     "notice": _("お知らせの配信"),
     "restack": _("後に続く予約の日付の見直し"),
     "withdrawal": _("手続き中のお申し込みの取り下げ"),
+    "customer_merge": _("お客様の統合に伴う、お申し込みの取り下げとアカウントの方へのお知らせ"),
 }
 """What effects do that are no mails, by their kind."""
 
@@ -36,6 +37,7 @@ _RECIPIENTS: Mapping[str, Text] = {
     "acting_account": _("操作した方"),
     "owner": _("アカウントの方"),
     "removed": _("削除されたアカウントの方"),
+    "former": _("統合前のご契約者"),
     "old": _("変更前のメールアドレス"),
     "new": _("変更後のメールアドレス"),
     "staff": _("担当者"),

@@ -36,6 +36,7 @@ from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import actor, pages
 from workflows.account_removal.records import RemovedAccount
+from workflows.business.customer_aliases import abouts_of
 from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer
 from workflows.business.typed import email
 
@@ -231,7 +232,7 @@ def _mails(record: Customer, most: int) -> list[Mail]:
 
 def _procedures(record: Customer) -> list[int]:
     """The numbers of the procedures that are, or were, about a customer, their contracts or their accounts."""
-    abouts = [f"customer:{record.id}"]
+    abouts = abouts_of(record.id)
     for kind, rows in (("contract", Contract), ("account", Account)):
         abouts += [f"{kind}:{one.id}" for one in rows.select(rows.id).where(rows.customer == record.id)]
     numbers = {place.instance_id for place in standing_about(site().engine, abouts, limit=_MOST_PROCEDURES)}

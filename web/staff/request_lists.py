@@ -27,6 +27,7 @@ from web.staff.request_filters import DUE, LONGEST, MINE, NOBODYS, ORDERS, Filte
 from web.staff.request_rows import LOOKED_AT, UNASSIGNED, Count, Wanted, counted, numbers
 from web.staff.review import age, customer_of_request, request_title
 from workflows.business.assignments import assigned, members
+from workflows.business.customer_aliases import customer_numbered
 from workflows.business.permissions import STAFF
 from workflows.business.records import ChangeRequest, Customer
 from workflows.business.request_number import MISTYPED, read_request_number
@@ -248,8 +249,8 @@ def _member_of(whose: str) -> int | None:
 
 
 def _customer_id(number: str) -> int:
-    """The id of the customer with this number; 0, which none has, where there is none."""
-    found: Customer | None = Customer.get_or_none(Customer.number == number)
+    """The id of the customer with this number, also one of before; 0, which none has, where there is none."""
+    found = customer_numbered(number)
     return found.id if found is not None else 0
 
 

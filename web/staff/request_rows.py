@@ -110,7 +110,8 @@ def _filters(wanted: Wanted) -> _Part:
 
 def _of_customer(unit: Unit, customer: int) -> Sequence[str]:
     """What the procedures of a customer are about."""
-    own = [f"customer:{customer}"]
+    formerly = unit.rows("SELECT former FROM customer_alias WHERE customer_id = ? ORDER BY former", (customer,))
+    own = [f"customer:{number}" for number in (customer, *(former for (former,) in formerly))]
     for record, kind in ((Contract, "contract"), (Account, "account")):
         table = record._meta.table_name
         rows = unit.rows(f"SELECT id FROM {table} WHERE customer_id = ? ORDER BY id", (customer,))

@@ -28,6 +28,7 @@ from web.staff.area import actor, pages
 from web.staff.history import event_title, lines, state_title
 from web.staff.request_filters import Filters, filters
 from workflows.business import assignments
+from workflows.business.customer_aliases import customer_about
 from workflows.business.permissions import customer_of
 from workflows.business.records import ChangeRequest, Contract, Customer
 from workflows.business.request_number import request_number
@@ -78,9 +79,7 @@ def customer_of_request(change_request: ChangeRequest | None, about: str) -> Cus
         customer: Customer = change_request.customer
         return customer
     with site().engine.store.reading() as unit:
-        number = customer_of(about, unit)
-    known: Customer | None = Customer.get_or_none(Customer.id == number) if number is not None else None
-    return known
+        return customer_about(customer_of(about, unit), unit)
 
 
 @pages.get(f"/requests/<{NUMBER}:instance_id>")

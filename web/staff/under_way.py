@@ -14,6 +14,7 @@ from web.staff.history import state_title
 from workflows.account_creation.records import Application
 from workflows.account_invitation.records import Invitation
 from workflows.account_opening.records import Opening
+from workflows.business.customer_aliases import abouts_of
 
 _MOST = 100
 _RECORDS: Mapping[str, Any] = {
@@ -38,7 +39,7 @@ class UnderWay:
 
 def under_way(customer_id: int) -> list[UnderWay]:
     """Those of a customer, the newest first."""
-    places = standing_about(site().engine, [f"customer:{customer_id}"], tuple(_RECORDS), _MOST)
+    places = standing_about(site().engine, abouts_of(customer_id), tuple(_RECORDS), _MOST)
     going_on = [(place, state) for place in places if not (state := _state_of(place)).final]
     people = _people([place for place, _state in going_on])
     return [_shown(place, state, people.get(place.instance_id)) for place, state in going_on]

@@ -21,6 +21,7 @@ from engine.definition import (
 )
 from engine.text import _
 from workflows.account_invitation.records import Invitation
+from workflows.business.customer_aliases import customer_about
 from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches
 from workflows.business.records import OPEN, Account, Customer
 from workflows.business.required import required
@@ -62,8 +63,7 @@ def role_is_known(attempt: Attempt) -> Refusal | None:
 
 def address_has_no_account(attempt: Attempt) -> Refusal | None:
     """The address has no account of this customer yet."""
-    customer = customer_of(attempt.instance.about, attempt.records)
-    taken = attempt.records.exists(Account, customer=customer, email=attempt.data.email)
+    taken = attempt.records.exists(Account, customer=_customer_id(attempt), email=attempt.data.email)
     return ADDRESS_TAKEN if taken else None
 
 
@@ -89,7 +89,7 @@ def address_is_still_free(attempt: Attempt) -> Refusal | None:
 def roles_stand_still(attempt: Attempt) -> Refusal | None:
     """Lock the customer's row, so that no role changes until the account is created; a change before that is seen by
     the next guard."""
-    attempt.records.lock_rows(Customer, id=customer_of(attempt.instance.about, attempt.records))
+    attempt.records.lock_rows(Customer, id=_customer_id(attempt))
     return None
 
 
@@ -197,8 +197,14 @@ def _invitation(instance: Instance, records: Records) -> Invitation | None:
     return invitation
 
 
+def _customer_id(attempt: Attempt) -> int | None:
+    """The customer whose invitation it is: who was merged into another one is that one."""
+    invitation = invitation_of(attempt)
+    return invitation.customer_id if invitation is not None else customer_of(attempt.instance.about, attempt.records)
+
+
 def _customer(instance: Instance, records: Records) -> Any | None:
-    return records.get(Customer, id=customer_of(instance.about, records))
+    return customer_about(customer_of(instance.about, records), records)
 
 
 def _invited_language(attempt: Attempt) -> str:
@@ -206,9 +212,11 @@ def _invited_language(attempt: Attempt) -> str:
     return str(invitation.language) if invitation is not None else "ja"
 
 
-def _invited(instance: Instance, records: Records) -> Address | None:
+def _invited(instance: Instance, records: Records) -> Address | Nobody | None:
     invitation = _invitation(instance, records)
-    if invitation is None or invitation.email is None:
+    if invitation is None:
+        return NOBODY  # it was ended by a merge of customers
+    if invitation.email is None:
         return None
     return Address(invitation.email, invitation.language)
 

@@ -44,3 +44,4 @@ class Opening(Record):
 
     class Meta:
         indexes = ((("wave", "customer"), True),)
+        names_customer = ("slot",)  # columns beside the foreign key, for `customer_merge`

@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal, needs_input
+from engine.definition import (
+    NOBODY,
+    Address,
+    Attempt,
+    Conflict,
+    Instance,
+    Nobody,
+    Recipient,
+    Records,
+    Refusal,
+    needs_input,
+)
 from engine.text import _
 from workflows.account_opening.records import Opening, Wave
+from workflows.business.customer_aliases import customer_about
 from workflows.business.permissions import ADMIN, VIEWER, customer_of
 from workflows.business.records import OPEN, Account, Customer, QuietCustomer
 from workflows.business.required import required
@@ -71,15 +83,20 @@ def customer_has_an_account(attempt: Attempt) -> Refusal | None:
 
 
 def _has_account(attempt: Attempt) -> bool:
-    customer = customer_of(attempt.instance.about, attempt.records)
-    return attempt.records.exists(Account, customer=customer)
+    return attempt.records.exists(Account, customer=_customer_id(attempt))
+
+
+def _customer_id(attempt: Attempt) -> int | None:
+    """The customer who is invited: who was merged into another one is that one."""
+    opening = _opening_before(attempt)
+    return opening.customer_id if opening is not None else customer_of(attempt.instance.about, attempt.records)
 
 
 def address_is_still_free(attempt: Attempt) -> Refusal | None:
     """Somebody may have applied for the same address; who completes first wins, `ONE_ACCOUNT_PER_ADDRESS` decides."""
     opening = _opening_before(attempt)
     if opening is None or opening.email is None:
-        return ADDRESS_TAKEN
+        return ADDRESS_TAKEN if opening is not None else WAVE_UNDONE
     taken = attempt.records.exists(Account, customer=opening.customer_id, email=opening.email)
     return ADDRESS_TAKEN if taken else None
 
@@ -125,8 +142,7 @@ def keep_the_pace(attempt: Attempt) -> None:
 
 def let_hear(attempt: Attempt) -> None:
     """Who was invited hears of notices from now on, as every customer does."""
-    customer = customer_of(attempt.instance.about, attempt.records)
-    attempt.records.delete(QuietCustomer, customer=customer)
+    attempt.records.delete(QuietCustomer, customer=_customer_id(attempt))
 
 
 @needs_input
@@ -177,7 +193,7 @@ def turn(wave: Wave, place: int) -> datetime:
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """What the mail shows."""
-    customer = records.get(Customer, id=customer_of(instance.about, records))
+    customer = customer_about(customer_of(instance.about, records), records)
     return {"opening": _opening(instance, records), "customer": customer}
 
 
@@ -199,9 +215,11 @@ def _opening(instance: Instance, records: Records) -> Opening | None:
     return opening
 
 
-def _invited(instance: Instance, records: Records) -> Address | None:
+def _invited(instance: Instance, records: Records) -> Address | Nobody | None:
     opening = _opening(instance, records)
-    if opening is None or opening.email is None:
+    if opening is None:
+        return NOBODY  # it was ended by a merge of customers
+    if opening.email is None:
         return None
     return Address(opening.email, languages.of_contractor(records.get(Customer, id=opening.customer_id)))
 

@@ -26,6 +26,7 @@ from engine.text import Text, _
 from workflows.account_opening.inputs import OpeningInput
 from workflows.account_opening.records import Opening, Wave
 from workflows.account_opening.rules import turn
+from workflows.business.customer_aliases import numbers_of_today
 from workflows.business.records import Account, Contract, Customer
 
 WORKFLOW = "account_opening"
@@ -99,8 +100,13 @@ def choose(choice: Choice, today: Any) -> Chosen:
 
 
 def known(numbers: Iterable[str]) -> dict[str, int]:
-    """The ids of customers by their numbers. Raises ConfigurationError with the numbers that no customer has."""
-    asked, ids = sorted(set(numbers)), dict[str, int]()
+    """The ids of customers by their numbers, those of before by the one of today. Raises ConfigurationError with the
+    numbers that no customer has."""
+    given, ids = sorted(set(numbers)), dict[str, int]()
+    today: dict[str, str] = {}
+    for some in _some(given):
+        today |= numbers_of_today(some)
+    asked = sorted({today.get(number, number) for number in given})
     for some in _some(asked):
         rows: Any = Customer.select(Customer.number, Customer.id).where(Customer.number.in_(some))
         ids.update(rows.tuples())

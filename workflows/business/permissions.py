@@ -12,7 +12,16 @@ from collections.abc import Mapping
 
 from engine.definition import OPERATOR, Attempt, Permission, Records, Refusal
 from engine.text import Text, _
-from workflows.business.records import OPEN, STOPPED, Account, ChangeRequest, Contract, StaffAct, StaffMember
+from workflows.business.records import (
+    OPEN,
+    STOPPED,
+    Account,
+    ChangeRequest,
+    Contract,
+    CustomerAlias,
+    StaffAct,
+    StaffMember,
+)
 
 VIEWER, EDITOR, ADMIN = "viewer", "editor", "admin"
 
@@ -61,7 +70,15 @@ def _account_with(least: str, attempt: Attempt) -> bool:
     account = acting_account(attempt)
     if account is None or not reaches(account.role, least):
         return False
-    return account.customer_id == customer_of(attempt.instance.about, attempt.records)
+    return is_of_customer(account, attempt.instance.about, attempt.records)
+
+
+def is_of_customer(account: Account, about: str, records: Records) -> bool:
+    """Whether what an instance is about belongs to the account's customer, or to one who was merged into them."""
+    customer = customer_of(about, records)
+    if customer == account.customer_id or customer is None:
+        return customer is not None
+    return records.exists(CustomerAlias, former=customer, customer=account.customer_id)
 
 
 STAFF_ACT_KIND = "staff_act"  # of the actor that withdraws the requests which an act of the staff ends
@@ -69,12 +86,15 @@ STAFF_ACT_KIND = "staff_act"  # of the actor that withdraws the requests which a
 
 def _staff_act_ends_it(attempt: Attempt) -> bool:
     """Whether the actor is an act of the staff that ends this very request: one of the account that was stopped, or of
-    the contract or the customer. It may begin nothing, because nothing is recorded of a request that begins."""
+    the contract or the customer, also of one who was merged into another. It may begin nothing, because nothing is
+    recorded of a request that begins."""
     if attempt.actor.kind != STAFF_ACT_KIND:
         return False
     act = attempt.records.get(StaffAct, instance=int(attempt.actor.id))
     request = attempt.records.get(ChangeRequest, instance=attempt.instance.id)
-    return act is not None and request is not None and act.about in ended_with(request)
+    if act is None or request is None:
+        return False
+    return act.about == attempt.instance.about or act.about in ended_with(request)
 
 
 def ended_with(request: ChangeRequest) -> tuple[str, ...]:

@@ -57,6 +57,21 @@ class QuietCustomer(Record):
     customer = pw.ForeignKeyField(Customer, primary_key=True, on_delete="CASCADE")
 
 
+class CustomerAlias(Record):
+    """The number of a customer who was merged into another one: who asks for it is led to the `customer` who stayed.
+
+    `former` is the id of the one who is gone, by which histories name them (`customer:7`), and `instance` the procedure
+    that merged the two.
+    """
+
+    number = pw.CharField(32, primary_key=True)
+    former = pw.BigIntegerField(unique=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    instance = pw.BigIntegerField()
+    merged_at = UtcField()
+
+
 class Contract(Record):
     """A customer's contract of one product, under a subdomain that belongs to one customer per product."""
 
@@ -232,6 +247,27 @@ class StaffAct(Record):
     last_day = pw.DateField(null=True)
 
 
+class MovedAccount(Record):
+    """The owner of an account of a customer who was merged into another one, until they are told.
+
+    `account` is its id, and `instance` the procedure that tells them, NULL until it has begun. An account that moved is
+    told by its own record; of one that was removed, because the customer who stayed has an account with this address,
+    `email`, `user_name` and `language` are kept until then. `number` is the customer number of before.
+    """
+
+    id = pw.BigAutoField()
+    merge = pw.BigIntegerField(index=True)  # the procedure that merged the customers
+    instance = pw.BigIntegerField(null=True, unique=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    account = pw.BigIntegerField()
+    number = pw.CharField(32)
+    removed = pw.IntegerField(default=0)  # 0 or 1
+    email = pw.CharField(254, default="")
+    user_name = pw.CharField(100, default="")
+    language = pw.CharField(8, default="ja")
+
+
 class StaffSession(Record):
     """A browser in which a staff member is logged in. `token` is the SHA-256 of its cookie's value (I11)."""
 
@@ -340,6 +376,7 @@ class Mandate(Record):
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     QuietCustomer,
+    CustomerAlias,
     Contract,
     Account,
     PendingApplication,
@@ -350,6 +387,7 @@ RECORDS: tuple[type[Record], ...] = (
     ChangeRequest,
     ContractChange,
     StaffAct,
+    MovedAccount,
     StaffSession,
     StaffSetUp,
     Assignment,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
 from workflows.business.permissions import number_of
-from workflows.business.records import Customer
+from workflows.business.records import Customer, CustomerAlias
 from workflows.business.required import required
 from workflows.business.shared import languages
 from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, contractor_slot, keep_change
@@ -18,6 +18,10 @@ MOVED_ON = Refusal(
     "moved_on", _("その後にE-mailが変更されたため、この操作は行えません。お手数ですが、お問い合わせください。")
 )
 NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。"))
+MERGED = Refusal(
+    "merged",
+    _("お客様番号の統合により、E-mailの変更は中止されました。統合先のお客様番号でお手続きください。"),
+)
 
 
 def address_differs(attempt: Attempt) -> Refusal | None:
@@ -64,7 +68,8 @@ def _registered(attempt: Attempt, which: str) -> Refusal | None:
     customer = attempt.records.get(Customer, id=number_of(attempt.instance.about))
     change = change_of(attempt.instance, attempt.records)
     if customer is None or change is None:
-        return NO_CUSTOMER
+        merged = attempt.records.exists(CustomerAlias, former=number_of(attempt.instance.about))
+        return MERGED if merged else NO_CUSTOMER
     return None if customer.contractor_email == getattr(change, which) else MOVED_ON
 
 

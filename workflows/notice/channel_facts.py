@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from engine.delivery import Deferred, Message, Outcome, send_to_all
 from engine.plugins.breakers import NotNow, TooSlow
 from engine.text import Text, _
-from workflows.business.records import Customer
+from workflows.business.customer_aliases import customer_now
 from workflows.notice.board import KINDS, progress_of, titles_of
 from workflows.notice.mailing import EVERYBODY
 from workflows.notice.records import Notice, NoticeRevision
@@ -59,11 +59,12 @@ class ChannelFacts:
         )
 
     def recipient(self, reference: str) -> NoticeRecipient | None:
-        """The recipient that a row names, with the mailer that a channel may use; None where the customer is gone."""
+        """The recipient that a row names, with the mailer that a channel may use; None where the customer is gone.
+        Who was merged into another one is that one."""
         sender = self._services.organisation.mail_from
         if reference == EVERYBODY:
             return NoticeRecipient(reference, sender=sender, post=self._post)
-        customer = Customer.get_or_none(Customer.id == int(reference.partition(":")[2]))
+        customer = customer_now(int(reference.partition(":")[2]))
         if customer is None:
             return None
         return NoticeRecipient(

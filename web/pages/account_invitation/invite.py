@@ -33,6 +33,7 @@ from workflows.account_invitation.inputs import InvitationInput, ShownInput
 from workflows.account_invitation.records import Invitation
 from workflows.account_invitation.rules import CHANGED_MEANWHILE
 from workflows.business import typed
+from workflows.business.customer_aliases import abouts_of
 from workflows.business.permissions import ADMIN, ROLES
 
 WORKFLOW = "account_invitation"
@@ -173,7 +174,7 @@ def _is_ours(number: int) -> bool:
         instance = site().engine.look(number).instance
     except UnknownInstance:
         return False
-    return (instance.workflow, instance.about) == (WORKFLOW, f"customer:{this_user().account.customer_id}")
+    return instance.workflow == WORKFLOW and instance.about in abouts_of(this_user().account.customer_id)
 
 
 def _invitation(number: int) -> Invitation | None:

@@ -10,7 +10,7 @@ from workflows.business.access.limits import IDENTIFY_NETWORK, IDENTIFY_NUMBER, 
 from workflows.business.access.standing import Standing, named
 from workflows.business.access.throttle import Guess, Throttles, network_of, too_many
 from workflows.business.catalogue import Catalogue
-from workflows.business.records import Contract, Customer
+from workflows.business.records import Contract, Customer, CustomerAlias
 from workflows.organisation import Organisation
 
 
@@ -49,9 +49,13 @@ class Identification:
         wait = self._throttles.reserve_all(guesses, now)
         if wait is not None:
             return (too_many(wait),)
-        # One query for both: neither its answer nor its time tells which of them was wrong.
-        right = Customer.select().join(Contract).where((Customer.number == number) & named(subdomain))
-        customer: Customer | None = right.first()
+        # One query for both: neither its answer nor its time tells which of them was wrong. Then the same for numbers
+        # of customers who were merged into another one, who has their contracts.
+        holders = Customer.select().join(Contract).where(named(subdomain))
+        customer: Customer | None = holders.where(Customer.number == number).first()
+        if customer is None:
+            today = CustomerAlias.select(CustomerAlias.customer).where(CustomerAlias.number == number)
+            customer = holders.where(Customer.id.in_(today)).first()
         if customer is None:
             message = _("お客様番号またはサブドメインが正しくありません。ご確認のうえ、もう一度ご入力ください。")
             return (Refusal("unknown_customer", message),)

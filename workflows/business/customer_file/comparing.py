@@ -5,11 +5,14 @@ last is kept as a digest a column in `imported`. Where record and last import di
 site since, and the file may overwrite it only when the operator says so. A cell that says, letter by letter, what the
 record says changes nothing, whatever rule for such cells has come since. Whoever erases what is personal must empty
 `imported` as well: the digest of a phone number is as good as the number.
+
+A number of before, of a customer who was merged into another one, stands for that one: its contracts are compared with
+theirs, and what the file says about the customer is left alone, because the details of the one who stayed hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,6 +20,7 @@ from typing import Any
 from engine.definition import Refusal
 from engine.store.base import database
 from engine.text import _
+from workflows.business.customer_aliases import numbers_of_today
 from workflows.business.customer_file.cells import DEFAULTS, digest
 from workflows.business.customer_file.problems import Problem, short
 from workflows.business.customer_file.renaming import Rename, Renames, perhaps_renamed
@@ -52,22 +56,30 @@ class Comparison:
         numbers = [entry.number for entry in entries]
         query = Customer.select().where(Customer.number.in_(numbers)).order_by(Customer.id)
         records = {record["number"]: record for record in self._rows(query)}
+        of_before = numbers_of_today([number for number in numbers if number not in records])
         for entry in entries:
-            self._decide("customer", entry, records.get(entry.number))
+            if entry.number in of_before:
+                self.spool.keep(
+                    "customer", "merged", entry._replace(changes=(("number", entry.number, of_before[entry.number]),))
+                )
+            else:
+                self._decide("customer", entry, records.get(entry.number))
 
     def _contracts(self, entries: Sequence[Entry]) -> None:
         records = self._by_key([(entry.product, entry.subdomain) for entry in entries])
         before = self._by_key(self.renames.old_keys(entries))
         new = [entry for entry in entries if (entry.product, entry.subdomain) not in records]
-        left_out = self._left_out(new)
+        today = numbers_of_today({entry.number for entry in entries})
+        left_out = self._left_out(new, today)
         for entry in entries:
+            number = today.get(entry.number, entry.number)
             record = records.get((entry.product, entry.subdomain))
             rename = self.renames.of(entry)
             if rename:
                 record = self._renamed(entry, rename, before.get((entry.product, rename.old)), record)
-            elif record is None and (others := left_out.get((entry.number, entry.product))):
+            elif record is None and (others := left_out.get((number, entry.product))):
                 self._refuse_new(entry, others)
-            if record is not None and record["number"] != entry.number:
+            if record is not None and record["number"] != number:
                 message = _(
                     "このサブドメインは別のお客様（%(number)s）の契約として登録されています。", number=record["number"]
                 )
@@ -153,9 +165,10 @@ class Comparison:
             contracts.update(((product, record["subdomain"]), record) for record in self._rows(_with_numbers(where)))
         return contracts
 
-    def _left_out(self, new: Sequence[Entry]) -> dict[tuple[str, str], list[Record]]:
-        """The registered contracts that the file leaves out, by customer number and product, of these customers."""
-        numbers = list({entry.number for entry in new})
+    def _left_out(self, new: Sequence[Entry], today: Mapping[str, str]) -> dict[tuple[str, str], list[Record]]:
+        """The registered contracts that the file leaves out, by customer number and product, of these customers.
+        `today` has the numbers of those who were merged into another one."""
+        numbers = list({today.get(entry.number, entry.number) for entry in new})
         left_out: dict[tuple[str, str], list[Record]] = {}
         for record in self._rows(_with_numbers(Customer.number.in_(numbers))) if numbers else ():
             if not self.spool.names(record["product"], record["subdomain"]):

@@ -22,7 +22,7 @@ from workflows.business.customer_file.problems import ImportRefused
 from workflows.business.customer_file.reading import PROGRESS_STEP, Progress, Reader
 from workflows.business.customer_file.renaming import Rename, Renames
 from workflows.business.customer_file.spool import STEP, Entry, Kind, Spool, State, Value
-from workflows.business.records import Contract, Customer, QuietCustomer
+from workflows.business.records import Contract, Customer, CustomerAlias, QuietCustomer
 from workflows.organisation import CUSTOMER_NUMBER_PATTERN
 
 _PAGE = 1000  # contracts of the site at once
@@ -31,7 +31,8 @@ _ALONE = 4_106_773_205  # the advisory lock of an import: any number, but always
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """How many customers and contracts were new, changed, or already as the file says."""
+    """How many customers and contracts were new, changed, or already as the file says. `customers_merged` have a number
+    of before: they were merged into other customers, whose details the file does not change."""
 
     customers_new: int = 0
     customers_changed: int = 0
@@ -39,18 +40,20 @@ class ImportReport:
     contracts_new: int = 0
     contracts_changed: int = 0
     contracts_same: int = 0
+    customers_merged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an import changes: a customer, or one of its contracts, that is new or changed, or that the file leaves out.
+    """What an import changes: a customer, or one of its contracts, that is new or changed, or that the file leaves out;
+    or a customer who was "merged" into another one, whose number is the field `number` after.
 
     `line` is where the file has it, 0 where it does not. `product` and `subdomain` are "" for a customer. `fields` are
     the columns that change, each with its value before and after.
     """
 
     kind: Literal["customer", "contract"]
-    state: Literal["new", "changed", "missing"]
+    state: Literal["new", "changed", "missing", "merged"]
     number: str
     product: str = ""
     subdomain: str = ""
@@ -151,12 +154,13 @@ def _report(spool: Spool) -> ImportReport:
         contracts_new=count("contract", "new"),
         contracts_changed=count("contract", "changed"),
         contracts_same=count("contract", "known", "same"),
+        customers_merged=count("customer", "merged"),
     )
 
 
 def _changes(spool: Spool) -> Iterator[Change]:
     """What is new or changed, in the order of the file, and then what it leaves out."""
-    told = [_told(spool, kind, state) for kind in ("customer", "contract") for state in ("new", "changed")]
+    told = [_told(spool, kind, state) for kind in ("customer", "contract") for state in ("new", "changed", "merged")]
     yield from merge(*told, key=lambda change: change.line)
     renamed, last = spool.renamed(), 0
     while page := list(_page(last)):
@@ -166,7 +170,7 @@ def _changes(spool: Spool) -> Iterator[Change]:
                 yield Change("contract", "missing", number, product, subdomain)
 
 
-def _told(spool: Spool, kind: Kind, state: Literal["new", "changed"]) -> Iterator[Change]:
+def _told(spool: Spool, kind: Kind, state: Literal["new", "changed", "merged"]) -> Iterator[Change]:
     for entries in spool.batches(kind, state):
         for entry in entries:
             fields = tuple(change for change in entry.changes if change[0] != "imported")
@@ -229,4 +233,5 @@ def _values(spool: Spool, kind: Kind, entry: Entry) -> dict[str, Any]:
 
 def _ids(numbers: set[str]) -> dict[str, int]:
     customers: Any = Customer.select(Customer.number, Customer.id).where(Customer.number.in_(list(numbers)))
-    return dict(customers.tuples())
+    merged: Any = CustomerAlias.select(CustomerAlias.number, CustomerAlias.customer)
+    return dict(customers.tuples()) | dict(merged.where(CustomerAlias.number.in_(list(numbers))).tuples())

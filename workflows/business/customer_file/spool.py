@@ -21,7 +21,8 @@ from workflows.business.customer_file.problems import NoRoom, Problem
 
 Value = str | int | date | None
 Kind = Literal["customer", "contract"]
-State = Literal["new", "changed", "known", "same"]  # known: only what the last import said is another
+State = Literal["new", "changed", "known", "same", "merged"]
+"""Known: only what the last import said is another. Merged: the customer is another one by now, whose details hold."""
 
 Key = tuple[str, str]  # product and subdomain
 

@@ -9,7 +9,15 @@ from typing import Any
 
 from engine.store.base import Record, database
 from workflows.business.customer_search.keys import BETWEEN, keys
-from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer, PendingApplication
+from workflows.business.records import (
+    Account,
+    AddressChange,
+    ChangeRequest,
+    Contract,
+    Customer,
+    CustomerAlias,
+    PendingApplication,
+)
 
 AT_ONCE = 500  # customers a statement: with every source well below SQLite's 32,766 bound values
 
@@ -57,6 +65,7 @@ OF_BUSINESS = (
         ),
         customer="id",
     ),
+    Searched(CustomerAlias, ("number",)),
     Searched(Contract, ("subdomain",)),
     Searched(Account, ("email", "user_name"), number="id"),
     Searched(PendingApplication, ("email", "user_name")),
@@ -72,7 +81,7 @@ class Known:
         self.sources = tuple(sources)
         parts = [_texts_of(source) for source in sources if source.columns]
         self._texts = " UNION ALL ".join(parts)
-        self._parts = len(parts)
+        self._values = sum(part.count("{0}") + part.count("{1}") for part in parts)
         numbered = (f"SELECT {one.customer} FROM {one.table} WHERE instance = {{0}}" for one in sources if one.request)
         self._requests = " UNION ".join(numbered)
         self._numbered = sum(one.request for one in sources)
@@ -98,7 +107,7 @@ class Known:
         among, about = ", ".join([param] * len(customers)), ", ".join([f"'customer:' || {param}"] * len(customers))
         known: dict[int, list[str]] = defaultdict(list)
         there = set()
-        for source, customer, text in self._rows(self._texts.format(among, about), [*customers] * self._parts):
+        for source, customer, text in self._rows(self._texts.format(among, about), [*customers] * self._values):
             known[customer] += text.split(BETWEEN)
             if source == Customer._meta.table_name:
                 there.add(customer)
@@ -121,5 +130,7 @@ def _texts_of(source: Searched) -> str:
     condition = f" AND {source.condition}" if source.condition else ""
     among = f"{source.customer} IN ({{0}})"
     if source.of_instances:
-        among = "instance IN (SELECT id FROM instance WHERE subject IN ({1}))"
+        formerly = f"SELECT 'customer:' || former FROM {CustomerAlias._meta.table_name} WHERE customer_id IN ({{0}})"
+        theirs = "SELECT id FROM instance WHERE subject IN"
+        among = f"instance IN ({theirs} ({{1}}) UNION ALL {theirs} ({formerly}))"
     return f"SELECT '{source.table}', {source.customer}, {text} FROM {source.table} WHERE {among}{condition}"

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.definition import Attempt, Instance, Recipient, Records, SiteAddress
+from workflows.business.customer_aliases import customer_about
 from workflows.business.permissions import customer_of
 from workflows.business.records import Account, Customer
 
@@ -75,9 +76,7 @@ def contractors_warning(attempt: Attempt) -> str:
 
 
 def _customer(attempt: Attempt) -> Customer | None:
-    number = customer_of(attempt.instance.about, attempt.records)
-    customer: Customer | None = attempt.records.get(Customer, id=number)
-    return customer
+    return customer_about(customer_of(attempt.instance.about, attempt.records), attempt.records)
 
 
 def _staffs(attempt: Attempt) -> str:

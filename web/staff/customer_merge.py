@@ -1,0 +1,237 @@
+"""お客様の統合: staff merge a customer into another one, whom they name by number, and see first what will happen.
+
+The page shows both side by side, what moves and what ends, and the mails as they will go out, found by doing it and
+rolling back (`Engine.preview_start`). What it showed is sealed in its form: where it is not so any more, nothing is
+done and the page says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from engine.definition import Refusal
+from engine.delivery import Message
+from engine.errors import EngineError, KeyReused, Refused
+from engine.text import Text, _
+from web.http.areas import NUMBER
+from web.http.current import site
+from web.http.request_keys import key_of, mark, new_key
+from web.http.who_may import staff_only
+from web.staff.area import actor, pages
+from workflows.business import typed
+from workflows.business.customer_aliases import abouts_of, alias_of, customer_numbered
+from workflows.business.permissions import ROLES
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, CustomerAlias, Mandate
+from workflows.business.request_number import request_number
+from workflows.business.shared.change_request import said
+from workflows.customer_merge import MergeInput
+from workflows.registry import CHANGE_REQUEST_KINDS
+
+WORKFLOW = "customer_merge"
+
+_SAMPLE = _("（ここに、ご入力いただく理由が入ります）")
+_CHANGED = Refusal("changed", _("この画面を表示した後に状況が変わりました。現在の内容をご確認ください。"))
+_UNCHECKED = Refusal("unchecked", _("内容をご確認のうえ、「確認しました」にチェックを入れてください。"), "checked")
+_SENT_BEFORE = Refusal("sent_before", _("この画面の操作は、すでに処理しています。現在の内容をご確認ください。"))
+_UNKNOWN = Refusal("unknown", _("このお客様番号のお客様は見つかりません。"), "into")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two customers, as the page shows them: each list in the order of its records."""
+
+    customer: Customer
+    contracts: tuple[str, ...]
+    accounts: tuple[str, ...]
+    requests: tuple[str, ...]
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What the merge would do now, or the `refusals` of one that is not possible."""
+
+    sides: tuple[Side, Side] | None = None
+    refusals: tuple[Refusal, ...] = ()
+    mails: tuple[Message, ...] = ()
+    removed: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+
+    def seal(self) -> str:
+        """A digest of what was shown, for the form."""
+        sides = [(one.customer.id, one.contracts, one.accounts, one.requests, one.methods) for one in self.sides or ()]
+        mails = [(mail.to, mail.subject) for mail in self.mails]
+        return mark(repr((sides, mails, self.removed, self.withdrawn)))
+
+
+@pages.get(f"/customers/<{NUMBER}:customer>/merge")
+@staff_only
+def customer_merge(customer: int) -> str | Response:
+    """Which customer shall stay, and what a merge into them would do, with its form. Read-only (I4)."""
+    record, asked = _customer(customer), request.args.get("into", "")
+    if isinstance(record, CustomerAlias):
+        return _merged(record)
+    if not asked:
+        return _page(record, asked, Foreseen())
+    into = _named(asked)
+    if isinstance(into, Refusal):
+        return _page(record, asked, Foreseen(), (into,))
+    return _page(record, into.number, _foresee(record, into))
+
+
+@pages.post(f"/customers/<{NUMBER}:customer>/merge")
+@staff_only
+def merge_customer(customer: int) -> str | Response:
+    """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
+    key, engine = key_of(request.form.get("request_key")), site().engine
+    into = _named(request.form.get("into", ""))
+    if not isinstance(into, Refusal) and engine.outcome_under(key, actor()) is not None:
+        return _done(into)
+    record = _customer(customer)
+    if isinstance(record, CustomerAlias):
+        return _merged(record)
+    if isinstance(into, Refusal):
+        return make_response(_page(record, request.form.get("into", ""), Foreseen(), (into,)), 422)
+    refused = _merge(record, into, key)
+    if refused is None:
+        return _done(into)
+    said, status = refused
+    return make_response(_page(record, into.number, _foresee(record, into), said), status)
+
+
+def _done(into: Customer) -> Response:
+    flash(str(_("お客様を統合しました。")))
+    return redirect(url_for("staff.customer", customer=into.id), 303)
+
+
+def _merged(alias: CustomerAlias) -> Response:
+    """The page of the customer into whom this one was merged already, perhaps a moment ago by somebody else."""
+    flash(str(_("このお客様は、すでにほかのお客様に統合されています。")), "care")
+    return redirect(url_for("staff.customer", customer=alias.customer_id), 303)
+
+
+def _customer(number: int) -> Customer | CustomerAlias:
+    """The customer, or what is left of one who was merged into another one. 404 where there is neither."""
+    found: Customer | None = Customer.get_or_none(Customer.id == number)
+    return found or alias_of(number) or abort(404)
+
+
+def _named(text: str) -> Customer | Refusal:
+    """The customer whose number was typed, also one of before."""
+    number = typed.customer_number(text, site().organisation.customer_number_pattern)
+    if isinstance(number, Refusal):
+        return replace(number, field="into")
+    return customer_numbered(number) or _UNKNOWN
+
+
+def _merge(record: Customer, into: Customer, key: str) -> tuple[tuple[Refusal, ...], int] | None:
+    """Merge once for each form. None where it is done; else why not, and the status of the answer."""
+    engine, data = site().engine, MergeInput(_typed_reason(), into=into.id)
+    missing = () if request.form.get("checked") == "yes" else (_UNCHECKED,)
+    foreseen = _foresee(record, into)
+    if foreseen.refusals:
+        return foreseen.refusals, 409
+    if foreseen.seal() != request.form.get("shown", ""):
+        return (_CHANGED,), 409
+    about = f"customer:{record.id}"
+    try:
+        if missing:
+            engine.preview_start(WORKFLOW, about, actor(), data)  # what else is wrong is told with it
+            return missing, 422
+        engine.start(WORKFLOW, about, actor(), data, key=key)
+    except Refused as refused:
+        return (*refused.refusals, *missing), 422
+    except KeyReused:
+        return (_SENT_BEFORE,), 409
+    return None
+
+
+def _foresee(record: Customer, into: Customer) -> Foreseen:
+    """What the merge would do now, with a sample for the reason."""
+    data = MergeInput(str(_SAMPLE), into=into.id)
+    try:
+        preview = site().engine.preview_start(WORKFLOW, f"customer:{record.id}", actor(), data)
+    except Refused as refused:
+        return Foreseen(None, refused.refusals)
+    except EngineError as error:
+        return Foreseen(None, (Refusal("not_now", error.message),))
+    return Foreseen((_side(record), _side(into)), (), preview.mails, _removed(record, into), _withdrawn(record, into))
+
+
+def _side(customer: Customer) -> Side:
+    catalogue = site().catalogue
+    contracts = list(Contract.select().where(Contract.customer == customer.id).order_by(Contract.id))
+    accounts = Account.select().where(Account.customer == customer.id).order_by(Account.id)
+    mandates = Mandate.select().where(Mandate.customer == customer.id, Mandate.in_use.is_null(False))
+    return Side(
+        customer,
+        tuple(
+            f"{said('product', one.product, one.product, catalogue)} {one.subdomain}"
+            + (f" {_('（%(day)sまで）', day=one.ended_on.isoformat())}" if one.ended_on is not None else "")
+            for one in contracts
+        ),
+        tuple(f"{one.user_name} {one.email} {ROLES.get(one.role, one.role)}" for one in accounts),
+        tuple(_called(one) for one in _open(customer)),
+        tuple(
+            f"{said('payment_method', one.method, '', catalogue)} {one.label}".strip()
+            for one in mandates.order_by(Mandate.id)
+        )
+        or tuple(dict.fromkeys(str(said("payment_method", one.payment_method, "", catalogue)) for one in contracts)),
+    )
+
+
+def _open(customer: Customer) -> list[ChangeRequest]:
+    own = ChangeRequest.select().where(ChangeRequest.customer == customer.id, ChangeRequest.slot.is_null(False))
+    return list(own.order_by(ChangeRequest.instance))
+
+
+def _called(one: ChangeRequest) -> str:
+    return f"{CHANGE_REQUEST_KINDS.get(one.kind, one.kind)} {request_number(one.instance)}"
+
+
+def _removed(record: Customer, into: Customer) -> tuple[str, ...]:
+    """The accounts that are removed, because the other customer has one with the same address."""
+    theirs = Account.select(Account.email).where(Account.customer == into.id)
+    own = Account.select().where(Account.customer == record.id, Account.email.in_(theirs))
+    return tuple(f"{one.user_name} {one.email}" for one in own.order_by(Account.id))
+
+
+def _withdrawn(record: Customer, into: Customer) -> tuple[str, ...]:
+    """The requests that are withdrawn: changes of the details, and orders that the other customer has open as well."""
+    prefixes = tuple(f"{about}/order/" for about in abouts_of(record.id))
+    taken = {_what(one) for one in _open(into)}
+    ends = []
+    for one in _open(record):
+        slot = one.slot or ""
+        if slot.startswith("customer:") and (not slot.startswith(prefixes) or _what(one) in taken):
+            ends.append(_called(one))
+    return tuple(ends)
+
+
+def _what(one: ChangeRequest) -> str:
+    """What of a customer or a contract a request is about: `order/desknets-neo`."""
+    return (one.slot or "").partition("/")[2]
+
+
+def _page(record: Customer, asked: str, foreseen: Foreseen, refusals: Sequence[Refusal] = ()) -> str:
+    title: Text = _("このお客様を、別のお客様に統合する")
+    return render_template(
+        "staff/customer_merge.html",
+        title=title,
+        customer=record,
+        into=asked,
+        foreseen=foreseen,
+        seal=foreseen.seal(),
+        refusals=refusals,
+        reason=_typed_reason(),
+        new_key=new_key,
+    )
+
+
+def _typed_reason() -> str:
+    r"""The typed reason, with \n as line ends, and without NUL, which no database takes."""
+    return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
