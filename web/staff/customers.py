@@ -116,6 +116,7 @@ def customer(customer: int) -> str | Response:
     catalogue = site().catalogue
     contracts = Contract.select().where(Contract.customer == record.id).order_by(Contract.id)
     accounts = Account.select().where(Account.customer == record.id).order_by(Account.id)
+    aliases = aliases_of(record.id)
     return render_template(
         "staff/customer.html",
         customer=record,
@@ -133,9 +134,9 @@ def customer(customer: int) -> str | Response:
             for account in accounts
         ],
         requests=_change_requests(record),
-        under_way=under_way(record.id),
+        under_way=under_way(record.id, aliases),
         acts=acts_of(record.id),
-        aliases=[(alias.number, local_time(alias.merged_at), alias.instance) for alias in aliases_of(record.id)],
+        aliases=[(alias.number, local_time(alias.merged_at), alias.instance) for alias in aliases],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from workflows.account_creation.records import Application
 from workflows.account_invitation.records import Invitation
 from workflows.account_opening.records import Opening
 from workflows.business.customer_aliases import abouts_of
+from workflows.business.records import CustomerAlias
 
 _MOST = 100
 _RECORDS: Mapping[str, Any] = {
@@ -37,9 +38,9 @@ class UnderWay:
     until: str
 
 
-def under_way(customer_id: int) -> list[UnderWay]:
-    """Those of a customer, the newest first."""
-    places = standing_about(site().engine, abouts_of(customer_id), tuple(_RECORDS), _MOST)
+def under_way(customer_id: int, aliases: Sequence[CustomerAlias]) -> list[UnderWay]:
+    """Those of a customer, the newest first; and of `aliases`, who were merged into them."""
+    places = standing_about(site().engine, abouts_of(customer_id, aliases), tuple(_RECORDS), _MOST)
     going_on = [(place, state) for place in places if not (state := _state_of(place)).final]
     people = _people([place for place, _state in going_on])
     return [_shown(place, state, people.get(place.instance_id)) for place, state in going_on]

@@ -63,7 +63,11 @@ def role_is_known(attempt: Attempt) -> Refusal | None:
 
 def address_has_no_account(attempt: Attempt) -> Refusal | None:
     """The address has no account of this customer yet."""
-    taken = attempt.records.exists(Account, customer=_customer_id(attempt), email=attempt.data.email)
+    return _taken(attempt, customer_of(attempt.instance.about, attempt.records))
+
+
+def _taken(attempt: Attempt, customer: int | None) -> Refusal | None:
+    taken = attempt.records.exists(Account, customer=customer, email=attempt.data.email)
     return ADDRESS_TAKEN if taken else None
 
 
@@ -114,7 +118,7 @@ def page_showed_this_link(attempt: Attempt) -> Refusal | None:
 @needs_input
 def corrected_address_has_no_account(attempt: Attempt) -> Refusal | None:
     """A corrected address has no account of this customer either."""
-    return address_has_no_account(attempt) if attempt.data.email else None
+    return _taken(attempt, _customer_id(attempt)) if attempt.data.email else None
 
 
 def keep_invitation(attempt: Attempt) -> None:

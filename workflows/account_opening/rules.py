@@ -74,16 +74,16 @@ def place_is_free(attempt: Attempt) -> Refusal | None:
 
 def customer_has_no_account(attempt: Attempt) -> Refusal | None:
     """Who has an account needs no invitation."""
-    return HAS_ACCOUNT if _has_account(attempt) else None
+    return HAS_ACCOUNT if _has_account(attempt, customer_of(attempt.instance.about, attempt.records)) else None
 
 
 def customer_has_an_account(attempt: Attempt) -> Refusal | None:
     """Somebody opened one meanwhile without being invited."""
-    return None if _has_account(attempt) else HAS_NO_ACCOUNT
+    return None if _has_account(attempt, _customer_id(attempt)) else HAS_NO_ACCOUNT
 
 
-def _has_account(attempt: Attempt) -> bool:
-    return attempt.records.exists(Account, customer=_customer_id(attempt))
+def _has_account(attempt: Attempt, customer: int | None) -> bool:
+    return attempt.records.exists(Account, customer=customer)
 
 
 def _customer_id(attempt: Attempt) -> int | None:

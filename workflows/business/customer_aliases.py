@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from engine.definition import Records
+from engine.store.prepared import prepared
 from workflows.business.records import Customer, CustomerAlias
 
 _KIND = "customer:"
@@ -42,15 +43,18 @@ def customer_now(number: int) -> Customer | None:
     return found
 
 
-def aliases_of(customer: int) -> list[CustomerAlias]:
+@prepared
+def aliases_of(customer: int) -> Any:
     """The customers who were merged into one, the last one first."""
     own = CustomerAlias.select().where(CustomerAlias.customer == customer)
-    return list(own.order_by(CustomerAlias.merged_at.desc(), CustomerAlias.former.desc()))
+    return own.order_by(CustomerAlias.merged_at.desc(), CustomerAlias.former.desc())
 
 
-def abouts_of(customer: int) -> list[str]:
-    """What procedures about a customer are about: the customer, and each who was merged into them."""
-    return [f"{_KIND}{number}" for number in (customer, *(alias.former for alias in aliases_of(customer)))]
+def abouts_of(customer: int, aliases: Iterable[CustomerAlias] | None = None) -> list[str]:
+    """What procedures about a customer are about: the customer, and each who was merged into them. `aliases` are those
+    of `aliases_of`, where they are known."""
+    known = aliases_of(customer) if aliases is None else aliases
+    return [f"{_KIND}{number}" for number in (customer, *(alias.former for alias in known))]
 
 
 def customer_numbered(number: str) -> Customer | None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.definition import Actor, Secret
-from engine.errors import EngineError, Forbidden, Refused, TransitionConflict
+from engine.errors import ConfigurationError, EngineError, Forbidden, Refused, TransitionConflict
 from engine.operations.incidents import incidents
 from engine.store.base import transaction
 from engine.testing import Clock, MemoryMailer
@@ -33,6 +33,7 @@ from workflows.account_invitation.inputs import ActivationInput, InvitationInput
 from workflows.account_invitation.records import Invitation
 from workflows.account_opening.inputs import OpeningInput
 from workflows.account_opening.records import Opening, Wave
+from workflows.account_opening.waves import known
 from workflows.business.customer_file import import_customers
 from workflows.business.records import (
     Account,
@@ -54,6 +55,7 @@ from workflows.customer_details_change.inputs import DetailsInput, details_of, s
 from workflows.customer_merge import MergeInput, rules
 from workflows.customer_merge.moving import LEFT_TO_GO, move, referring
 from workflows.customer_merge.records import CustomerMerge
+from workflows.notice.channel_facts import ChannelFacts
 
 REASON = "同じ会社の重複登録のため"
 GOES, STAYS = "A00000001", "A00000002"
@@ -439,6 +441,19 @@ def test_the_number_of_before_finds_and_applies(any_site: Site, goes: Customer, 
     assert wrong == identify(GOES, "nobody", "192.0.2.1")
 
 
+def test_what_names_the_customer_of_before_reaches_the_one_who_stays(
+    any_site: Site, goes: Customer, stays: Customer
+) -> None:
+    site = any_site
+    merge(site, goes, stays)
+    reader = ChannelFacts(site.services).recipient(f"customer:{goes.id}")
+    assert reader is not None
+    assert (reader.address, reader.number) == (stays.contractor_email, STAYS)
+    assert known([GOES, STAYS]) == known([GOES]) == {STAYS: stays.id}
+    with pytest.raises(ConfigurationError, match="A00000009"):
+        known([GOES, "A00000009"])
+
+
 def imported(site: Site, *lines: Mapping[str, str], **more: Any) -> tuple[Any, list[Any]]:
     heard = list[Any]()
     catalogue = site.services.catalogue
@@ -684,7 +699,7 @@ def test_no_row_of_any_table_is_lost(any_site: Site, goes: Customer, stays: Cust
     hanako = account(goes)
     now = site.clock()
     wave = Wave.create(name="a", choice="x", per_hour=60, decided_at=now, begins_at=now)
-    known: dict[type[pw.Model], dict[str, Any]] = {
+    special: dict[type[pw.Model], dict[str, Any]] = {
         InternalNote: {"instance": 1, "member": int(member.id), "key": "k", "noted_at": now, "text": "x"},
         Opening: {"wave": wave, "place": 0},
     }
@@ -693,7 +708,7 @@ def test_no_row_of_any_table_is_lost(any_site: Site, goes: Customer, stays: Cust
         if model in (Contract, Account):
             continue
         values = {field.name: _some(field, hanako, now) for field in model._meta.sorted_fields if field.default is None}
-        values = {name: value for name, value in values.items() if value is not None} | known.get(model, {})
+        values = {name: value for name, value in values.items() if value is not None} | special.get(model, {})
         model.insert({**values, column.name: goes.id}).execute()
     before = {column: column.model.select().count() for column in referring()}
     merge(site, goes, stays, member)
