@@ -124,10 +124,27 @@ class Instance:
         )
 
 
+class Only(NamedTuple):
+    """Some columns of a record, in the place of its model where rows are read: see `only`."""
+
+    model: Any
+    columns: tuple[str, ...]
+
+
+def only(model: Any, *columns: str) -> Only:
+    """Some columns of a record: for `Records.get` and `get_each`, whose rows then have these attributes alone.
+
+    Worth it on the way of every transition: each column that is read costs as much as some lines of a rule. Made once,
+    at the top of a module. Raises TypeError, when it is used, for a column that the model does not have.
+    """
+    return Only(model, columns)
+
+
 class Records(Protocol):
     """The records of the business, inside the engine's transaction.
 
-    `model` is a peewee model. Writes may be held back and sent together; every read sees the writes before it.
+    `model` is a peewee model; where rows are read, it may be some columns of one (`only`). Writes may be held back and
+    sent together; every read sees the writes before it.
     """
 
     def get(self, model: Any, **equal: Any) -> Any | None:

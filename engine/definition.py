@@ -21,12 +21,14 @@ from engine.attempt import Attempt as Attempt
 from engine.attempt import Guard as Guard
 from engine.attempt import Instance as Instance
 from engine.attempt import Location as Location
+from engine.attempt import Only as Only
 from engine.attempt import Records as Records
 from engine.attempt import Refusal as Refusal
 from engine.attempt import Resent as Resent
 from engine.attempt import Secret as Secret
 from engine.attempt import Write as Write
 from engine.attempt import caller, written
+from engine.attempt import only as only
 from engine.migration import Migration
 from engine.rules import needs_input as needs_input
 from engine.rules import rule_name as rule_name

@@ -28,7 +28,8 @@ _LINK = re.compile(
     | [\w-]{{2,}}\.(?:[a-z]{{2}}|xn--[\w-]+|{_ENDS})(?![\w-]|\.\w)   # or by itself
     """
 )
-_OF_LINKS = str.maketrans(".:/@", "．：／＠")
+_SIGNS = ".:/@"
+_OF_LINKS = str.maketrans(_SIGNS, "．：／＠")
 
 
 def width(text: str) -> int:
@@ -56,7 +57,10 @@ def has_link(text: str) -> bool:
 def unlinked(text: str) -> str:
     """`text` so that no mail program makes a link of it: where something would become one, its signs are full-width.
     The filter `unlinked` of mail templates, for what a stranger may have typed. Idempotent."""
-    return text.translate(_OF_LINKS) if _LINK.search(text) is not None else text
+    for sign in _SIGNS:  # most names have none, and nothing is a link without one
+        if sign in text:
+            return text.translate(_OF_LINKS) if _LINK.search(text) is not None else text
+    return text
 
 
 def _filled(fact: re.Match[str], widest: int) -> str:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import peewee as pw
 
+from engine.attempt import Only
+
 Row = tuple[Any, ...]
 
 
@@ -37,6 +39,12 @@ class RecordPlans:
         if unknown:
             raise TypeError(f"{model.__name__} has no column {unknown[0]!r}; it has {', '.join(sorted(known))}")
         return [known[name] for name in names]
+
+    def _read(self, model: Any) -> tuple[Any, list[pw.Field]]:
+        """The model, and those of its fields that are read."""
+        if isinstance(model, Only):
+            return model.model, self._fields(model.model, model.columns)
+        return model, model._meta.sorted_fields
 
     @staticmethod
     def _converters(fields: Sequence[pw.Field], method: str) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
@@ -89,13 +97,14 @@ class RecordPlans:
         return plan
 
     def select(self, model: Any, where: tuple[str, ...]) -> Plan:
-        """The SELECT of one row where the columns `where` equal the bound values."""
+        """The SELECT of one row where the columns `where` equal the bound values; `model` may be an `Only`."""
         plan = self._plans.get((model, "select", where))
         if plan is None:
-            keys = self._fields(model, where)
-            columns = ", ".join(f'"{field.column_name}"' for field in model._meta.sorted_fields)
+            whole, fields = self._read(model)
+            keys = self._fields(whole, where)
+            columns = ", ".join(f'"{field.column_name}"' for field in fields)
             plan = Plan(
-                f'SELECT {columns} FROM "{model._meta.table_name}"{self._where(keys)} LIMIT 1',
+                f'SELECT {columns} FROM "{whole._meta.table_name}"{self._where(keys)} LIMIT 1',
                 self._converters(keys, "db_value"),
             )
             self._plans[model, "select", where] = plan
@@ -116,9 +125,9 @@ class RecordPlans:
         """A row as a light, read-only object whose attributes are the model's columns."""
         shape = self._shapes.get(model)
         if shape is None:
-            fields = model._meta.sorted_fields
+            whole, fields = self._read(model)
             columns = [field.column_name for field in fields]
-            shape = namedtuple(model.__name__, columns), self._converters(fields, "python_value")
+            shape = namedtuple(whole.__name__, columns), self._converters(fields, "python_value")
             self._shapes[model] = shape
         make, converters = shape
         if converters:

@@ -9,10 +9,10 @@ from workflows.business.records import Customer
 
 
 class Application(Record):
-    """What somebody typed to get an account. Its key is the instance of its procedure; `account` is the id of the
-    account that it became.
+    """What somebody typed to get an account. Its key is the instance of its procedure.
 
-    It is deleted when the link has expired, or with that account, by a trigger (`workflows/migrations`, 0033).
+    It is deleted when the link has expired, or with the account that it became (`Account.opened_by`), by a trigger
+    (`workflows/migrations`, 0043).
     """
 
     instance = pw.BigIntegerField(primary_key=True)
@@ -23,4 +23,3 @@ class Application(Record):
     password_hash = pw.CharField(255)
     language = pw.CharField(8)
     terms_version = pw.CharField(64, default="")
-    account = pw.BigIntegerField(null=True, index=True)

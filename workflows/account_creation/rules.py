@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.definition import NOBODY, Address, Attempt, Conflict, Instance, Nobody, Recipient, Records, Refusal
+from engine.definition import (
+    NOBODY,
+    Address,
+    Attempt,
+    Conflict,
+    Instance,
+    Nobody,
+    Recipient,
+    Records,
+    Refusal,
+    only,
+)
 from engine.text import _
 from workflows.account_creation.records import Application
-from workflows.business.permissions import ADMIN, VIEWER
+from workflows.business.permissions import ADMIN, VIEWER, customer_of
 from workflows.business.records import OPEN, UNCONFIRMED, Account, Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
@@ -20,6 +31,11 @@ ADDRESS_TAKEN = Refusal(
 )
 NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。お手数ですが、最初からお手続きください。"))
 NOT_DIRECT = Refusal("not_direct", _("ご契約の形態により、当サイトをご利用いただくことができません。"))
+
+_CHANNEL, _ANY_ACCOUNT = only(Customer, "channel"), only(Account, "id")
+_READER = only(Application, "email", "language")
+_CONTRACTOR = only(Customer, "contractor_email", "contractor_language")
+_WARNED = only(Customer, "contractor_language", "contractor_language_before", "contractor_language_since")
 
 ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
 
@@ -44,19 +60,28 @@ def _customer_and_account(attempt: Attempt) -> list[Any | None]:
     if "customer_and_account" not in attempt.memo:
         application = attempt.data
         attempt.memo["customer_and_account"] = attempt.records.get_each(
-            (Customer, {"id": application.customer_id}),
-            (Account, {"customer": application.customer_id, "email": application.email}),
+            (_CHANNEL, {"id": application.customer_id}),
+            (_ANY_ACCOUNT, {"customer": application.customer_id, "email": application.email}),
         )
     both: list[Any | None] = attempt.memo["customer_and_account"]
     return both
 
 
 def application_of(attempt: Attempt) -> Application | None:
-    """The application, as it was before this event wrote anything; read once. None where it was deleted."""
-    if "application" not in attempt.memo:
-        attempt.memo["application"] = _application(attempt.instance, attempt.records)
-    application: Application | None = attempt.memo["application"]
-    return application
+    """The application, as it was before this event wrote anything. None where it was deleted."""
+    return _application_and_customer(attempt)[0]
+
+
+def _application_and_customer(attempt: Attempt) -> tuple[Application | None, Customer | None]:
+    """The application, and the customer whose contractor will hear of the account; read once, in one round trip."""
+    if "application_and_customer" not in attempt.memo:
+        instance, records = attempt.instance, attempt.records
+        customer = customer_of(instance.about, records)
+        attempt.memo["application_and_customer"] = records.get_each(
+            (Application, {"instance": instance.id}), (_WARNED, {"id": customer})
+        )
+    application, customer = attempt.memo["application_and_customer"]
+    return application, customer
 
 
 def address_is_free(attempt: Attempt) -> Refusal | None:
@@ -107,16 +132,14 @@ def create_account(attempt: Attempt) -> None:
         created_at=attempt.now,
         terms_version=application.terms_version,
         standing=UNCONFIRMED if waits else OPEN,
+        opened_by=attempt.instance.id,
     )
 
 
 def forget_password(attempt: Attempt) -> None:
     """Delete the password's hash from the application: the account has it now. The rest stays for the mail to the
-    contractor, with the number of the account, and is deleted with it."""
-    records, application = attempt.records, required(application_of(attempt), NO_CUSTOMER)
-    made = records.get(Account, customer=application.customer_id, email=application.email)
-    number = made.id if made is not None else None
-    records.update(Application, {"instance": attempt.instance.id}, password_hash="", account=number)
+    contractor, and is deleted with the account."""
+    attempt.records.update(Application, {"instance": attempt.instance.id}, password_hash="")
 
 
 def forget_application(attempt: Attempt) -> None:
@@ -129,8 +152,9 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     it is deleted."""
     application = _application(instance, records)
     customer = records.get(Customer, id=application.customer_id) if application is not None else None
-    made = application.account if application is not None else None
-    account = records.get(Account, id=made) if made is not None else None
+    account = None
+    if application is not None and not application.password_hash:  # it became an account
+        account = records.get(Account, customer=application.customer_id, opened_by=instance.id)
     return {"application": application, "customer": customer, "account": account}
 
 
@@ -143,9 +167,14 @@ def _applicant_language(attempt: Attempt) -> str:
     return str(attempt.data.language)
 
 
+def _contractor_language(attempt: Attempt) -> str:
+    _application, customer = _application_and_customer(attempt)
+    return languages.warning_of_contractor(customer, attempt.now)
+
+
 def _applicant(instance: Instance, records: Records) -> Address | None:
-    application = _application(instance, records)
-    return Address(application.email, application.language) if application is not None else None
+    reader = records.get(_READER, instance=instance.id)
+    return Address(reader.email, reader.language) if reader is not None else None
 
 
 def _amend_applicant(instance: Instance, records: Records, email: str) -> None:
@@ -156,11 +185,11 @@ def _contractor(instance: Instance, records: Records) -> Address | Nobody | None
     application = _application(instance, records)
     if application is None:
         return NOBODY  # the account was removed before the mail about it arrived
-    customer = records.get(Customer, id=application.customer_id)
+    customer = records.get(_CONTRACTOR, id=application.customer_id)
     return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
 
 
 RECIPIENTS = {
     "applicant": Recipient(_applicant_language, _applicant, _amend_applicant),
-    "contractor": Recipient(languages.contractors_warning, _contractor),
+    "contractor": Recipient(_contractor_language, _contractor),
 }

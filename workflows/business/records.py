@@ -109,7 +109,8 @@ OPEN, UNCONFIRMED, STOPPED = "open", "unconfirmed", "stopped"
 
 class Account(Record):
     """A log-in to this site (G9). Its name, address and language are its own, and not the contractor's (G17, G18). The
-    language before, and since when it is that no more, are kept for warnings."""
+    language before, and since when it is that no more, are kept for warnings. `opened_by` is the instance of the
+    application that it was made from."""
 
     id = pw.BigAutoField()
     customer_id: int
@@ -124,6 +125,7 @@ class Account(Record):
     language_before = pw.CharField(8, default="")
     language_since = UtcField(null=True)
     standing = pw.CharField(16, default=OPEN, index=True)
+    opened_by = pw.BigIntegerField(null=True)
 
     class Meta:
         indexes = ((("customer", "email"), True),)

@@ -16,6 +16,7 @@ import peewee as pw
 import psycopg
 import pytest
 
+from engine.definition import only
 from engine.errors import Busy, ConfigurationError, EventNotPossible, UnknownInstance
 from engine.operations.pauses.acts import pause
 from engine.runtime.pauses.scopes import OneInstance, OneVersion
@@ -159,6 +160,20 @@ def test_several_rows_are_read_in_one_breath_and_in_the_order_of_asking(shelf: O
         found = unit.get_each(*wanted, (Publication, {"title": "a"}))
         assert [row and row.name for row in found] == ["b", None, "c", "a", None]
         assert unit.get_each() == []
+
+
+def test_some_columns_of_a_row_are_read_as_all_of_them_would_be(shelf: Office) -> None:
+    keep(shelf, name="a", at=NOON, good=False)
+    some, wrong = only(Specimen, "at", "good"), only(Specimen, "colour")
+    with shelf.engine.store.reading() as unit:
+        found = unit.get(some, name="a")
+        assert found is not None
+        assert (found.at, found.good, found._fields) == (NOON, False, ("at", "good"))
+        whole, same, none = unit.get_each((Specimen, {"name": "a"}), (some, {"name": "a"}), (some, {"name": "b"}))
+        assert whole is not None
+        assert (whole.at, same, none) == (NOON, found, None)
+        with pytest.raises(TypeError, match="Specimen has no column 'colour'"):
+            unit.get(wrong, name="a")
 
 
 def test_a_row_that_was_read_cannot_be_written_to(shelf: Office) -> None:

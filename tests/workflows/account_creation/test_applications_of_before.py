@@ -49,7 +49,8 @@ def test_applications_belong_to_their_accounts_and_who_was_removed_is_forgotten(
         db, "account", id=5, customer_id=1, email="a@x.example", user_name="有", password_hash="h", role="admin",
         language="ja", created_at=NOW,
     )  # fmt: skip
-    for number, email, password in ((1, "a@x.example", ""), (2, "gone@x.example", ""), (3, "new@x.example", "h")):
+    applied = ((1, "a@x.example", ""), (2, "gone@x.example", ""), (3, "new@x.example", "h"), (4, "a@x.example", ""))
+    for number, email, password in applied:  # the first one's account was removed, and its owner began again
         named = {"customer_id": 1, "email": email, "user_name": "名", "password_hash": password, "language": "ja"}
         write(db, "application", instance=number, **named)
     for number, account in ((11, 5), (12, 6)):
@@ -58,7 +59,8 @@ def test_applications_belong_to_their_accounts_and_who_was_removed_is_forgotten(
             asked_at=NOW, before="", after="{}", quote="", effective_on="2026-05-01", reason="", reference="",
         )  # fmt: skip
     migrate(db, MIGRATIONS)
-    assert db.execute_sql("SELECT instance, account FROM application ORDER BY 1").fetchall() == [(1, 5), (3, None)]
+    assert db.execute_sql("SELECT instance FROM application ORDER BY 1").fetchall() == [(3,), (4,)]
+    assert db.execute_sql("SELECT id, opened_by FROM account").fetchall() == [(5, 4)]
     names = db.execute_sql("SELECT instance, asked_by_name FROM change_request ORDER BY 1").fetchall()
     assert names == [(11, "名"), (12, "")]
     db.execute_sql("DELETE FROM account WHERE id = 5")
