@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.definition import Transition
 from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.engine import Engine
 from engine.runtime.recording import SINCE
@@ -55,32 +54,6 @@ class Standing:
     deadline: datetime | None = None
 
 
-def pinned_states(engine: Engine, permission: str) -> frozenset[tuple[str, int, str]]:
-    """The (workflow, version, state) of every state with a transition that needs the permission of this name."""
-    return frozenset(
-        (workflow.name, workflow.version, source)
-        for workflow in engine.workflows.values()
-        for transition in workflow.transitions
-        if _allows(transition, permission)
-        for source in transition.sources
-    )
-
-
-def _allows(transition: Transition, permission: str) -> bool:
-    return transition.allow.name == permission
-
-
-def standing_in(engine: Engine, where: Collection[tuple[str, int, str]], limit: int = 1000) -> list[Standing]:
-    """The instances in any of these (workflow, version, state), the oldest first, at most `limit`. Read-only."""
-    if not where:
-        return []
-    wanted = sorted(where)
-    choice = " OR ".join("(i.workflow = ? AND i.version = ? AND i.state = ?)" for _ in wanted)
-    return _standing(
-        engine, f"{choice} ORDER BY i.id LIMIT ?", [part for pinned in wanted for part in pinned] + [limit]
-    )
-
-
 def standing(engine: Engine, instances: Collection[int]) -> dict[int, Standing]:
     """The states of these instances, by instance number. Unknown numbers are left out."""
     wanted = sorted(set(instances))
@@ -101,23 +74,6 @@ def standing_about(
     if workflows:
         condition += f" AND i.workflow IN ({', '.join('?' * len(workflows))})"
     return _standing(engine, f"{condition} ORDER BY i.id DESC LIMIT ?", [*abouts, *workflows, limit])
-
-
-def deadlines(engine: Engine, instances: Collection[int]) -> dict[int, datetime | None]:
-    """The deadline of each of these instances, as `standing` has it, for less: None where it has none. Unknown numbers
-    are left out."""
-    wanted = sorted(set(instances))
-    found: dict[int, datetime | None] = {}
-    with engine.store.reading() as unit:
-        times = _set_times(unit, wanted)
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            sql = f"SELECT id, workflow, version, state FROM instance WHERE id IN ({marks})"
-            for number, *place in unit.rows(sql, some):
-                persons = _deadlines(engine, *place)
-                found[number] = _first(*(time for event, time in times[number] if event in persons))
-    return found
 
 
 def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:

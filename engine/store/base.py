@@ -214,6 +214,7 @@ class Unit(ABC):
     """One open transaction: `Records` for guards and writes, plain SQL for the engine. See the top of this file."""
 
     lock_suffix = ""
+    is_postgres = False  # whose SQL reads what is within a JSON text otherwise
     owner = 0  # the instance whose statements follow, in a unit about many
     also: Sequence[Row] = ()
     channels_paused = False  # whether some channel was paused when an instance was read

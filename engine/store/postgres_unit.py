@@ -36,6 +36,7 @@ _TYPES = (
 class PostgresUnit(Unit):
     """A unit that holds writes back, to send them together with the next read or the COMMIT."""
 
+    is_postgres = True
     lock_suffix = " FOR NO KEY UPDATE"  # a transaction that only refers to the row need not wait
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:

@@ -42,6 +42,7 @@ from engine.store.opening import open_database
 from engine.testing import Clock, MemoryMailer
 from engine.text import _
 from tests.kit.databases import close_database
+from tests.kit.raw_sql import sql
 
 SECRET = b"a secret of the tests, long enough for everybody"
 
@@ -301,8 +302,7 @@ class Office:
 
     def sql(self, statement: str, *params: Any) -> list[tuple[Any, ...]]:
         """What somebody with the database in his hands can do; `?` marks a value."""
-        cursor = self.db.execute_sql(statement.replace("?", self.db.param), params)
-        return list(cursor.fetchall()) if cursor.description else []
+        return sql(self.db, statement, *params)
 
     def outbox(self, number: int) -> list[tuple[Any, ...]]:
         """(seq, position, name, state, attempts) of an instance's effects."""

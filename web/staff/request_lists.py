@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.operations.awaited import Pinned, awaited, waiting_states
-from engine.operations.census import Standing, deadlines, standing
+from engine.operations.census import Standing, standing
+from engine.operations.deadline_sql import deadline_events
+from engine.store.base import to_db
 from engine.text import Text, _
 from web.http.areas import STAFF_MENU, declared
 from web.http.current import local_time, site
 from web.http.who_may import staff_only, this_staff_member
-from web.staff.area import page_number, pages
+from web.staff.area import pages
 from web.staff.history import state_title
 from web.staff.request_filters import DUE, LONGEST, MINE, NOBODYS, ORDERS, Filters, filters
-from web.staff.request_rows import LOOKED_AT, UNASSIGNED, Count, Wanted, counted, numbers
+from web.staff.request_rows import UNASSIGNED, Count, Key, Order, Wanted, counted, counted_before, key_of, keys
 from web.staff.review import age, customer_of_request, request_title
 from workflows.business.assignments import assigned, members
 from workflows.business.customer_aliases import customer_numbered
@@ -36,7 +38,7 @@ from workflows.registry import CHANGE_REQUEST_KINDS, PROCEDURES
 REVIEW, WAITING, EVERY = "review", "waiting", "every"
 
 _ON_A_PAGE = 25
-_MOST_PAGES = 400
+_AFTER, _BEFORE = "after", "before"  # which row an address begins after, or ends before
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class List:
     endpoint: str
     title: Text
     empty: Text
-    order: str
+    order: Order
 
 
 LISTS: Mapping[str, List] = {
@@ -90,15 +92,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list. `count` is of what the filters leave; with `bounded`, only the `LOOKED_AT` oldest were put
-    in order, or chosen by their deadlines."""
+    """One page of a list. `count` is of what the filters leave, `first` the place of its first line, from 0; `previous`
+    and `following` are what the addresses of the pages beside it carry, None where there is none."""
 
     lines: tuple[Line, ...]
     count: Count
-    number: int
     first: int
-    more: bool
-    bounded: bool
+    previous: Mapping[str, str] | None
+    following: Mapping[str, str] | None
 
 
 @pages.get("/")
@@ -142,21 +143,23 @@ def next_request() -> Response:
     from one that is not in the list any more, to the first."""
     after = request.args.get("after", "")
     chosen = filters()
-    with site().engine.at_one_moment():
-        order = _order(LISTS[REVIEW], chosen, _wanted(LISTS[REVIEW], chosen))
     here = int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else -1
-    place = order.index(here) + 1 if here in order else 0
-    following = next((one for one in (*order[place:], *order[:place]) if one != here), None)
-    if following is None:
+    shown = LISTS[REVIEW]
+    with site().engine.at_one_moment(), site().engine.store.reading() as unit:
+        wanted, order = _wanted(shown, chosen), _order(shown, chosen)
+        key = key_of(unit, wanted, order, here)
+        beside = keys(unit, wanted, order, 1, key) if key is not None else []
+        found = beside or keys(unit, wanted, order, 1)
+    if not found or found[0].number == here:
         flash(str(_("ほかに審査待ちのお申し込みはありません。")))
         return redirect(url_for("staff.requests", **chosen.as_arguments()))
-    return redirect(url_for("staff.request_page", instance_id=following, **chosen.as_arguments()))
+    return redirect(url_for("staff.request_page", instance_id=found[0].number, **chosen.as_arguments()))
 
 
 def _list_page(shown: List, asked: str = "", why: Text | str = "") -> str:
     chosen = filters()
     with site().engine.at_one_moment():
-        page = _page(shown, chosen, page_number(_MOST_PAGES))
+        page = _page(shown, chosen)
         with site().engine.store.reading() as unit:
             counts = {one.name: counted(unit, _wanted(one, Filters())) for one in LISTS.values()}
     return render_template(
@@ -167,64 +170,75 @@ def _list_page(shown: List, asked: str = "", why: Text | str = "") -> str:
         page=page,
         chosen=chosen,
         carried=chosen.as_arguments() if shown.name == REVIEW else {},
-        order=chosen.sort or shown.order,
+        order=_order(shown, chosen),
         orders=ORDERS,
         dues=DUE,
         kinds=_kinds(shown),
         members=members(),
-        most=LOOKED_AT,
         asked_number=asked,
         no_number=why,
     )
 
 
-def _page(shown: List, chosen: Filters, number: int) -> Page:
-    wanted, first = _wanted(shown, chosen), (number - 1) * _ON_A_PAGE
+def _page(shown: List, chosen: Filters) -> Page:
+    wanted, order = _wanted(shown, chosen), _order(shown, chosen)
+    beside, backwards = _beside(order)
     with site().engine.store.reading() as unit:
+        found = keys(unit, wanted, order, _ON_A_PAGE + 1, beside, backwards=backwards)
+        if beside is not None and not backwards and not found:  # the others were decided meanwhile: the last page
+            backwards = True
+            found = keys(unit, wanted, order, _ON_A_PAGE + 1, beside, backwards=True)
+        if backwards and len(found) <= _ON_A_PAGE:  # the first page, which is full where others came before it
+            beside, backwards = None, False
+            found = keys(unit, wanted, order, _ON_A_PAGE + 1)
+        more = len(found) > _ON_A_PAGE
+        some = found[1:] if more and backwards else found[:_ON_A_PAGE]
+        first = counted_before(unit, wanted, order, some[0]) if beside is not None and some else 0
+        after = more if not backwards else bool(keys(unit, wanted, order, 1, some[-1]))
         count = counted(unit, wanted)
-    if chosen.due or (chosen.sort or shown.order) == "due":
-        bounded = count.number > LOOKED_AT
-        order = _order(shown, chosen, wanted)
-        count = Count(len(order), bounded) if chosen.due else count
-        some, more = order[first : first + _ON_A_PAGE], len(order) > first + _ON_A_PAGE
-    else:
-        bounded = False
-        some = _numbers(shown, chosen, wanted, first, _ON_A_PAGE + 1)
-        some, more = some[:_ON_A_PAGE], len(some) > _ON_A_PAGE
-    return Page(tuple(_lines(some)), count, number, first, more, bounded)
+    return Page(
+        tuple(_lines([one.number for one in some])),
+        count,
+        first,
+        {_BEFORE: _written(some[0], order)} if first else None,
+        {_AFTER: _written(some[-1], order)} if after and some else None,
+    )
 
 
-def _order(shown: List, chosen: Filters, wanted: Wanted) -> list[int]:
-    """The numbers of a list's first `LOOKED_AT` instances in the order that was chosen."""
-    found = _numbers(shown, chosen, wanted, 0, LOOKED_AT)
-    by_due = (chosen.sort or shown.order) == "due"
-    if not found or not (by_due or chosen.due):
-        return found
-    now = site().clock()
-    known = deadlines(site().engine, found)
-    kept = [number for number in found if number in known and _is_due(known[number], chosen.due, now)]
-    return sorted(kept, key=lambda number: (known[number] is None, known[number] or now, number)) if by_due else kept
+def _order(shown: List, chosen: Filters) -> Order:
+    return next((order for order in get_args(Order) if order == chosen.sort), shown.order)
 
 
-def _is_due(deadline: datetime | None, due: str, now: datetime) -> bool:
-    if not due:
-        return True
-    if deadline is None or due == "none":
-        return deadline is None and due == "none"
-    calendar = site().services.calendar
-    today = calendar.today(now)
-    until = {
-        "overdue": now,
-        "today": calendar.midnight(today + timedelta(days=1)),
-        "week": calendar.midnight(today + timedelta(days=8)),
-    }
-    return deadline <= until[due]
+def _written(key: Key, order: Order) -> str:
+    """The row of a key, as an address carries it: its number, and its deadline where that puts it in order."""
+    dated = order == "due" and key.deadline is not None
+    return f"{key.number}.{to_db(key.deadline)}" if dated and key.deadline is not None else str(key.number)
 
 
-def _numbers(shown: List, chosen: Filters, wanted: Wanted, first: int, most: int) -> list[int]:
-    newest_first = (chosen.sort or shown.order) == "newest"
-    with site().engine.store.reading() as unit:
-        return numbers(unit, wanted, first, most, newest_first=newest_first)
+def _beside(order: Order) -> tuple[Key | None, bool]:
+    """The row that this page begins after, and False; or that it ends before, and True."""
+    for name in (_AFTER, _BEFORE):
+        number, _dot, deadline = request.args.get(name, "").partition(".")
+        if number.isascii() and number.isdecimal() and len(number) < 19:
+            return Key(int(number), _time(deadline) if order == "due" else None), name == _BEFORE
+    return None, False
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else None
+
+
+def _until(due: str) -> datetime | None:
+    """Until when what is due so is; None for what is due at no time, and for any."""
+    now, calendar = site().clock(), site().services.calendar
+    if due == "overdue":
+        return now
+    days = {"today": 1, "week": 8}.get(due)
+    return calendar.midnight(calendar.today(now) + timedelta(days=days)) if days is not None else None
 
 
 def _wanted(shown: List, chosen: Filters) -> Wanted:
@@ -235,6 +249,9 @@ def _wanted(shown: List, chosen: Filters) -> Wanted:
         "kind": kind if kind in CHANGE_REQUEST_KINDS else "",
         "customer": customer,
         "assigned_to": _member_of(chosen.assigned),
+        "until": _until(chosen.due),
+        "undated": chosen.due == "none",
+        "deadlines": deadline_events(tuple(site().engine.workflows.values())),
     }
     if shown.name == EVERY and workflows is None:
         return Wanted(all_but=tuple(sorted(declared().with_own_pages)), **narrowed)

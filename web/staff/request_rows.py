@@ -1,24 +1,34 @@
 """Lists of procedures by the states that they are in, with filters: how many there are, and the rows of one page.
 
-A page of a list reads as many rows of each state as it shows, whatever the list's length: the index of `instance` by
-workflow, version and state gives them in the order of their numbers. Only the order by deadline needs more than an
-index, so it is that of the `LOOKED_AT` oldest.
+A page begins after a row, or ends before one, and not at a place: so it skips nothing and shows nothing twice while
+others decide. In the order of their numbers a page reads as many rows of each state as it shows, whatever the list's
+length: the index of `instance` by workflow, version and state gives them so. The order by deadline needs the deadline
+of every row of the list that has one (`engine.operations.deadline_sql`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 
 from engine.operations.awaited import Pinned
 from engine.operations.census import COUNTED
+from engine.operations.deadline_sql import Events, Expression, deadline_anywhere, deadline_in_state
 from engine.store import incident_rows
-from engine.store.base import Unit
+from engine.store.base import Unit, from_db, to_db
 from workflows.business.records import Account, Contract
 
-LOOKED_AT = 500  # the rows of a list that are put in the order of their deadlines, or chosen by them
 UNASSIGNED = 0  # for `Wanted.assigned_to`: what nobody was assigned to
+Order = Literal["due", "oldest", "newest"]
+
+
+class Key(NamedTuple):
+    """What a row is put in order by. `deadline` is None where it has none, and where the order does not ask for it."""
+
+    number: int
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +36,9 @@ class Wanted:
     """What a list shows: the instances in any of `places`, and those in `stopped` with an open incident.
 
     With `all_but` it is the instances in any state, except those of these workflows; `places` and `stopped` do not
-    count then. `workflow` and `kind` (of a change request), the id of a `customer` and that of the staff member
-    `assigned_to` are filters; None and "" choose nothing.
+    count then. `kind` (of a change request), the id of a `customer` and that of the staff member
+    `assigned_to` are filters; None and "" choose nothing. `until` leaves those whose deadline is not later, and
+    `undated` those without one. `deadlines` says which timers are deadlines.
     """
 
     places: tuple[Pinned, ...] = ()
@@ -36,6 +47,9 @@ class Wanted:
     kind: str = ""
     customer: int | None = None
     assigned_to: int | None = None
+    until: datetime | None = None
+    undated: bool = False
+    deadlines: Events = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +62,125 @@ class Count:
 
 def counted(unit: Unit, wanted: Wanted, most: int = COUNTED) -> Count:
     """How many instances a list has. It counts up to `most` of each state."""
-    parts = _parts(unit, wanted)
-    if not parts:
-        return Count(0)
-    united = " UNION ALL ".join(f"SELECT * FROM (SELECT 1 {sql} LIMIT ?) c{at}" for at, (sql, _) in enumerate(parts))
-    params = [value for _sql, values in parts for value in (*values, most + 1)]
-    number = unit.rows(f"SELECT COUNT(*) FROM ({united}) a", params)[0][0]
+    number = _count(unit, wanted, [_Slice(_all_of(wanted))], most)
     return Count(min(number, most), number > most)
 
 
-def numbers(unit: Unit, wanted: Wanted, first: int, most: int, *, newest_first: bool = False) -> list[int]:
-    """The numbers of at most `most` instances of a list from the place `first` (from 0) on, the oldest first."""
-    parts = _parts(unit, wanted)
+def counted_before(unit: Unit, wanted: Wanted, order: Order, key: Key, most: int = COUNTED) -> int:
+    """How many instances stand before the row of `key` in a list. It counts up to `most` of each state."""
+    return _count(unit, wanted, _slices(wanted, order, key, backwards=True), most)
+
+
+def keys(
+    unit: Unit, wanted: Wanted, order: Order, most: int, beside: Key | None = None, *, backwards: bool = False
+) -> list[Key]:
+    """At most `most` rows of a list, as they stand in it: the first ones; with `beside` those after it, or the last
+    ones before it (`backwards`). Whether `beside` is still in the list does not matter."""
+    found: list[Key] = []
+    for one in _slices(wanted, order, beside, backwards=backwards):
+        found += _rows(unit, wanted, one, most - len(found)) if len(found) < most else ()
+    return found[::-1] if backwards else found
+
+
+def key_of(unit: Unit, wanted: Wanted, order: Order, number: int) -> Key | None:
+    """The key of an instance in a list; None where it is not in it."""
+    for one in _slices(wanted, order, None, backwards=False):
+        one = _Slice(one.which, one.by_due, number=number)
+        for found in _rows(unit, wanted, one, 1):
+            return found
+    return None
+
+
+# -- slices: what is read with one statement ---------------------------------------------------------------------------
+
+_Which = Literal["all", "dated", "undated"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """The rows of a list with a deadline, without one, or all; beside a row, in an order; or one alone."""
+
+    which: _Which
+    by_due: bool = False
+    down: bool = False
+    beside: Key | None = None
+    number: int | None = None
+
+
+def _all_of(wanted: Wanted) -> _Which:
+    return "undated" if wanted.undated else "dated" if wanted.until is not None else "all"
+
+
+def _slices(wanted: Wanted, order: Order, beside: Key | None, *, backwards: bool) -> list[_Slice]:
+    """In which slices the rows beside a key are found, one after the other: what has no deadline comes last."""
+    if order != "due":
+        return [_Slice(_all_of(wanted), down=backwards != (order == "newest"), beside=beside)]
+    before = beside if beside is not None and beside.deadline is not None else None
+    dated = _Slice("dated", True, backwards, before)
+    undated = _Slice("undated", False, backwards, beside if before is None else None)
+    there = [] if wanted.undated else [dated]
+    there += [] if wanted.until is not None else [undated]
+    if beside is not None:  # it is in one of them, and the other is wholly on one of its sides
+        passed = undated if backwards and before is not None else dated if not backwards and before is None else None
+        there = [one for one in there if one is not passed]
+    return there[::-1] if backwards else there
+
+
+def _rows(unit: Unit, wanted: Wanted, one: _Slice, most: int) -> list[Key]:
+    parts = [_narrowed(part, wanted, one) for part in _parts(unit, wanted, one.which)]
     if not parts:
         return []
-    order = f"ORDER BY {{}} {'DESC' if newest_first else 'ASC'} LIMIT ?"
-    of_each = order.format("i.id")
-    united = " UNION ALL ".join(
-        f"SELECT * FROM (SELECT i.id AS number {sql} {of_each}) c{at}" for at, (sql, _) in enumerate(parts)
-    )
-    params = [value for _sql, values in parts for value in (*values, first + most)]
-    sql = f"SELECT number FROM ({united}) a {order.format('number')} OFFSET ?"
-    return [row[0] for row in unit.rows(sql, [*params, most, first])]
+    way = "DESC" if one.down else "ASC"
+    order = f"ORDER BY {f'due {way}, ' if one.by_due else ''}number {way} LIMIT ?"
+    united = " UNION ALL ".join(f"SELECT * FROM ({sql} {order}) c{at}" for at, (sql, _) in enumerate(parts))
+    params = [value for _sql, values in parts for value in (*values, most)]
+    rows = unit.rows(f"SELECT number, due FROM ({united}) a {order}", [*params, most])
+    return [Key(number, from_db(due) if due is not None else None) for number, due in rows]
 
 
-_Part = tuple[str, list[Any]]
-"""A FROM clause with its conditions, and their parameters."""
+def _count(unit: Unit, wanted: Wanted, slices: Sequence[_Slice], most: int) -> int:
+    parts = [_narrowed(part, wanted, one) for one in slices for part in _parts(unit, wanted, one.which)]
+    if not parts:
+        return 0
+    united = " UNION ALL ".join(f"SELECT * FROM ({sql} LIMIT ?) c{at}" for at, (sql, _) in enumerate(parts))
+    params = [value for _sql, values in parts for value in (*values, most + 1)]
+    return int(unit.rows(f"SELECT COUNT(*) FROM ({united}) a", params)[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A FROM clause with its conditions and their parameters; and the deadline of `i`, where it may have one."""
+
+    sql: str
+    values: list[Any]
+    deadline: Expression | None = None
+
+
+_NO_DEADLINE: Expression = ("CAST(NULL AS timestamp)", [])
 _INCIDENT = f" AND {incident_rows.among('i.id')}"
 
 
-def _parts(unit: Unit, wanted: Wanted) -> list[_Part]:
+def _narrowed(part: _Part, wanted: Wanted, one: _Slice) -> Expression:
+    """The statement of a part of a slice, without its order."""
+    sql, values, beside = part.sql, list(part.values), one.beside
+    if one.number is not None:
+        sql, values = f"{sql} AND i.id = ?", [*values, one.number]
+    if beside is not None and not one.by_due:  # on the index, before any deadline is worked out
+        sql, values = f"{sql} AND i.id {'<' if one.down else '>'} ?", [*values, beside.number]
+    if part.deadline is None:
+        return f"SELECT i.id AS number, {_NO_DEADLINE[0]} AS due {sql}", values
+    deadline, params = part.deadline
+    sql, values = f"SELECT number, due FROM (SELECT i.id AS number, {deadline} AS due {sql}) p", [*params, *values]
+    sql += " WHERE due IS NULL" if one.which == "undated" else " WHERE due IS NOT NULL"
+    if wanted.until is not None:
+        sql, values = f"{sql} AND due <= ?", [*values, to_db(wanted.until)]
+    if one.by_due and beside is not None and beside.deadline is not None:
+        sql = f"{sql} AND (due, number) {'<' if one.down else '>'} (?, ?)"
+        values += [to_db(beside.deadline), beside.number]
+    return sql, values
+
+
+def _parts(unit: Unit, wanted: Wanted, which: _Which) -> list[_Part]:
     """One part for each state, so that each is read in the order of its index."""
     filters, values = _filters(wanted)
     if wanted.customer is not None:
@@ -85,17 +188,26 @@ def _parts(unit: Unit, wanted: Wanted) -> list[_Part]:
         marks = ", ".join("?" * len(own))  # each of them is then looked up in the index of the state
         filters += f" AND i.id IN (SELECT s.id FROM instance s WHERE s.subject IN ({marks}))"
         values = [*values, *own]
+    places = [(place, more) for some, more in ((wanted.places, ""), (wanted.stopped, _INCIDENT)) for place in some]
     if wanted.all_but is not None:
         marks = ", ".join("?" * len(wanted.all_but)) or "''"
-        return [(f"FROM instance i WHERE i.workflow NOT IN ({marks}){filters}", [*wanted.all_but, *values])]
+        if which != "dated":
+            deadline = deadline_anywhere(unit, wanted.deadlines) if which == "undated" else None
+            sql = f"FROM instance i WHERE i.workflow NOT IN ({marks}){filters}"
+            return [_Part(sql, [*wanted.all_but, *values], deadline)]
+        places = [(place, "") for place in wanted.deadlines if place[0] not in wanted.all_but]
     return [
-        (f"FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?{more}{filters}", [*place, *values])
-        for places, more in ((wanted.places, ""), (wanted.stopped, _INCIDENT))
-        for place in places
+        _Part(
+            f"FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?{more}{filters}",
+            [*place, *values],
+            deadline_in_state(unit, events) if events and which != "all" else None,
+        )
+        for place, more in places
+        if (events := wanted.deadlines.get(place, ())) or which != "dated"
     ]
 
 
-def _filters(wanted: Wanted) -> _Part:
+def _filters(wanted: Wanted) -> tuple[str, list[Any]]:
     sql, values = "", list[Any]()
     if wanted.kind:
         sql += " AND EXISTS (SELECT 1 FROM change_request r WHERE r.instance = i.id AND r.kind = ?)"

@@ -13,9 +13,8 @@ from engine.operations.census import (
     census,
     censuses,
     occupied,
-    pinned_states,
     standing,
-    standing_in,
+    standing_about,
 )
 from engine.runtime.due_timers import SKIP_EVENT
 from engine.runtime.recording import SINCE
@@ -79,18 +78,12 @@ def test_census_counts_what_no_definition_knows(office: Office) -> None:
     assert (lost.state, lost.count) == ("limbo", 1)
 
 
-def test_places_are_the_states_that_a_permission_leads_out_of(office: Office) -> None:
-    assert pinned_states(office.engine, "reviewer") == {("review", 1, "in_review"), ("review", 2, "in_review")}
-    assert pinned_states(office.engine, "nobody") == frozenset()
-
-
 def test_standing_tells_since_when_and_until_when(office: Office) -> None:
     begun = office.clock.now
     number = office.invited("On locks")
-    (found,) = standing_in(office.engine, {("review", 1, "in_review")})
+    (found,) = standing(office.engine, [number]).values()
     assert (found.instance_id, found.about, found.state) == (number, "paper:On locks", "in_review")
     assert (found.since, found.due) == (begun, begun + timedelta(hours=72))
-    assert standing_in(office.engine, ()) == []
     assert standing(office.engine, ()) == {}
     assert standing(office.engine, (number, 999)) == {number: found}
     office.clock.forward(hours=5)
@@ -125,10 +118,11 @@ def test_reminder_does_not_move_what_was_due(database_url: str, clock: Clock) ->
 
 
 def test_looking_writes_nothing(office: Office) -> None:
-    office.submit()
+    number = office.submit()
     before = dump(office.db)
     census(office.engine, "review")
-    standing_in(office.engine, {("review", 1, "submitted")})
+    standing(office.engine, [number])
+    standing_about(office.engine, ["paper:x"])
     assert dump(office.db) == before
 
 
@@ -163,7 +157,7 @@ def test_finding_occupied_states_takes_no_more_steps_among_many_instances(sqlite
 # -- whole records -----------------------------------------------------------------------------------------------------
 
 
-def test_where_instances_stand_is_told_whole_the_oldest_first(sqlite_office: Office) -> None:
+def test_where_instances_stand_is_told_whole(sqlite_office: Office) -> None:
     office, begun = sqlite_office, sqlite_office.clock.now
     hour = timedelta(hours=1)
     first, second = office.submit("One"), office.invited("Two")
@@ -177,10 +171,6 @@ def test_where_instances_stand_is_told_whole_the_oldest_first(sqlite_office: Off
         third: Standing(third, "review", 2, "paper:Three", "submitted", 1, begun + 24 * hour, begun + 48 * hour),
     }
     assert standing(office.engine, [third, first, second, second, 99]) == told
-    where = {("review", 2, "submitted"), ("review", 1, "in_review"), ("review", 1, "withdrawn")}
-    assert standing_in(office.engine, where) == list(told.values())
-    assert standing_in(office.engine, where, limit=2) == [told[first], told[second]]
-    assert standing_in(office.engine, {("review", 1, "submitted"), ("review", 2, "in_review")}) == []
     office.sql("DELETE FROM history WHERE instance_id = ?", second)
     assert standing(office.engine, [second])[second].since is None
 

@@ -1,4 +1,4 @@
-"""A site with prices, and a request that staff review."""
+"""A site with prices, on each kind of database, and a request that staff review."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from workflows.business.records import Contract, Customer
 @pytest.fixture
 def site_settings() -> Mapping[str, Any]:
     return {"plugins": {"ledger": LEDGER}}
+
+
+@pytest.fixture
+def site(any_site: Site) -> Site:
+    """What the staff work with asks databases what no other page asks: on each kind of them."""
+    return any_site
 
 
 @pytest.fixture

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from flask import Flask
 
 from engine.operations.awaited import waiting_states
+from engine.operations.census import standing
+from engine.operations.deadline_sql import deadline_events
+from engine.store.base import to_db
 from engine.testing import Clock
 from tests.kit.browser import NUMBER, Browser, address, first
 from tests.kit.contract_scenes import account, changed, contract, do_all_due, request
+from tests.kit.raw_sql import sql
 from tests.kit.staff import NAME, enrol, enter
 from web.assembly.site import Site
-from web.staff.request_rows import LOOKED_AT, Wanted, counted, numbers
+from web.staff.request_rows import Order, Wanted, counted, counted_before, key_of, keys
 from workflows.business.records import Assignment, ChangeRequest, Customer, InternalNote, StaffMember
 from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
@@ -39,9 +47,10 @@ def many(site: Site, like: int, count: int, since: int = 1000) -> list[int]:
     }
     for table, names in columns.items():
         key, rest = names.split(", ", 1)
-        site.db.execute_sql(
+        sql(
+            site.db,
             f"WITH RECURSIVE n(i) AS (SELECT {since} UNION ALL SELECT i + 1 FROM n WHERE i < {numbers[-1]}) "
-            f"INSERT INTO {table} ({names}) SELECT n.i, {rest} FROM {table}, n WHERE {key} = {like}"
+            f"INSERT INTO {table} ({names}) SELECT n.i, {rest} FROM {table}, n WHERE {key} = {like}",
         )
     return list(numbers)
 
@@ -62,9 +71,7 @@ def test_what_the_staff_must_decide_is_known_from_the_definitions() -> None:
 
 
 def test_what_waits_for_somebody_says_for_whom(site: Site, staffed: Browser, asked: int) -> None:
-    site.db.execute_sql(
-        "UPDATE instance SET workflow = 'payment_method_change', state = 'awaiting_form' WHERE id = ?", (asked,)
-    )
+    sql(site.db, "UPDATE instance SET workflow = 'payment_method_change', state = 'awaiting_form' WHERE id = ?", asked)
     assert listed(staffed, REVIEW) == []
     assert listed(staffed, WAITING) == [asked]
     assert "手続きができるアカウント" in first(staffed.page, "tbody").get_text()
@@ -74,9 +81,9 @@ def test_what_waits_for_somebody_says_for_whom(site: Site, staffed: Browser, ask
 def test_what_goes_on_by_itself_is_for_the_staff_once_an_incident_stopped_it(
     site: Site, staffed: Browser, asked: int
 ) -> None:
-    site.db.execute_sql("UPDATE instance SET state = 'applying' WHERE id = ?", (asked,))
+    sql(site.db, "UPDATE instance SET state = 'applying' WHERE id = ?", asked)
     assert listed(staffed, REVIEW) == []
-    site.db.execute_sql("UPDATE outbox SET state = 'incident' WHERE instance_id = ?", (asked,))
+    sql(site.db, "UPDATE outbox SET state = 'incident' WHERE instance_id = ?", asked)
     assert listed(staffed, REVIEW) == [asked]
 
 
@@ -178,20 +185,107 @@ def test_a_list_has_pages_which_keep_the_filters(site: Site, staffed: Browser, a
     assert listed(staffed) == seen
 
 
-def test_beyond_many_the_order_by_due_date_is_of_the_oldest_and_the_page_says_so(
-    site: Site, staffed: Browser, asked: int
-) -> None:
-    many(site, asked, LOOKED_AT)
-    assert len(listed(staffed, REVIEW)) == 25
-    assert f"受付の古い{LOOKED_AT}件まで" in staffed.text
-    assert f"{LOOKED_AT + 1}件 " in staffed.text
+def scattered(site: Site, asked: int, count: int) -> list[int]:
+    """Very many requests, due at few times or at none, of which some were reminded of; in the order of their deadlines,
+    as a look at each of them tells."""
+    numbers = [asked, *many(site, asked, count)]
+    begun = site.clock()
+    for hours in range(5):
+        sql(
+            site.db,
+            f"UPDATE timer SET due_at = ? WHERE instance_id % 5 = {(hours * 3) % 5}",
+            to_db(begun + timedelta(hours=hours)),
+        )
+    sql(site.db, "DELETE FROM timer WHERE instance_id % 11 = 0")
+    sql(
+        site.db,
+        "INSERT INTO history SELECT instance_id, seq + 1, 'remind', target, target, actor, at, ?, '', mac, timers "
+        "FROM history WHERE instance_id % 13 = 0 AND target = 'in_review'",
+        to_db(begun - timedelta(hours=1)),
+    )
+    there = standing(site.engine, numbers)
+    never = begun + timedelta(days=9999)
+    return sorted(numbers, key=lambda one: (there[one].deadline or never, one))
+
+
+def wanted_in_review(site: Site, **more: Any) -> Wanted:
+    return Wanted(places=(PLACE,), deadlines=deadline_events(tuple(site.engine.workflows.values())), **more)
+
+
+def test_the_order_by_due_date_is_exact_over_very_many(site: Site, staffed: Browser, asked: int) -> None:
+    expected = scattered(site, asked, 1200)
+    assert expected != sorted(expected)
+    assert listed(staffed, REVIEW) == expected[:25]
+    assert "1,201件" in staffed.text.replace("1201", "1,201")
+    staffed.open(address(staffed.one("a[rel=next]")))
+    assert listed(staffed) == expected[25:50]
+    staffed.open(address(staffed.one("a[rel=prev]")))
+    assert listed(staffed) == expected[:25]
+    every = wanted_in_review(site)
+    for wanted in (every, replace(every, places=(), all_but=("notice", "faq_entry"))):
+        with site.engine.store.reading() as unit:
+            found = keys(unit, wanted, "due", 5000)
+            assert [one.number for one in found] == expected
+            assert key_of(unit, wanted, "due", expected[700]) == found[700]
+            for place in (0, 700, 1195):  # with a deadline, and without one
+                assert counted_before(unit, wanted, "due", found[place]) == place
+                assert keys(unit, wanted, "due", 7, found[place]) == found[place + 1 : place + 8]
+                before = keys(unit, wanted, "due", 7, found[place], backwards=True)
+                assert before == found[max(place - 7, 0) : place]
+
+
+def test_filters_by_due_date_choose_among_very_many(site: Site, staffed: Browser, asked: int) -> None:
+    expected = scattered(site, asked, 1200)
+    there, now = standing(site.engine, expected), site.clock()
+    for query, chosen in (
+        ("overdue", [one for one in expected if (due := there[one].deadline) is not None and due <= now]),
+        ("none", [one for one in expected if there[one].deadline is None]),
+    ):
+        assert len(chosen) > 50
+        for sort, order in (("due", chosen), ("oldest", sorted(chosen)), ("newest", sorted(chosen, reverse=True))):
+            assert listed(staffed, f"{REVIEW}?due={query}&sort={sort}") == order[:25], (query, sort)
+            assert f"{len(chosen)}件：" in staffed.text
+            staffed.open(address(staffed.one("a[rel=next]")))
+            assert listed(staffed) == order[25:50], (query, sort)
+
+
+@pytest.mark.parametrize("order", ["due", "oldest", "newest"])
+def test_pages_skip_nothing_and_repeat_nothing_while_others_decide(site: Site, asked: int, order: Order) -> None:
+    everything, wanted = scattered(site, asked, 1200), wanted_in_review(site)
+    if order != "due":
+        everything = sorted(everything, reverse=order == "newest")
+    seen, decided, beside = list[int](), set[int](), None
+    while True:
+        with site.engine.store.reading() as unit:
+            found = keys(unit, wanted, order, 100, beside)
+        if not found:
+            break
+        seen += [one.number for one in found]
+        beside = found[-1]
+        left = everything[len(seen) + len(decided - set(seen)) :]
+        for number in {found[0].number, found[-1].number, *left[:1], *left[150:151]}:  # those shown, and those to come
+            decided.add(number)
+            sql(site.db, "UPDATE instance SET state = 'rejected' WHERE id = ?", number)
+    assert len(seen) == len(set(seen))
+    assert set(everything) - set(seen) <= decided
+    assert seen == [one for one in everything if one in set(seen)]
+
+
+def test_a_page_whose_requests_were_all_decided_leads_back(site: Site, staffed: Browser, asked: int) -> None:
+    numbers = [asked, *many(site, asked, 30)]
     listed(staffed, f"{REVIEW}?sort=oldest")
-    assert f"受付の古い{LOOKED_AT}件まで" not in staffed.text
+    following = address(staffed.one("a[rel=next]"))
+    for number in numbers[25:]:
+        sql(site.db, "UPDATE instance SET state = 'rejected' WHERE id = ?", number)
+    assert listed(staffed, following) == numbers[:24] + numbers[24:25]
+    for wrong in ("after=x", "before=99999999999999999999", "after=-1", "after=1.x", "before=1.9999-99-99"):
+        assert listed(staffed, f"{REVIEW}?{wrong}"), wrong
 
 
-@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which alone counts its steps
+@pytest.mark.parametrize("order", ["oldest", "newest"])
 def test_a_page_of_a_long_list_takes_no_more_steps_than_that_of_a_short_one(
-    site: Site, asked: int, newest_first: bool
+    site: Site, asked: int, order: Order
 ) -> None:
     wanted = (Wanted(places=(PLACE, ("contract_change", 2, "in_review"))), Wanted(all_but=("notice", "faq_entry")))
     steps = []
@@ -205,7 +299,7 @@ def test_a_page_of_a_long_list_takes_no_more_steps_than_that_of_a_short_one(
         with site.engine.store.reading() as unit:
             unit.connection.set_progress_handler(step, 10)
             for one in wanted:
-                assert len(numbers(unit, one, 0, 26, newest_first=newest_first)) == 26
+                assert len(keys(unit, one, order, 26)) == 26
             unit.connection.set_progress_handler(None, 10)
             assert counted(unit, wanted[0], most=30).more
         steps.append(taken[0])

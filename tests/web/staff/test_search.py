@@ -10,6 +10,7 @@ from engine.definition import Actor
 from engine.operations.incidents import incidents
 from tests.kit.browser import COMPANY, NUMBER, Browser, address, first
 from tests.kit.notices import begin
+from tests.kit.raw_sql import sql
 from web.assembly.site import Site
 from workflows.business.records import Account, Customer, StaffMember
 from workflows.business.request_number import request_number
@@ -34,7 +35,7 @@ def test_one_box_finds_customers_accounts_requests_incidents_and_notices(
     site: Site, staffed: Browser, customer: Customer, asked: int
 ) -> None:
     Customer.update(contractor_phone="03-1234-9876").where(Customer.id == customer.id).execute()
-    site.db.execute_sql("UPDATE outbox SET state = 'incident' WHERE instance_id = ?", (asked,))
+    sql(site.db, "UPDATE outbox SET state = 'incident' WHERE instance_id = ?", asked)
     (incident, *_more) = incidents(site.engine)
     begin(site, Actor("staff", str(StaffMember.get().id)))
     page, account = f"/staff/customers/{customer.id}", Account.get()

@@ -31,6 +31,7 @@ from tests.kit.browser import (
 )
 from tests.kit.contract_scenes import LEDGER, account, anew, changed, do_all_due, request
 from tests.kit.dumps import dump
+from tests.kit.raw_sql import sql
 from tests.kit.sites import SiteMaker
 from tests.kit.staff import MEMBER, NAME, PASSWORD, code, enrol, enter
 from web.app import create_app
@@ -783,7 +784,7 @@ def test_of_two_who_act_on_an_incident_the_second_is_told(
 
 
 def test_broken_timer_can_only_be_retried(site: Site, staffed: Browser, asked: int) -> None:
-    site.db.execute_sql("UPDATE timer SET failures = 3, error = 'ValueError: x' WHERE instance_id = ?", (asked,))
+    sql(site.db, "UPDATE timer SET failures = 3, error = 'ValueError: x' WHERE instance_id = ?", asked)
     staffed.open("/staff/incidents")
     staffed.open(address(staffed.one("tbody th a")))
     assert "自動処理" in staffed.title
@@ -833,10 +834,10 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert (drawn.status_code, drawn.mimetype) == (200, "image/svg+xml")
     assert "担当者が確認中" in drawn.text
     assert drawn.headers["Content-Security-Policy"]
-    site.db.execute_sql("UPDATE instance SET state = 'gone' WHERE id = ?", (asked,))
+    sql(site.db, "UPDATE instance SET state = 'gone' WHERE id = ?", asked)
     staffed.open("/staff/workflows")
     assert f'tetsuzuki workflow migrate {asked} --to 3 --state STATE --reason "…"' in staffed.text
-    site.db.execute_sql("UPDATE instance SET state = 'in_review', version = 7 WHERE id = ?", (asked,))
+    sql(site.db, "UPDATE instance SET state = 'in_review', version = 7 WHERE id = ?", asked)
     staffed.open("/staff/workflows/contract_change")
     assert "no definition of its version is loaded" in staffed.text
     staffed.open(f"/staff/requests/{asked}")

@@ -13,6 +13,7 @@ from engine.store.base import to_db
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import VISITOR
 from tests.kit.browser import Browser, address
+from tests.kit.raw_sql import sql
 from tests.kit.staff import NAME
 from web.assembly.site import Site
 from web.staff.incident_words import channel_title
@@ -40,7 +41,7 @@ def fail(site: Site, customer: Customer, mailer: MemoryMailer, *emails: str, cod
 def failed(site: Site, customer: Customer, mailer: MemoryMailer, clock: Clock) -> list[int]:
     """Three incidents at one host, and more than an hour later one at another."""
     numbers = fail(site, customer, mailer, *(f"u{n}@exmaple.jp" for n in range(3)))
-    site.db.execute_sql("UPDATE outbox SET due_at = ?", (to_db(clock.now - timedelta(minutes=61)),))
+    sql(site.db, "UPDATE outbox SET due_at = ?", to_db(clock.now - timedelta(minutes=61)))
     return numbers + fail(site, customer, mailer, "x@Other.example", code="421")
 
 
@@ -208,9 +209,10 @@ def address_of(location: str) -> str:
 
 
 def test_timers_are_left_out_of_what_skips(site: Site, staffed: Browser, failed: list[int], clock: Clock) -> None:
-    site.db.execute_sql(
+    sql(
+        site.db,
         "UPDATE timer SET failures = 3, error = 'KeyError: x', due_at = ? WHERE instance_id = ?",
-        (to_db(clock.now - timedelta(minutes=1)), failed[0]),
+        *(to_db(clock.now - timedelta(minutes=1)), failed[0]),
     )
     staffed.open("/staff/incidents/bulk")
     assert "もう一度試す（5件）" in staffed.text
