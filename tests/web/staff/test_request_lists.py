@@ -263,7 +263,8 @@ def test_pages_skip_nothing_and_repeat_nothing_while_others_decide(site: Site, a
         seen += [one.number for one in found]
         beside = found[-1]
         left = everything[len(seen) + len(decided - set(seen)) :]
-        for number in {found[0].number, found[-1].number, *left[:1], *left[150:151]}:  # those shown, and those to come
+        shown = [found[0].number, *([found[-1].number] if len(seen) % 200 else [])]  # the last one every other time
+        for number in (*shown, *left[:1], *left[150:151]):  # those shown, and those to come
             decided.add(number)
             sql(site.db, "UPDATE instance SET state = 'rejected' WHERE id = ?", number)
     assert len(seen) == len(set(seen))
