@@ -33,6 +33,7 @@ TO_STAFF = {
     "account_stopped_staff",
     "account_review",
     "account_review_due",
+    "account_review_half_way",
     "contract_change_review",
     "contract_change_overdue",
     "contract_change_failed_staff",

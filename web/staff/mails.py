@@ -35,9 +35,8 @@ from web.http.areas import NUMBER
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import actor, pages
-from workflows.account_removal.records import RemovedAccount
 from workflows.business.customer_aliases import abouts_of
-from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer
+from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer, RemovedAccount
 from workflows.business.typed import email
 
 log = logging.getLogger("tetsuzuki.staff")

@@ -232,6 +232,18 @@ class ContractChange(Record):
     chosen_on = pw.DateField(null=True)
 
 
+class RemovedAccount(Record):
+    """The address of somebody whose account was deleted, until the mail that tells them was accepted or given up. Its
+    key is the instance of the procedure that deleted the account."""
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    email = pw.CharField(254)
+    user_name = pw.CharField(100)
+    language = pw.CharField(8)
+
+
 class StaffAct(Record):
     """What a member of the staff did to an account, a contract or a customer, keyed by its procedure's instance.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from engine.attempt import SYSTEM_ACTOR
 from engine.store.base import transaction
 from tests.kit.applications import completed
 from tests.kit.one_of_each import Beginner
 from workflows.business.records import UNCONFIRMED, Account
+
+FIGURES: Mapping[str, Any] = {"last_day": "2026-12-01"}
 
 
 def begin(by: Beginner) -> int:

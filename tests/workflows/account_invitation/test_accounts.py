@@ -25,10 +25,9 @@ from workflows.account_invitation.inputs import ActivationInput, InvitationInput
 from workflows.account_invitation.records import Invitation
 from workflows.account_invitation.rules import link_valid_until
 from workflows.account_removal.inputs import RemovalInput
-from workflows.account_removal.records import RemovedAccount
 from workflows.account_role_change.inputs import RoleInput
 from workflows.business.permissions import ADMIN, EDITOR, VIEWER
-from workflows.business.records import Account, Customer, Session
+from workflows.business.records import Account, Customer, RemovedAccount, Session
 from workflows.business.shared.account_administration import mark_of
 
 MICROSECOND = timedelta(microseconds=1)
