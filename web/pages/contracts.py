@@ -34,6 +34,7 @@ from web.shown.contracts import (
     shown_state,
     sure_page,
 )
+from web.shown.counts import which_of
 from web.shown.csv import csv_file
 from web.shown.dates import day
 from web.shown.prices import in_short, quote_of, yen
@@ -51,7 +52,7 @@ _FASTER = Refusal(
 )
 
 pages = Area("contracts", __name__, url_prefix="/contracts")
-pages.shown_in_templates(yen=yen, in_short=in_short, percent=quotes.percent, periods=quotes.PERIODS)
+pages.shown_in_templates(which_of=which_of, yen=yen, in_short=in_short, percent=quotes.percent, periods=quotes.PERIODS)
 
 
 @pages.get("")
@@ -166,6 +167,7 @@ def history() -> str:
         page=page,
         last=last,
         count=count,
+        first=(page - 1) * PAGE + 1,
         printed_on=day(today()),
     )
 

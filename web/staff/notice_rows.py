@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.operations.census import COUNTED
 from engine.store.base import Unit
-from web.staff.request_rows import Count
+from web.shown.counts import Count
 from workflows.notice import NOTICE
 
 FINAL = frozenset(state.name for state in NOTICE.states if state.final)

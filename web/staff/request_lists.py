@@ -23,10 +23,11 @@ from engine.text import Text, _
 from web.http.areas import STAFF_MENU, declared
 from web.http.current import local_time, site
 from web.http.who_may import staff_only, this_staff_member
+from web.shown.counts import Count
 from web.staff.area import pages
 from web.staff.history import state_title
 from web.staff.request_filters import DUE, LONGEST, MINE, NOBODYS, ORDERS, Filters, filters
-from web.staff.request_rows import UNASSIGNED, Count, Key, Order, Wanted, counted, counted_before, key_of, keys
+from web.staff.request_rows import UNASSIGNED, Key, Order, Wanted, counted, counted_before, key_of, keys
 from web.staff.review import age, customer_of_request, request_title
 from workflows.business.assignments import assigned, members
 from workflows.business.customer_aliases import customer_numbered

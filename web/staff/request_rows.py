@@ -18,6 +18,7 @@ from engine.operations.census import COUNTED
 from engine.operations.deadline_sql import Events, Expression, deadline_anywhere, deadline_in_state
 from engine.store import incident_rows
 from engine.store.base import Unit, from_db, to_db
+from web.shown.counts import Count
 from workflows.business.records import Account, Contract
 
 UNASSIGNED = 0  # for `Wanted.assigned_to`: what nobody was assigned to
@@ -50,14 +51,6 @@ class Wanted:
     until: datetime | None = None
     undated: bool = False
     deadlines: Events = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many there are; with `more`, more than `number`."""
-
-    number: int
-    more: bool = False
 
 
 def counted(unit: Unit, wanted: Wanted, most: int = COUNTED) -> Count:

@@ -165,7 +165,7 @@ def test_history_has_pages_of_twenty(site: Site, account: Account, hanako: Membe
         hanako.open(f"/contracts/history?page={page}")
         links = [link for link in hanako.links if "/requests/" in link]
         assert len(links) == count
-        assert f"{page}／3ページ" in hanako.main
+        assert f"全45件中 {page * 20 - 19}〜" in hanako.main
         seen += links
     assert seen == [f"/contracts/requests/{request_number(number)}" for number in range(1044, 999, -1)]
     assert [a["rel"] for a in hanako.page.select(".pager a")] == [["prev"]]
@@ -192,7 +192,7 @@ def test_history_of_thousands_stays_quick(site: Site, account: Account, hanako: 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(site.db, "execute_sql", counting)
             hanako.open("/contracts/history")
-        assert f"全{count}件" in hanako.main
+        assert f"全{count:,}件" in hanako.main
         return len(asked)
 
     closed_requests(site, account, 30)

@@ -62,7 +62,7 @@ def test_every_notice_is_on_a_page_and_what_is_live_is_found_among_many(
     seen = [listed(staffed, f"{LIST}?page={page}") for page in (1, 2, 3)]
     assert [len(page) for page in seen] == [50, 50, 22]
     assert len({one for page in seen for one in page}) == 122
-    assert "122件：101件目から122件目を" in staffed.text
+    assert "全122件中 101〜122件目" in staffed.text
     ids = {number: Notice.get(Notice.instance == number).id for number in (first, live)}
     assert listed(staffed, f"{LIST}?state=published") == [ids[live]]
     assert set(listed(staffed, f"{LIST}?state=open")) == set(ids.values())

@@ -176,9 +176,9 @@ def test_what_is_no_filter_is_no_fault(staffed: Browser, asked: int, query: str)
 def test_a_list_has_pages_which_keep_the_filters(site: Site, staffed: Browser, asked: int) -> None:
     everything = [asked, *many(site, asked, 30)]
     seen = listed(staffed, f"{REVIEW}?sort=oldest&assigned=nobody")
-    assert "31件：1件目から25件目を" in staffed.text
+    assert "全31件中 1〜25件目（受付の古い順）" in staffed.text
     staffed.open(address(staffed.one("a[rel=next]")))
-    assert "26件目から31件目を" in staffed.text
+    assert "26〜31件目" in staffed.text
     assert [*seen, *listed(staffed)] == everything
     assert staffed.page.select_one("a[rel=next]") is None
     staffed.open(address(staffed.one("a[rel=prev]")))
@@ -216,7 +216,7 @@ def test_the_order_by_due_date_is_exact_over_very_many(site: Site, staffed: Brow
     expected = scattered(site, asked, 1200)
     assert expected != sorted(expected)
     assert listed(staffed, REVIEW) == expected[:25]
-    assert "1,201件" in staffed.text.replace("1201", "1,201")
+    assert "全1,201件中 1〜25件目（期限の近い順）" in staffed.text
     staffed.open(address(staffed.one("a[rel=next]")))
     assert listed(staffed) == expected[25:50]
     staffed.open(address(staffed.one("a[rel=prev]")))
@@ -244,7 +244,7 @@ def test_filters_by_due_date_choose_among_very_many(site: Site, staffed: Browser
         assert len(chosen) > 50
         for sort, order in (("due", chosen), ("oldest", sorted(chosen)), ("newest", sorted(chosen, reverse=True))):
             assert listed(staffed, f"{REVIEW}?due={query}&sort={sort}") == order[:25], (query, sort)
-            assert f"{len(chosen)}件：" in staffed.text
+            assert f"全{len(chosen)}件中 1〜25件目" in staffed.text
             staffed.open(address(staffed.one("a[rel=next]")))
             assert listed(staffed) == order[25:50], (query, sort)
 
