@@ -21,6 +21,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
@@ -269,12 +270,13 @@ def keep_apart(server: int) -> None:
     Left to itself, the scheduler puts some connections' server process beside their client and others across: that
     makes a transition two thirds dearer, and stays as long as the connection.
     """
-    if server and (os.cpu_count() or 1) > 1:
-        first, *others = sorted(os.sched_getaffinity(0))
+    first, *others = sorted(os.sched_getaffinity(0))
+    if server and others:
         os.sched_setaffinity(0, {first})
         process = psutil.Process(server)
         for one in (process, *process.children(recursive=True)):
-            os.sched_setaffinity(one.pid, set(others))
+            with suppress(ProcessLookupError):  # a connection that has ended since
+                os.sched_setaffinity(one.pid, set(others))
 
 
 def bench(databases: Databases, number: int, rounds: int) -> Report:

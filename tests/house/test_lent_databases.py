@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
 import psycopg
 import pytest
 
 from tests.kit.postgres import Postgres
+from tests.kit.waiting import PATIENCE, until
 
 
 def execute(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -70,3 +76,22 @@ def test_what_somebody_uses_yet_is_dropped(postgres: Postgres) -> None:
         postgres.give_back(url)
         with pytest.raises(psycopg.OperationalError):
             used.execute("SELECT 1")
+
+
+def test_a_database_is_dropped_although_who_is_thrown_out_takes_longer_than_the_server_waits(
+    postgres: Postgres,
+) -> None:
+    """As on a machine that is busy: the backend of a client that was killed does not get to its end."""
+    url = postgres.lend()
+    with closing(psycopg.connect(url)) as used, ThreadPoolExecutor(1) as pool:
+        ((backend,),) = used.execute("SELECT pg_backend_pid()").fetchall()
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            dropping = pool.submit(postgres.drop, url)
+            refused = f'{used.info.dbname}" is being accessed by other users'
+            until(lambda: refused in postgres.log(), "the server to give up")
+        finally:
+            os.kill(backend, signal.SIGCONT)
+        dropping.result(PATIENCE)
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        execute(url, "SELECT 1")

@@ -89,6 +89,23 @@ def _insist(act: Callable[[], object]) -> None:
             sleep(0.1)
 
 
+def once_nobody_is_there(url: str, statement: str) -> None:
+    """Carry a statement out, connected to `url`, that renames or drops a database to which nobody may be connected.
+
+    The server itself waits for five seconds, also for whom it throws out; where the machine is busy, a backend that is
+    in the middle of something, or whose client was killed, is there for longer.
+    """
+    end = monotonic() + PATIENCE
+    while True:
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(statement)
+            return
+        except psycopg.errors.ObjectInUse:
+            if monotonic() > end:
+                raise
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     with Path(f"{folder}.lock").open("w") as lock:
@@ -118,10 +135,15 @@ class Postgres:
         db = open_database(url)
         migrate(db, MIGRATIONS)
         close_database(db)
-        self._admin(f"ALTER DATABASE {_name(url)} RENAME TO {_TEMPLATE}")
+        once_nobody_is_there(self._administration, f"ALTER DATABASE {_name(url)} RENAME TO {_TEMPLATE}")
+
+    @property
+    def _administration(self) -> str:
+        """The URL of the database that is always there."""
+        return str(self._server.get_uri(database="postgres"))
 
     def _admin(self, statement: str) -> list[Any]:
-        with psycopg.connect(str(self._server.get_uri(database="postgres")), autocommit=True) as connection:
+        with psycopg.connect(self._administration, autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
@@ -162,7 +184,11 @@ class Postgres:
 
     def drop(self, url: str) -> None:
         """Forget a database; whoever is still connected is thrown out."""
-        self._admin(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+        once_nobody_is_there(self._administration, f"DROP DATABASE {_name(url)} WITH (FORCE)")
+
+    def log(self) -> str:
+        """What the server has said."""
+        return str(self._server.log.read_text(encoding="utf-8", errors="replace"))
 
     def stop(self) -> None:
         """Give the server back; whoever does so last ends it."""
