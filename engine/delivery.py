@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
 from engine.mail_address import NotAMailAddress, read
@@ -114,6 +114,26 @@ class Delivery:
         """The deprecated name of `instance_id`."""
         renamed("Delivery.instance", "Delivery.instance_id")
         return self.instance_id
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A transition as a listener hears of it: what its entry of history says (I8), which is nothing personal.
+
+    `version` is that of the definition on which the instance is now. `source` is empty where the instance began with
+    it. `actor` is as history names it, as in `account:5`, and `at` the time of the commit, in UTC.
+    """
+
+    workflow: str
+    version: int
+    instance_id: int
+    about: str
+    seq: int
+    event: str
+    source: str
+    target: str
+    actor: str
+    at: datetime
 
 
 class Mailer(Protocol):
@@ -234,4 +254,23 @@ class EffectHandler(Protocol):
         """Carry out the effect, at least once. `key` is its idempotency key, the same at every try.
 
         May block, up to its own timeout. An exception counts as `Deferred`. Called from several threads at once.
+        """
+
+
+class Listener(Protocol):
+    """Hears of transitions once they are committed.
+
+    `workflows` are the names of those that it hears of; all where there is none. It may have an attribute `events` in
+    the same way. Of one instance it hears in the order of history: what it did not take is tried again, and becomes an
+    incident at its deadline, and what came later waits for it. Operators' acts that no definition declares, such as a
+    change of version, are not told.
+    """
+
+    workflows: Sequence[str]
+
+    def hear(self, transition: Heard, key: str) -> Outcome:
+        """Take notice of a transition, at least once. `key` is its idempotency key, the same at every try.
+
+        May block, up to its own timeout. An exception counts as `Deferred`. Called from several threads at once, for
+        several instances.
         """

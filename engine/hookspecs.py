@@ -8,7 +8,8 @@ hooks of the business are in `workflows.ports.hookspecs`; docs/hooks.md is the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from engine.delivery import MAILER_VERSIONS, AnyMailer, EffectHandler, mailer_version
+from engine.delivery import MAILER_VERSIONS, AnyMailer, EffectHandler, Listener, mailer_version
 
 PROJECT = "tetsuzuki"
 
@@ -94,6 +95,28 @@ def register_effect_handlers() -> Mapping[str, EffectHandler]:  # type: ignore[e
     May fail: yes. The exception becomes the plugin's failure; effects of its kinds wait and become incidents.
     Must never: do the effect; claim the kind "mail", which belongs to the mailer. A kind that two plugins claim is a
     `PluginError` that names both: an effect goes to exactly one of them, and nobody may have to guess which.
+    """
+
+
+def _listener_is_wrong(name: str, listener: Any) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name):
+        return "its name must be lower-case letters, digits and underscores, 48 at most"
+    for attribute in ("workflows", "events"):
+        names = getattr(listener, attribute, ())
+        if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(one, str) for one in names):
+            return f"{attribute} must be a sequence of names, not {names!r}"
+    return "" if hasattr(listener, "workflows") else "it lacks workflows, the names of those that it hears of"
+
+
+@hookspec
+@takes("hear", wrong=_listener_is_wrong)
+def register_listeners() -> Mapping[str, Listener]:  # type: ignore[empty-body]
+    """Listeners by name: each hears of the transitions of some workflows, once they are committed.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; what its listeners had still to hear waits for them.
+    Must never: call anybody here; return a listener that cannot be called from several threads at once. Its name goes
+    into the outbox, and stays there: never change it. A name that two plugins claim is a `PluginError` that names both.
     """
 
 

@@ -1,7 +1,7 @@
 """Test helpers for this project and for authors of plugins: a settable clock, a mailer in memory, contract tests.
 
-The contract tests here are for mailers and effect handlers; those for payment methods, billing and so on are in
-`workflows.ports.testing`.
+The contract tests here are for mailers, effect handlers and listeners; those for payment methods, billing and so on are
+in `workflows.ports.testing`.
 
     class TestMyMailer(RecipientMailerContract):
         def mailer(self):
@@ -29,6 +29,8 @@ from engine.delivery import (
     Delivery,
     EffectHandler,
     Failed,
+    Heard,
+    Listener,
     Mailer,
     Message,
     Outcome,
@@ -220,4 +222,37 @@ class EffectHandlerContract(ABC):
         handler = self.handler()
         with ThreadPoolExecutor(_THREADS) as pool:
             outcomes = list(pool.map(lambda n: handler.deliver(self.delivery(), f"{n}.1.0.contract"), range(_THREADS)))
+        assert all(isinstance(outcome, Accepted | Deferred) for outcome in outcomes)
+
+
+class ListenerContract(ABC):
+    """The contract of every listener, as tests. Subclasses define `listener`, which can take notice of `transition`."""
+
+    @abstractmethod
+    def listener(self) -> Listener:
+        """A listener that is ready to hear."""
+
+    @abstractmethod
+    def transition(self) -> Heard:
+        """A transition of a workflow that the listener hears of."""
+
+    def test_it_names_what_it_hears_of(self) -> None:
+        listener = self.listener()
+        assert not isinstance(listener.workflows, str)
+        assert not listener.workflows or self.transition().workflow in listener.workflows
+
+    def test_it_takes_notice_and_once_more_under_the_same_key(self) -> None:
+        listener = self.listener()
+        for _ in range(2):
+            assert isinstance(listener.hear(self.transition(), "1.1.0.contract"), Accepted)
+
+    def test_a_state_that_it_does_not_know_is_no_error(self) -> None:
+        unknown = replace(self.transition(), event="of_a_later_version", target="in_a_later_version")
+        assert isinstance(self.listener().hear(unknown, "1.2.0.contract"), Accepted | Deferred | Failed)
+
+    def test_it_is_called_from_several_threads_at_once(self) -> None:
+        listener = self.listener()
+        heard = [replace(self.transition(), instance_id=number) for number in range(1, _THREADS + 1)]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            outcomes = list(pool.map(lambda one: listener.hear(one, f"{one.instance_id}.1.0.contract"), heard))
         assert all(isinstance(outcome, Accepted | Deferred) for outcome in outcomes)

@@ -25,6 +25,7 @@ from engine.outbox.results import Late, Results, is_out_of_patience, ref, tries
 from engine.outcomes import Claim
 from engine.runtime import sent_again
 from engine.runtime.engine import Engine
+from engine.runtime.listening import LISTENER, effect_named, heard
 from engine.runtime.observer import Tried
 from engine.runtime.pauses import halting
 from engine.runtime.pauses.scopes import Scope
@@ -181,12 +182,13 @@ class Dispatcher:
                 sight, instance = engine.sight(unit, claim.instance_id)
                 workflow = engine.workflow(instance)
                 name = claim.name
-                if name not in workflow.effects or engine.definitions.has_versions(workflow):
+                effect = effect_named(workflow, name)
+                if effect is None or engine.definitions.has_versions(workflow):
                     present = outbox_rows.name_of(unit, claim, engine.worker)
                     if present is None:  # it was cancelled since it was claimed, or another worker has it
                         return None
                     name = present  # a migration may have given it another one
-                effect = workflow.effects.get(name)
+                    effect = effect_named(workflow, name)
                 if effect is not None and claim.is_copy:
                     effect = effect.copy
                 if (instance.paused or unit.channels_paused) and (scope := halting.halting(unit, instance, effect)):
@@ -236,11 +238,23 @@ class Dispatcher:
             except RuleError as error:
                 return Failed("rule", str(error)), None
             return _READY, partial(handing_over.sent, mailer, message, key, recipients)
+        if effect.kind == LISTENER:
+            return self._listening(claim, effect, instance, unit, key)
         handler = self.handlers.get(effect.kind)
         if handler is None:
             return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
         delivery = Delivery(effect.kind, effect.name, effect.to, instance.about, figures, claim.language, instance.id)
         return _READY, lambda: handing_over.Tried(outcome_of(handler.deliver(delivery, key)))
+
+    def _listening(
+        self, claim: Claim, effect: Effect, instance: Instance, unit: Unit, key: str
+    ) -> tuple[Outcome, Callable[[], handing_over.Tried] | None]:
+        """The call that tells a listener. What it has not heard waits for a plugin that is not there to come back."""
+        listener = self.engine.definitions.listening.listeners.get(effect.to)
+        if listener is None:
+            return Deferred(f"no plugin brings the listener {effect.to!r}", waits=True), None
+        transition = heard(unit, instance, claim.seq)
+        return _READY, lambda: handing_over.Tried(outcome_of(listener.hear(transition, key)))
 
     @staticmethod
     def _has_lost_its_point(effect: Effect, claim: Claim, instance: Instance, events: tuple[str, ...]) -> bool:

@@ -11,7 +11,7 @@ from pluggy import HookRelay, PluginManager
 
 from engine import hookspecs
 from engine.configuration import Problem
-from engine.delivery import AnyMailer, EffectHandler
+from engine.delivery import AnyMailer, EffectHandler, Listener
 from engine.errors import PluginError
 from engine.plugins.docstrings import description
 from engine.plugins.found import Failure, Found, Listed, State, failure_of, reason_of
@@ -72,6 +72,14 @@ class Plugins:
             PluginError: two plugins registered the same kind.
         """
         return self.registered("register_effect_handlers")
+
+    def listeners(self) -> dict[str, Listener]:
+        """Listeners by name.
+
+        Raises:
+            PluginError: two plugins registered the same name.
+        """
+        return self.registered("register_listeners")
 
     def migrations(self) -> tuple[Path, ...]:
         """The folders of the plugins' own database steps.

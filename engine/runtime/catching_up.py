@@ -101,7 +101,7 @@ class CatchUp:
                 piece.state_left = instance.state != state
             unit.unchanged = not piece.fired
 
-        commits.listeners.watched(DUE, committed, "", commits.run, fire, committed)
+        commits.watchers.watched(DUE, committed, "", commits.run, fire, committed)
 
     def first_of(self, instance: Instance, timers: list[Due]) -> str:
         """The event of the earliest of `timers`; empty where there is none."""

@@ -6,25 +6,25 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.outcomes import Committed
-from engine.runtime.observer import Listeners
+from engine.runtime.observer import Watchers
 from engine.store.base import Store, Unit
 
 T = TypeVar("T")
 
 
 class Commits:
-    """Runs work in transactions of the store, and tells the listeners what each commit left to be done."""
+    """Runs work in transactions of the store, and tells the watchers what each commit left to be done."""
 
-    def __init__(self, store: Store, listeners: Listeners) -> None:
+    def __init__(self, store: Store, watchers: Watchers) -> None:
         self.store = store
-        self.listeners = listeners
+        self.watchers = watchers
 
     def run(self, work: Callable[[Unit], T], committed: Committed, *, many: bool = False) -> T:
-        """Run `work`, commit, tell the listeners, and return what `work` returned.
+        """Run `work`, commit, tell the watchers, and return what `work` returned.
 
         The transaction may be rolled back and run again, so `work` begins with `committed.begin_again()` or
         `Transactions.lock`. Raises what `work` raises, and Violation (`Store.run`).
         """
         done = self.store.run(work, many=many)
-        self.listeners.tell(committed)
+        self.watchers.tell(committed)
         return done

@@ -65,8 +65,8 @@ class Completing:
         committed = Committed()
         act = Act(effect_id[0], finish)
         act.before, act.also = is_done, (outbox_rows.STATE, effect_id)
-        listeners = self._transactions.commits.listeners
-        listeners.watched(effect.done or "", committed, "", self._transactions.run, act, committed)
+        watchers = self._transactions.commits.watchers
+        watchers.watched(effect.done or "", committed, "", self._transactions.run, act, committed)
 
     def _finish(
         self,

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from engine.definition import Instance, Workflow
+from engine.delivery import Listener
 from engine.errors import UnknownWorkflow
+from engine.runtime.listening import Listening
 from engine.runtime.soundness.structure import refuse_unsound
 from engine.store.base import Unit
 
 RESTARTED, KEPT = 0, 1  # `timer_rules`: what a transition back into its own state makes of the other timers there
+NOBODY: Mapping[str, Listener] = MappingProxyType({})
 _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = ?"
 
 
 class Definitions:
     """Workflows by name and version; `newest` by name alone. Rules read `services` as `Attempt.services`.
+    `listeners` hear of transitions, by name.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
 
-    def __init__(self, workflows: Iterable[Workflow], services: Any = None) -> None:
+    def __init__(
+        self, workflows: Iterable[Workflow], services: Any = None, listeners: Mapping[str, Listener] = NOBODY
+    ) -> None:
         workflows = tuple(workflows)
         refuse_unsound(workflows)
         self.loaded = {(workflow.name, workflow.version): workflow for workflow in workflows}
         self.newest = {name: self.loaded[name, version] for name, version in sorted(self.loaded)}
         self.services = services
+        self.listening = Listening(listeners)
         self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
         self._keeps_timers: dict[Workflow, bool] = {}
 

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.definition import HOLDER, OPERATOR, Actor, Effect, Instance, Permission, Workflow
+from engine.delivery import Listener
 from engine.errors import EngineError, UnknownInstance, UnknownWorkflow
 from engine.keyring import HISTORY, REQUESTS, Keyring
 from engine.migration import Migration
@@ -29,7 +30,7 @@ from engine.runtime import conflicts, deciding, verification, version_move
 from engine.runtime.catching_up import CatchUp
 from engine.runtime.commits import Commits
 from engine.runtime.completing import Completing
-from engine.runtime.definitions import Definitions
+from engine.runtime.definitions import NOBODY, Definitions
 from engine.runtime.due_timers import DueTimers
 from engine.runtime.events import Events
 from engine.runtime.held import Held
@@ -37,7 +38,7 @@ from engine.runtime.history import AS_BEFORE, Entry, Finding
 from engine.runtime.looking import Looking, Previews, Render
 from engine.runtime.mailed_links import DRAWS, MailedLinks
 from engine.runtime.migrating import Migrating
-from engine.runtime.observer import Listeners, Observer
+from engine.runtime.observer import Observer, Watchers
 from engine.runtime.operators import Operators
 from engine.runtime.recording import Recording
 from engine.runtime.request_keys import RequestKeys
@@ -53,7 +54,8 @@ class Engine:
     `secret` seals history and derives links. It may be several keys, newest first: the newest seals, and each of them
     verifies (`keyring`). `clock` replaces the database's time. `make_store` replaces the database's own store. `worker`
     names this process in leases. `lease` is how long a delivery may take before another worker may try: more than twice
-    the time limit of the slowest plugin. Rules read `services` as `Attempt.services`. `operators` is the permission of
+    the time limit of the slowest plugin. Rules read `services` as `Attempt.services`. `listeners` hear of
+    transitions, by name (`engine.runtime.listening`). `operators` is the permission of
     operators for workflows that name none of their own. `on_commit` is called after each commit that left something to
     do, in the thread that committed: it must be quick and must not raise. `observer` watches what is done
     (`engine.runtime.observer`).
@@ -74,6 +76,7 @@ class Engine:
         lease: timedelta = timedelta(minutes=4),
         render: Render | None = None,
         services: Any = None,
+        listeners: Mapping[str, Listener] = NOBODY,
         operators: Permission = OPERATOR,
         make_store: Callable[[SiteDatabase, Clock | None], Store] | None = None,
     ) -> None:
@@ -81,18 +84,18 @@ class Engine:
         self.db: Final = db
         store = db.store(clock) if make_store is None else make_store(db, clock)
         self.store: Final = store
-        self.definitions = definitions = Definitions(workflows, services)
+        self.definitions = definitions = Definitions(workflows, services, listeners)
         self.chance = chance
         self.keyring = Keyring.of(secret)
         self.history_keys = self.keyring.derived(HISTORY)
-        self.listeners = listeners = Listeners()
+        self.watchers = watchers = Watchers()
         self.mailed_links = MailedLinks(store, definitions, self.keyring)
         self.recording = Recording(
-            definitions, listeners, self.history_keys[0], draw=draw, worker=worker + DRAWS, lease=lease
+            definitions, watchers, self.history_keys[0], draw=draw, worker=worker + DRAWS, lease=lease
         )
         steps = Steps(db, definitions, self.mailed_links, self.recording)
         self.due_timers = DueTimers(definitions, steps, self.recording)
-        commits = Commits(store, listeners)
+        commits = Commits(store, watchers)
         self.catch_up = CatchUp(commits, definitions, self.due_timers)
         self._run_due = RunDue(commits, self.due_timers, self.catch_up)
         self._transactions = transactions = Transactions(commits, definitions, self.due_timers, self.catch_up)
@@ -162,25 +165,25 @@ class Engine:
         """
         return self.mailed_links.instance_key(instance_id)
 
-    # -- listeners ----------------------------------------------------------------------------------------------------
+    # -- watchers -----------------------------------------------------------------------------------------------------
 
     @property
     def observer(self) -> Observer | None:
         """The observer of what is done; None where nobody watches."""
-        return self.listeners.observer
+        return self.watchers.observer
 
     @observer.setter
     def observer(self, observer: Observer | None) -> None:
-        self.listeners.observer = observer
+        self.watchers.observer = observer
 
     @property
     def on_commit(self) -> Callable[[Committed], None] | None:
         """The callback that wakes the dispatcher and the timers; None where nothing is woken."""
-        return self.listeners.on_commit
+        return self.watchers.on_commit
 
     @on_commit.setter
     def on_commit(self, on_commit: Callable[[Committed], None] | None) -> None:
-        self.listeners.on_commit = on_commit
+        self.watchers.on_commit = on_commit
 
     @property
     def hands_over(self) -> bool:
@@ -193,7 +196,7 @@ class Engine:
 
     def tell(self, committed: Committed) -> None:
         """Call `on_commit` and the observer, as after a commit."""
-        self.listeners.tell(committed)
+        self.watchers.tell(committed)
 
     # -- doing --------------------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class Events:
                 assert found is not None
                 raise conflicts.meaning(violation, definition, definition.start, found, "") from violation
 
-        return self._commits.listeners.watched(START_EVENT, committed, definition.name, commit)
+        return self._commits.watchers.watched(START_EVENT, committed, definition.name, commit)
 
     def fire(self, number: int, event: str, actor: Actor, data: Any, *, key: str | None, seen: int | None) -> Outcome:
         """Fire an event on an instance. Raises what `Engine.fire` raises."""
@@ -88,5 +88,5 @@ class Events:
         committed, act = Committed(), Act(number, step)
         if request is not None:
             act.before = lambda held: self._keys.repeated(held.unit, request)
-        outcome: Outcome = self._commits.listeners.watched(event, committed, "", self._transactions.run, act, committed)
+        outcome: Outcome = self._commits.watchers.watched(event, committed, "", self._transactions.run, act, committed)
         return outcome

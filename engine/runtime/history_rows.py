@@ -35,6 +35,17 @@ def entries_of(unit: Unit, instance_id: int) -> tuple[history.Entry, ...]:
     return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance_id,)))
 
 
+_ENTRY = (
+    "SELECT seq, event, source, target, actor, at, due_at, data, mac, timers FROM history "
+    "WHERE instance_id = ? AND seq = ?"
+)
+
+
+def entry_at(unit: Unit, instance_id: int, seq: int) -> history.Entry:
+    """The entry `seq` of an instance's history, which there must be."""
+    return entry_of(unit.rows(_ENTRY, (instance_id, seq))[0])
+
+
 _SEALED_TIMES = (
     "SELECT timers FROM history WHERE instance_id = ? AND (timers IS NULL OR timers <> '') ORDER BY seq DESC LIMIT 1"
 )

@@ -148,7 +148,7 @@ class Previews:
     def _foreseen(self, held: Held, workflow: Workflow, attempt: Attempt, source: str, before: int) -> Preview:
         """What the step that was just taken has done, since the entry `before` of history."""
         written = outbox_rows.put_since(held.unit, held.instance.id, before)
-        effects = [(workflow.effects[name], language) for name, language in written]
+        effects = [(workflow.effects[name], language) for name, language in written if name in workflow.effects]
         return Preview(
             source,
             held.instance.state,

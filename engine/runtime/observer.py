@@ -91,8 +91,8 @@ class Both:
             yield
 
 
-class Listeners:
-    """The listeners of an engine: its `observer`, and `on_commit`, which is called after each commit that left
+class Watchers:
+    """The watchers of an engine: its `observer`, and `on_commit`, which is called after each commit that left
     something to do, in the thread that committed. Both must be quick; `on_commit` must not raise."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from engine.runtime import answers, history, links, resends, timetable
 from engine.runtime.definitions import Definitions
 from engine.runtime.held import Held
 from engine.runtime.history_rows import as_sealed, sealed_times
-from engine.runtime.observer import Listeners
+from engine.runtime.observer import Watchers
 from engine.runtime.request_keys import without_secrets
 from engine.store import outbox_rows
 from engine.store.base import Due, Unit, to_db
@@ -69,7 +69,7 @@ class Recording:
     def __init__(
         self,
         definitions: Definitions,
-        listeners: Listeners,
+        watchers: Watchers,
         history_key: bytes,
         *,
         draw: Callable[[int], bytes],
@@ -81,7 +81,7 @@ class Recording:
         self.lease = lease
         self.hands_over = False
         self._definitions = definitions
-        self._listeners = listeners
+        self._watchers = watchers
         self._history_key = history_key
 
     def record(
@@ -119,10 +119,11 @@ class Recording:
         self._enter(held, attempt.event, source, str(attempt.actor), due_at, data, after.said)
         if after.times or held.timers:
             self._set_timers(held, after)
-        if way.effects:
-            self.put_effects(held, workflow, attempt, way.effects)
+        effects = self._definitions.listening.with_listeners(workflow, attempt.event, way.effects)
+        if effects:
+            self.put_effects(held, workflow, attempt, effects)
         outcome = Outcome(instance.id, instance.seq, attempt.event, source, target, held.now)
-        if self._listeners.observer is not None:
+        if self._watchers.observer is not None:
             held.committed.stepped(instance.workflow, outcome)
         return outcome
 
@@ -138,7 +139,7 @@ class Recording:
         self._enter(held, event, source, str(actor), None, canonical(data), said)
         self._set_timers(held, _TimersAfter(due, times, (), said))
         outcome = Outcome(instance.id, instance.seq, event, source, target, held.now)
-        if self._listeners.observer is not None:
+        if self._watchers.observer is not None:
             held.committed.stepped(instance.workflow, outcome)
         return outcome
 
@@ -257,8 +258,8 @@ class Recording:
             if leased:
                 held.committed.hand_over(_claim_of(row, deadline_at))
             held.committed.effects += 1
-        if self._listeners.observer is not None:
-            self._listeners.observer.effects_put(held.unit, instance)
+        if self._watchers.observer is not None:
+            self._watchers.observer.effects_put(held.unit, instance)
 
     def renew_link(self, unit: Unit, instance: Instance) -> None:
         """Renew the link: a new generation and nonce. The old link is dead, and mails that carry it are cancelled.

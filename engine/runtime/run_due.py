@@ -103,7 +103,7 @@ class RunDue:
                     batch.moved += self._due_timers.apply(held) > 0
             unit.unchanged = not batch.moved + batch.put_off
 
-        commits.listeners.watched(DUE, committed, DUE, partial(commits.run, many=True), fire, committed)
+        commits.watchers.watched(DUE, committed, DUE, partial(commits.run, many=True), fire, committed)
 
     def _apart(self, batch: _Batch, held: Held) -> None:
         """Fire the timers of one instance behind a savepoint; where that cannot isolate a failure, the instance is left

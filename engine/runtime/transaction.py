@@ -167,7 +167,7 @@ class Transactions:
                     yield held
                     self.store.commit(unit)
             if acts:
-                self.commits.listeners.tell(held.committed)
+                self.commits.watchers.tell(held.committed)
                 return
             try:
                 self.catch_up.of(number, counts=False)

@@ -38,6 +38,7 @@ from engine.runtime import answers, history
 from engine.runtime.definitions import Definitions
 from engine.runtime.exits import carriers, exits
 from engine.runtime.held import Held
+from engine.runtime.listening import effect_named
 from engine.runtime.mappings import Loaded, ensure
 from engine.runtime.operators import Operators
 from engine.runtime.timetable import put_off_by
@@ -303,7 +304,7 @@ def _fate(mapping: Migration, target: Workflow, landing: State, row: OpenEffect,
     new = mapping.effects.get(row.name, row.name)
     if isinstance(new, Cancel):
         return Fate(row, None, new.reason)
-    effect = target.effects.get(new)
+    effect = effect_named(target, new)
     if effect is None:
         return Fate(row, None, f"version {target.version} has no effect {new!r}")
     if row.is_copy:

@@ -35,6 +35,7 @@ class Sender:
 def test_each_hook_of_the_engine_says_what_it_takes() -> None:
     shapes = {name: shape_of(name) for name in vars(hookspecs) if name.startswith("register_")}
     assert {name: (shape.methods, shape.reserved) for name, shape in shapes.items()} == {
+        "register_listeners": (("hear",), ()),
         "register_mailers": (("send",), ()),
         "register_effect_handlers": (("deliver",), ("mail",)),
         "register_migrations": (("is_dir",), ()),

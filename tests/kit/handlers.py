@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from engine.definition import SYSTEM, Actor, Attempt, Effect, Start, State, Timer, Transition, Workflow
-from engine.delivery import Accepted, Delivery, Outcome
+from engine.delivery import Accepted, Delivery, Heard, Listener, Outcome
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.runtime.engine import Engine
@@ -30,6 +30,22 @@ class Handler:
         return self.answer(delivery)
 
 
+@dataclass
+class Ear:
+    """Hears transitions; `answer` decides, and `heard` and `keys` tell of what and under which keys."""
+
+    workflows: Sequence[str] = ()
+    events: Sequence[str] = ()
+    answer: Callable[[Heard], object] = lambda heard: Accepted()
+    heard: list[Heard] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+    def hear(self, transition: Heard, key: str) -> Outcome:
+        self.heard.append(transition)
+        self.keys.append(key)
+        return self.answer(transition)  # type: ignore[return-value]
+
+
 def told(write: Callable[[Attempt], None] | None = None, version: int = 1) -> Workflow:
     return Workflow(
         name="told",
@@ -48,9 +64,16 @@ def told(write: Callable[[Attempt], None] | None = None, version: int = 1) -> Wo
 
 
 def dispatcher_of(
-    db: SiteDatabase, clock: Clock | None, handler: Handler, *workflows: Workflow, worker: str = "one"
+    db: SiteDatabase,
+    clock: Clock | None,
+    handler: Handler,
+    *workflows: Workflow,
+    worker: str = "one",
+    **listeners: Listener,
 ) -> Dispatcher:
-    """Delivers effects of kind "ping" to the handler; without `clock` by the machine's."""
-    engine = Engine(db, workflows, secret=b"x" * 32, clock=clock, worker=worker, chance=lambda: 0.5)
+    """Delivers effects of kind "ping" to the handler, and tells `listeners`; without `clock` by the machine's."""
+    engine = Engine(
+        db, workflows, secret=b"x" * 32, clock=clock, worker=worker, chance=lambda: 0.5, listeners=listeners
+    )
     renderer = Renderer(base_url="http://localhost", sender="a@example.com", site_facts={}, link=engine.link)
     return Dispatcher(engine, renderer, mailers={}, mailer="none", handlers={"ping": handler})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -27,7 +27,7 @@ from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
 from tests.kit.browser import PASSWORD, USER_NAME, Browser, add_customer
-from tests.kit.handlers import VISITOR, Handler, dispatcher_of, told
+from tests.kit.handlers import VISITOR, Ear, Handler, dispatcher_of, told
 from tests.kit.heartbeats import without_sweep
 from tests.kit.notices import NEO, StatusPage, customer, deliver_everything, draft
 from tests.kit.payments import bank_transfer
@@ -125,6 +125,14 @@ def channel(**changes: Any) -> Any:
         ("register_mailers", lambda: {"odd": Slow()}, "longest must be a timedelta of at most a day, not 'very'"),
         ("register_mailers", leaves, "register_mailers raised SystemExit"),
         ("register_effect_handlers", lambda: ["odd"], "must return a mapping by name, not list"),
+        ("register_listeners", lambda: {"odd": Slow()}, "it takes an object with hear()"),
+        ("register_listeners", lambda: {"odd": Ear("walk")}, "workflows must be a sequence of names, not 'walk'"),
+        (
+            "register_listeners",
+            lambda: {"odd": Ear(events=cast(Any, (3,)))},
+            "events must be a sequence of names, not (3,)",
+        ),
+        ("register_listeners", lambda: {"Odd": Ear()}, "its name must be lower-case letters"),
         ("register_migrations", lambda: {"odd": Path("no_such_folder")}, "no_such_folder is no folder"),
         ("register_migrations", lambda: {"odd": Path(__file__).parent}, "is not called migrations"),
         ("register_billing_backends", lambda: {"odd": Slow()}, "it takes an object with quote() and apply()"),

@@ -176,6 +176,7 @@ def test_every_bundled_plugin_has_its_kit(tmp_path: Path) -> None:
     kits = {
         "register_mailers": "(?:Recipient)?MailerContract",
         "register_effect_handlers": "EffectHandlerContract",
+        "register_listeners": "ListenerContract",
         "register_billing_backends": "BillingBackendContract",
         "register_disk_usage": "DiskUsageContract",
         "register_notice_channels": "NoticeChannelContract",

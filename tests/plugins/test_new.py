@@ -31,6 +31,7 @@ NAME = "convenience_store"
 ADDS = {
     "mailer": "mailers",
     "effect_handler": "effect handlers",
+    "listener": "listeners",
     "billing_backend": "billing backends",
     "disk_usage": "disk usage",
     "payment_method": "payment methods",

@@ -95,6 +95,7 @@ def engine(
         clock=clock,
         worker=worker,
         services=services,
+        listeners=ground.plugins.listeners(),
         operators=OPERATORS,
         **arguments,
     )

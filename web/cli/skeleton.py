@@ -21,6 +21,7 @@ SKELETONS = Path(__file__).parent / "skeletons"
 SHAPES: Mapping[str, str] = {
     "mailer": "A mailer",
     "effect_handler": "A handler of effects",
+    "listener": "A listener",
     "billing_backend": "A billing backend",
     "disk_usage": "A source of disk usage",
     "payment_method": "A payment method",

@@ -12,6 +12,7 @@ from engine.operations.pauses import standing
 from engine.operations.reasons import given_reason
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
+from engine.runtime.listening import LISTENER
 from engine.runtime.operators import nowhere
 from engine.runtime.pauses.halting import put_off
 from engine.runtime.pauses.rows import END, alone, begin, bring_forward, open_pause, put_off_rows
@@ -117,8 +118,9 @@ def _check_known(engine: Engine, scope: OneVersion | OneChannel) -> None:
 
 
 def channels(engine: Engine) -> tuple[OneChannel, ...]:
-    """Every channel of the loaded workflows that may be paused: each kind of effects, and each kind to one
-    recipient."""
+    """Every channel that may be paused: each kind of effects of the loaded workflows, each kind to one recipient, and
+    each listener."""
     effects = [effect for workflow in engine.workflows.values() for effect in workflow.all_effects()]
     found = {OneChannel(effect.kind) for effect in effects} | {OneChannel(one.kind, one.to) for one in effects}
+    found |= {OneChannel(LISTENER, name) for name in engine.definitions.listening.listeners}
     return tuple(sorted(found, key=str))
