@@ -25,7 +25,7 @@ from engine.outbox.results import Late, Results, is_out_of_patience, ref, tries
 from engine.outcomes import Claim
 from engine.runtime import sent_again
 from engine.runtime.engine import Engine
-from engine.runtime.listening import LISTENER, effect_named, heard
+from engine.runtime.listening import FAN_OUT, LISTENER, effect_named, effect_to, heard, named_by
 from engine.runtime.observer import Tried
 from engine.runtime.pauses import halting
 from engine.runtime.pauses.scopes import Scope
@@ -107,6 +107,10 @@ class Dispatcher:
                 return self._deliver(claim, tried)
 
     def _deliver(self, claim: Claim, tried: Tried) -> Outcome | None:
+        if claim.name == FAN_OUT:
+            tried.effect, tried.outcome = effect_to(""), _READY
+            self._results.fan_out(claim, named_by(json.loads(claim.figures)))
+            return _READY
         try:
             prepared = self._prepare(claim)
         except _Halted as halted:
@@ -253,7 +257,7 @@ class Dispatcher:
         listener = self.engine.definitions.listening.listeners.get(effect.to)
         if listener is None:
             return Deferred(f"no plugin brings the listener {effect.to!r}", waits=True), None
-        transition = heard(unit, instance, claim.seq)
+        transition = heard(unit, instance, claim)
         return _READY, lambda: handing_over.Tried(outcome_of(listener.hear(transition, key)))
 
     @staticmethod

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from engine.definition import Address, Effect, Instance, Retry
 from engine.delivery import Accepted, Deferred, Failed, Outcome
 from engine.outcomes import Claim, effect_ref, host_of
-from engine.runtime import answers
+from engine.runtime import answers, links
 from engine.runtime.engine import Engine
+from engine.runtime.listening import effect_to
 from engine.runtime.pauses import halting
-from engine.store import outbox_rows
-from engine.store.base import Unit, storable
+from engine.store import outbox_fan_out, outbox_rows
+from engine.store.base import Unit, storable, to_db
 
 log = logging.getLogger("tetsuzuki.dispatch")
 
@@ -87,6 +89,15 @@ class Results:
         with self._engine.store.reading() as unit:
             instance = self._engine.store.read(unit, claim.instance_id)[0]
             return not is_out_of_patience(unit, claim, effect, instance, due)
+
+    def fan_out(self, claim: Claim, listeners: Sequence[str]) -> None:
+        """Make of one effect an effect for each of these listeners, all in one commit."""
+        store, draw = self._engine.store, self._engine.recording.draw
+        effects = [effect_to(name) for name in listeners]
+        with store.begin() as unit:
+            to = [(effect.name, effect.to, draw(links.NONCE)) for effect in effects]
+            outbox_fan_out.fan_out(unit, claim, self._engine.worker, to, to_db(store.now()))
+            store.commit(unit)
 
     def end_try(self, claim: Claim, state: str, *, untried: bool = False) -> None:
         """End a try that asked nobody, in the state `state`."""

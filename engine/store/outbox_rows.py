@@ -39,7 +39,7 @@ OPEN = "('waiting', 'leased', 'incident')"
 
 ONE = "instance_id = ? AND seq = ? AND position = ?"
 """Names one effect, as SQL."""
-_LEASED_TO = f"{ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
+LEASED_TO = f"{ONE} AND state = 'leased' AND leased_by = ? AND claims = ?"
 
 
 class Answer(NamedTuple):
@@ -76,7 +76,7 @@ def _marks(some: Collection[Any]) -> str:
     return ", ".join("?" * len(some))
 
 
-def _leased_to(claim: Claim, worker: str) -> tuple[int, int, int, str, int]:
+def leased_to(claim: Claim, worker: str) -> tuple[int, int, int, str, int]:
     return claim.instance_id, claim.seq, claim.position, worker, claim.claims
 
 
@@ -241,10 +241,10 @@ def _claim_of(row: Row) -> Claim:
     )
 
 
-_NAME = f"SELECT name FROM outbox WHERE {_LEASED_TO}"
+_NAME = f"SELECT name FROM outbox WHERE {LEASED_TO}"
 _WRITE_OUTCOME = (
     f"UPDATE outbox SET state = ?, error = ?, reason = ?, host = ?, due_at = ?, attempts = attempts - ?, {_ANSWERED}, "
-    f"delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END WHERE {_LEASED_TO}"
+    f"delivered = CASE WHEN ? = 1 THEN 1 ELSE delivered END WHERE {LEASED_TO}"
 )
 
 
@@ -255,7 +255,7 @@ def set_deadline(unit: Unit, claim: Claim, deadline_at: datetime) -> None:
 
 def name_of(unit: Unit, claim: Claim, worker: str) -> str | None:
     """The present name of a claimed effect; None where this worker's lease is gone."""
-    row = unit.rows(_NAME, _leased_to(claim, worker))
+    row = unit.rows(_NAME, leased_to(claim, worker))
     return str(row[0][0]) if row else None
 
 
@@ -306,7 +306,7 @@ def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> No
             outcome.untried,
             *_columns_of(outcome.answer),
             int(outcome.delivered),
-            *_leased_to(claim, worker),
+            *leased_to(claim, worker),
         ),
     )
 
@@ -345,8 +345,8 @@ def has_copy(unit: Unit, claim: Claim) -> bool:
 def give_back(unit: Unit, claim: Claim, worker: str, due: str) -> None:
     """Return a lease as if the effect had never been claimed. `due` is a time as the tables hold it, or `NEVER`."""
     unit.write(
-        f"UPDATE outbox SET state = 'waiting', due_at = ?, attempts = attempts - 1 WHERE {_LEASED_TO}",
-        (due, *_leased_to(claim, worker)),
+        f"UPDATE outbox SET state = 'waiting', due_at = ?, attempts = attempts - 1 WHERE {LEASED_TO}",
+        (due, *leased_to(claim, worker)),
     )
 
 

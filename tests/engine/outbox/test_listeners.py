@@ -205,3 +205,29 @@ def test_what_was_to_be_heard_is_heard_after_a_move_to_another_version(db: SiteD
     clock.forward(hours=1)
     dispatcher.drain()
     assert (ear.heard[-1].seq, ear.heard[-1].version) == (1, 2)
+
+
+def test_a_worker_that_comes_too_late_tells_nobody_twice(db: SiteDatabase, clock: Clock) -> None:
+    ears = {"one": Ear(), "two": Ear()}
+    late = dispatcher_of(db, clock, Handler(), walk(), **ears)
+    other = dispatcher_of(db, clock, Handler(), walk(), worker="two", **ears)
+    late.engine.start("walk", "x:1", VISITOR)
+    claims = [late.next_claim(), late.next_claim()]  # the ping, and what becomes one for each listener
+    clock.forward(hours=1)
+    other.drain()
+    for claim in claims:
+        assert claim is not None
+        late.deliver(claim)
+    late.drain()
+    assert [len(ear.heard) for ear in ears.values()] == [1, 1]
+
+
+def test_who_hears_is_settled_by_the_commit(db: SiteDatabase, clock: Clock) -> None:
+    first, second = Ear(), Ear()
+    alone = dispatcher_of(db, clock, Handler(), walk(), first=first)
+    number = alone.engine.start("walk", "x:1", VISITOR).instance_id
+    both = dispatcher_of(db, clock, Handler(), walk(), worker="two", first=first, second=second)
+    both.engine.fire(number, "go", VISITOR)
+    both.drain()
+    assert steps(first) == WALKED[:2]
+    assert steps(second) == WALKED[1:2]
