@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine.store import incident_rows, outbox_moves, outbox_reports, outbox_retention, outbox_rows
+from engine.store import incident_rows, outbox_fan_out, outbox_moves, outbox_reports, outbox_retention, outbox_rows
 
 ROOT = Path(engine.__file__).parents[1]
-_MODULES = (outbox_rows, outbox_moves, outbox_reports, outbox_retention, incident_rows)
+_MODULES = (outbox_rows, outbox_fan_out, outbox_moves, outbox_reports, outbox_retention, incident_rows)
 OWN = {Path(str(module.__file__)) for module in _MODULES}
 OF_THE_OUTBOX = re.compile(r"\b(FROM|JOIN|UPDATE|INTO)\s+outbox\b")
 OPEN = re.compile(r"'waiting', 'leased', 'incident'")
