@@ -208,9 +208,9 @@ def test_what_was_to_be_heard_is_heard_after_a_move_to_another_version(db: SiteD
 
 
 def test_a_worker_that_comes_too_late_tells_nobody_twice(db: SiteDatabase, clock: Clock) -> None:
-    ears = {"one": Ear(), "two": Ear()}
-    late = dispatcher_of(db, clock, Handler(), walk(), **ears)
-    other = dispatcher_of(db, clock, Handler(), walk(), worker="two", **ears)
+    one, two = Ear(), Ear()
+    late = dispatcher_of(db, clock, Handler(), walk(), one=one, two=two)
+    other = dispatcher_of(db, clock, Handler(), walk(), worker="two", one=one, two=two)
     late.engine.start("walk", "x:1", VISITOR)
     claims = [late.next_claim(), late.next_claim()]  # the ping, and what becomes one for each listener
     clock.forward(hours=1)
@@ -219,7 +219,7 @@ def test_a_worker_that_comes_too_late_tells_nobody_twice(db: SiteDatabase, clock
         assert claim is not None
         late.deliver(claim)
     late.drain()
-    assert [len(ear.heard) for ear in ears.values()] == [1, 1]
+    assert (len(one.heard), len(two.heard)) == (1, 1)
 
 
 def test_who_hears_is_settled_by_the_commit(db: SiteDatabase, clock: Clock) -> None:
