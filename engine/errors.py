@@ -73,7 +73,7 @@ class NeedsChoice(CannotMove):
 
 
 class Paused(EngineError):
-    """This procedure is halted for now. Nothing was changed; please try again once it has been resumed."""
+    """This procedure is paused for now. Nothing was changed; please try again once it has been resumed."""
 
     status = 409
 

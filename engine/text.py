@@ -103,7 +103,7 @@ class Text:
         """The text in `language` ("ja" or "en"); the msgid itself where there is no translation."""
         text = catalogue.find(self.msgid, language) or self.msgid
         if self.params:
-            values = {k: v.render(language) if isinstance(v, Text | Moment) else v for k, v in self.params}
+            values = {k: v.render(language) if isinstance(v, _READ_LATER) else v for k, v in self.params}
             return text % values
         return text
 
@@ -132,9 +132,31 @@ class Moment:
     def render(self, language: str) -> str:
         """The time as in 2026年4月1日 18:05 ("ja") or 1 April 2026, 18:05 JST ("en")."""
         at = self.at.astimezone(self.zone)
+        day = Day(at.year, at.month, at.day).render(language)
         if language == "ja":
-            return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}" + (" UTC" if self.zone is UTC else "")
-        return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} {zone_name(at)}"
+            return f"{day} {at:%H:%M}" + (" UTC" if self.zone is UTC else "")
+        return f"{day}, {at:%H:%M} {zone_name(at)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day, a month or a year that fills a text, as readers of the language write it. `month` and `day` are 0 where
+    they are not known."""
+
+    year: int
+    month: int = 0
+    day: int = 0
+
+    def render(self, language: str) -> str:
+        """The day as in 2026年4月1日 ("ja") or 1 April 2026 ("en"); 2026年4月, April 2026; 2026年, 2026."""
+        if language == "ja":
+            month = f"{self.month}月" if self.month else ""
+            return f"{self.year}年{month}" + (f"{self.day}日" if self.day else "")
+        month = f"{_MONTHS[self.month - 1]} " if self.month else ""
+        return (f"{self.day} " if self.day else "") + f"{month}{self.year}"
+
+
+_READ_LATER = (Text, Moment, Day)  # they fill a text in its reader's language
 
 
 def zone_name(at: datetime) -> str:

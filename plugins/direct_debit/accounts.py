@@ -19,7 +19,7 @@ _DASHES = re.compile("[-‐‑–—―−ーｰ－]")  # whatever a keyboard ty
 
 
 def account_number(text: str) -> str | Refusal:
-    """The number with its seven digits; a shorter one gets zeros in front, as bank books leave them out."""
+    """The number with its seven digits; a shorter one gets zeros in front, as passbooks leave them out."""
     digits = _DASHES.sub("-", normalise(text[:_LONGEST_INPUT]))
     if not digits:
         return Refusal("number_missing", _("口座番号をご入力ください。"), "number")

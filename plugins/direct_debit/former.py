@@ -1,6 +1,6 @@
 """What institutions were called before they merged or took another name: `former.csv`, with dates and sources.
 
-Whoever has a bank book of before types a name that nobody has any more. It leads to the successor as an offer, with
+Whoever has a passbook of before types a name that nobody has any more. It leads to the successor as an offer, with
 the day from which that is so; several successors are several offers.
 
 A line of the table is a fact of its own: the official name and code until the day before, the day, the code of the
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from engine.text import Text, _
+from engine.text import Day, Text, _
 from plugins.direct_debit.spelling import KINDS, Name, name
 
 _SHORTEST_BEGINNING = 3
@@ -46,13 +46,8 @@ class Former:
         between = {"former": self.name, "since": since, "became": self.became, "now": now}
         return _("%(former)sは%(since)sに%(became)sになり、現在は%(now)sです。", **between)
 
-    def _since(self) -> Text:
-        year, month, day = (*map(int, self.since.split("-")), 0, 0)[:3]
-        if not month:
-            return _("%(year)s年", year=year)
-        if not day:
-            return _("%(year)s年%(month)s月", year=year, month=month)
-        return _("%(year)s年%(month)s月%(day)s日", year=year, month=month, day=day)
+    def _since(self) -> Day:
+        return Day(*map(int, self.since.split("-")))
 
 
 @lru_cache(maxsize=1)

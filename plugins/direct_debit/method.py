@@ -75,7 +75,7 @@ class DirectDebit:
     class Config:
         """Where the form is posted to (`postcode`, `address`, `department`), and which day of a month is debited.
 
-        `collector` is the name that stands in the customer's bank book; the company's where it is empty.
+        `collector` is the name that stands in the customer's passbook; the company's where it is empty.
 
         `yucho_account` (as in 00100-1-123456) and `yucho_payee` are 払込先口座番号 and 払込先加入者名 of the company's
         own contract with ゆうちょ銀行 for 自動払込み, `yucho_kind` its 契約種別コード. Without the first two, accounts
@@ -111,7 +111,7 @@ class DirectDebit:
         return None if self._ready else _NO_ADDRESS
 
     def form(self, context: PaymentContext) -> Form:
-        """The account, as it stands in the bank book."""
+        """The account, as it stands in the passbook."""
         holder = Field("holder", _("口座名義（カタカナ）"), _("通帳に記載のとおり。例：カ）ミホンシヨウジ"))
         return Form(
             fields=(*(_YUCHO_FIELDS if context.variant == YUCHO else _FIELDS), holder),

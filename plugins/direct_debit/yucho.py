@@ -1,6 +1,6 @@
 """ゆうちょ銀行: an account has a 記号 and a 番号, where others have a branch and a number.
 
-Both stand in the bank book. A 記号 of 通常貯金 has five digits and begins with 1; its second and third digit with an 8
+Both stand in the passbook. A 記号 of 通常貯金 has five digits and begins with 1; its second and third digit with an 8
 behind them are the 店番 for transfers from other banks. A 番号 has up to eight digits, the last of them a 1.
 Other banks write the same account with 店番 and 口座番号, which the bank does not take for its own form.
 """
@@ -42,7 +42,7 @@ def _is_kept(digits: str) -> bool:
 
 
 def number(text: str) -> str | Refusal:
-    """番号 with its eight digits; a shorter one gets zeros in front, as bank books leave them out."""
+    """番号 with its eight digits; a shorter one gets zeros in front, as passbooks leave them out."""
     digits = comparable(text).replace("-", "")
     if not digits:
         return Refusal("number_missing", _("番号をご入力ください。"), "yucho_number")

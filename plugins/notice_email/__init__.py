@@ -40,9 +40,10 @@ def _to_the_support(email: str, customer: str) -> str:
     return f"mailto:{quote(email, safe='@')}?subject={quote(f'unsubscribe {customer}'.strip())}"
 
 
-def _time(at: datetime) -> str:
-    """A time as sentences of mails have it: 2026年4月1日 18:00, 1 April 2026, 18:00 JST."""
-    return Moment(at, at.tzinfo or UTC).render(current_language())
+def _time(at: datetime, language: str = "") -> str:
+    """A time as sentences of mails have it: 2026年4月1日 18:00, 1 April 2026, 18:00 JST. In the mail's language, or in
+    `language`."""
+    return Moment(at, at.tzinfo or UTC).render(language or current_language())
 
 
 def _subject(notice: PublishedNotice, revision: PublishedRevision, language: str) -> str:

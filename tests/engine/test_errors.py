@@ -35,7 +35,7 @@ def test_an_error_says_what_it_was_given_or_the_first_line_of_its_docstring() ->
     assert str(errors.UnknownEffect()) == "該当する処理が見つかりません。"
     with reading_in("en"):
         assert str(errors.Paused()) == (
-            "This procedure is halted for now. Nothing was changed; please try again once it has been resumed."
+            "This procedure is paused for now. Nothing was changed; please try again once it has been resumed."
         )
         assert str(errors.Busy("not now")) == "not now"
         assert errors.Busy("not now").message == Text("not now")

@@ -23,7 +23,7 @@ NOTICE = "0123456789ab"
 WORDING = Wording(
     "ログインできない事象について",
     "現在、調査しております。\n\nhttps://status.example.jp/",
-    "Log-in trouble",
+    "Login trouble",
     "We look into it.",
 )
 

@@ -40,7 +40,7 @@ def offered(answer: object) -> list[str]:
 
 
 def written(one: Institution) -> Iterator[str]:
-    """All that a bank book, a seal or a person may call it."""
+    """All that a passbook, a seal or a person may call it."""
     short = BANKS[one.code].name
     yield from (one.name, short, one.code, f"{one.name}（{one.code}）")
     yield jaconv.h2z(one.name, ascii=True, digit=True)

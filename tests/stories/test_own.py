@@ -23,15 +23,15 @@ SUBJECTS = {
     "password_changed": {"ja": "パスワードを変更しました", "en": "Your password was changed"},
     "password_reset": {"ja": "パスワード再設定のご案内", "en": "Reset your password"},
     "password_was_reset": {"ja": "パスワードを再設定しました", "en": "Your password was reset"},
-    "confirm": {"ja": "E-mail変更の確認", "en": "Please confirm the contractor's email address"},
+    "confirm": {"ja": "E-mail変更の確認", "en": "Please confirm the contractor’s email address"},
     "notice": {
         "ja": "E-mail変更のお申し込みを受け付けました",
-        "en": "A change of the contractor's email address was requested",
+        "en": "A change of the contractor’s email address was requested",
     },
-    "changed": {"ja": "E-mail変更が完了しました", "en": "The contractor's email address was changed"},
+    "changed": {"ja": "E-mail変更が完了しました", "en": "The contractor’s email address was changed"},
     "changed_notice": {
         "ja": "ご契約者様の登録メールアドレスが変更されました",
-        "en": "Your address is no longer the contractor's email address",
+        "en": "Your address is no longer the contractor’s email address",
     },
     "login_confirm": {"ja": "ログイン用メールアドレスの確認", "en": "Please confirm your login email address"},
     "login_notice": {

@@ -78,9 +78,9 @@ def test_mails_about_a_request_of_somebody_who_was_removed_name_nobody(site: Sit
     AddressChange.update(account_name="").execute()
     for mail, _language, message in mails:
         if workflow.name != "login_address_change":  # which is forgotten as a whole
-            assert not re.search(r"お申し込みされた方|Requested by|^ 様", message.text + message.html, re.MULTILINE), (
-                mail.name
-            )
+            assert not re.search(
+                r"お申し込みになった方|Requested by|^ 様", message.text + message.html, re.MULTILINE
+            ), mail.name
         assert "\n\n\n" not in message.text, (mail.name, message.text)
 
 

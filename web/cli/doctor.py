@@ -205,7 +205,7 @@ def findings(site: Site, checks: Sequence[Check] = CHECKS) -> tuple[Finding, ...
 def doctor(mail: str | None) -> None:
     """Is everything well? Lists what is not and ends with 1."""
     if mail is not None and not is_mailbox(mail):
-        raise click.BadParameter(f"expected a mail address like support@example.jp, got {mail!r}")
+        raise click.BadParameter(f"expected an email address like support@example.jp, got {mail!r}")
     unwritable = [one for one in _findings_of(conditions.storage(read())) if one.kind == "fault"]
     if unwritable:  # the site cannot even be opened then, because it notes which definitions run
         _tell(unwritable)

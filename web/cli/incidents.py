@@ -65,7 +65,7 @@ def skip(ref: str, reason: str) -> None:
 
 @incidents.command(epilog='Example: tetsuzuki incidents amend 42.1.0 --to taro@example.jp --reason "typing error"')
 @click.argument("ref")
-@click.option("--to", "address", required=True, help="The correct mail address.")
+@click.option("--to", "address", required=True, help="The correct email address.")
 @_reason
 def amend(ref: str, address: str, reason: str) -> None:
     """Correct the recipient's address and try again. A mailed link gets a new one; the old is dead."""

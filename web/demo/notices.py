@@ -38,7 +38,7 @@ _UPDATE = UpdateInput(
     Wording(
         "一部のお客様でログインに時間がかかる事象について",
         "原因を特定し、復旧作業を進めております。復旧までいましばらくお待ちください。",
-        "Slow log-in for some customers",
+        "Slow login for some customers",
         "We have found the cause and are working on it. Thank you for your patience.",
     ),
     notify=False,
@@ -79,7 +79,7 @@ def _drafts(now: datetime, products: tuple[str, ...]) -> Iterator[DraftInput]:
         Wording(
             "一部のお客様でログインに時間がかかる事象について",
             "現在、一部のお客様でログインに時間がかかる事象が発生しており、原因を調査しております。",
-            "Slow log-in for some customers",
+            "Slow login for some customers",
             "Logging in takes long for some customers. We are looking into it.",
         ),
         status=board.INVESTIGATING,

@@ -37,7 +37,7 @@ from web.shown.contracts import (
 from web.shown.counts import which_of
 from web.shown.csv import csv_file
 from web.shown.dates import day
-from web.shown.prices import in_short, quote_of, yen
+from web.shown.prices import in_short, quote_of
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.request_number import request_number
@@ -52,7 +52,9 @@ _FASTER = Refusal(
 )
 
 pages = Area("contracts", __name__, url_prefix="/contracts")
-pages.shown_in_templates(which_of=which_of, yen=yen, in_short=in_short, percent=quotes.percent, periods=quotes.PERIODS)
+pages.shown_in_templates(
+    which_of=which_of, yen=quotes.yen, in_short=in_short, percent=quotes.percent, periods=quotes.PERIODS
+)
 
 
 @pages.get("")
@@ -192,7 +194,7 @@ def history_csv() -> Response:
 _HISTORY_COLUMNS = (
     _("受付番号"),
     _("お申し込み日時"),
-    _("お申し込みされた方"),
+    _("お申し込みになった方"),
     _("お手続き"),
     _("対象のご契約"),
     _("項目"),

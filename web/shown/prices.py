@@ -12,11 +12,6 @@ from workflows.ports import quotes
 from workflows.ports.billing import Quote
 
 
-def yen(amount: int) -> Text:
-    """An amount of whole yen; a refund with its sign."""
-    return _("%(amount)s円", amount=quotes.yen(amount))
-
-
 def quote_of(change_request: ChangeRequest) -> Quote | None:
     """The figures with which a request was confirmed; None where there were none."""
     return quotes.from_json(change_request.quote).quote
@@ -33,9 +28,9 @@ def in_short(quote: Quote | None, titles: PriceTitles) -> Text | str:
     if quote is None:
         return ""
     recurring = _(
-        "%(period)s %(total)s（税込）", period=titles[quote.recurring.period], total=yen(quote.recurring.total)
+        "%(period)s %(total)s（税込）", period=titles[quote.recurring.period], total=quotes.yen(quote.recurring.total)
     )
     if quote.due is None:
         return recurring
-    once = _("%(period)s %(total)s（税込）", period=quotes.PERIODS["once"], total=yen(quote.due.total))
+    once = _("%(period)s %(total)s（税込）", period=quotes.PERIODS["once"], total=quotes.yen(quote.due.total))
     return _("%(some)s、%(more)s", some=recurring, more=once)

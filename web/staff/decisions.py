@@ -24,6 +24,7 @@ from engine.runtime import machine
 from engine.text import Text, _
 from web.http.areas import declared
 from web.http.current import local_time, site
+from web.staff.channel_words import work_title
 from web.staff.history import event_title, state_title
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import Decision
@@ -47,7 +48,7 @@ class Foreseen:
     refuses: bool
     timers: tuple[tuple[Text | str, str], ...]
     mails: tuple[Message, ...]
-    effects: tuple[str, ...]
+    effects: tuple[Text | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +196,11 @@ def foreseen(instance_id: int, where: Standing, event: str, actor: Actor, data: 
 
 def _foreseen(workflow: Workflow, preview: Preview) -> Foreseen:
     tones = declared().tones.get(workflow.name, {})
+    kinds = (workflow.effects[name].kind for name in preview.effects)
     return Foreseen(
         state_title(workflow, preview.target),
         workflow.by_name[preview.target].final and tones.get(preview.target) == "wrong",
         tuple((event_title(workflow, preview.target, event), local_time(due)) for event, due in preview.timers),
         preview.mails,
-        tuple(name for name in preview.effects if workflow.effects[name].kind != "mail"),
+        tuple(dict.fromkeys(work_title(kind) for kind in kinds if kind != "mail")),
     )

@@ -11,7 +11,8 @@ from flask import abort
 from engine.operations.incidents import ALL, Criteria, Figure
 from engine.text import Text, _
 from web.http.current import local_time, site
-from web.staff.incident_words import channel_title, reason_title
+from web.staff.channel_words import channel_title
+from web.staff.incident_words import reason_title
 
 _LONGEST = 300
 AGES: Mapping[str, tuple[Text, str, timedelta]] = {

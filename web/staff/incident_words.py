@@ -12,38 +12,11 @@ from engine.operations.incidents import TIMER, Incident
 from engine.store.base import Unit
 from engine.text import Text, _
 from web.http.current import local_time, site
+from web.staff.channel_words import recipient_title, work_title
 from web.staff.history import event_title, state_title
 from web.staff.review import age
 
 log = logging.getLogger("tetsuzuki.staff")
-
-_WORK: Mapping[str, Text] = {
-    "billing": _("料金と契約の台帳への登録"),
-    "payment": _("お支払い方法の会社とのやり取り"),
-    "notice": _("お知らせの配信"),
-    "restack": _("後に続く予約の日付の見直し"),
-    "withdrawal": _("手続き中のお申し込みの取り下げ"),
-    "customer_merge": _("お客様の統合に伴う、お申し込みの取り下げとアカウントの方へのお知らせ"),
-    "listener": _("プラグインへの通知"),
-}
-"""What effects do that are no mails, by their kind."""
-
-_RECIPIENTS: Mapping[str, Text] = {
-    "applicant": _("お申し込みの方"),
-    "contractor": _("ご契約者"),
-    "invited": _("招待された方"),
-    "account": _("アカウントの方"),
-    "withdrawer": _("取り下げた方"),
-    "acting": _("操作した方"),
-    "acting_account": _("操作した方"),
-    "owner": _("アカウントの方"),
-    "removed": _("削除されたアカウントの方"),
-    "former": _("統合前のご契約者"),
-    "old": _("変更前のメールアドレス"),
-    "new": _("変更後のメールアドレス"),
-    "staff": _("担当者"),
-}
-"""The recipients of mails, by their names in the definitions."""
 
 _REASONS: Mapping[str, Text] = {
     "deadline": _("期限まで繰り返し試しましたが、完了できませんでした。"),
@@ -114,7 +87,7 @@ def _shown(incident: Incident, unit: Unit, subjects: bool) -> Shown:
         state_title(definition, incident.state),
         _what(incident, procedure, definition),
         _address(incident, definition, unit),
-        _RECIPIENTS.get(incident.recipient, incident.recipient),
+        recipient_title(incident.recipient),
         incident.attempts,
         local_time(incident.since),
         age(incident.since, max(site().clock(), incident.since)),
@@ -134,8 +107,7 @@ def _what(incident: Incident, procedure: Text | str, definition: Workflow | None
         if incident.copy:
             return _("%(procedure)sのメールの写し（Cc）", procedure=procedure)
         return _("%(procedure)sのメール", procedure=procedure)
-    work = _WORK.get(incident.kind, incident.kind)
-    return _("%(procedure)s：%(work)s", procedure=procedure, work=work)
+    return _("%(procedure)s：%(work)s", procedure=procedure, work=work_title(incident.kind))
 
 
 def _why(incident: Incident) -> Text | str:
@@ -174,18 +146,6 @@ def _subject(incident: Incident, definition: Workflow | None, unit: Unit) -> str
     except Exception as error:  # a template or a rule is the author's, and may name what is gone
         log.info("no subject of the incident %s: %s", incident.ref, type(error).__name__)
         return ""
-
-
-def channel_title(channel: str) -> Text | str:
-    """A channel in words: of the mails, of those to one recipient, of another work, or of the timers."""
-    kind, _colon, recipient = channel.partition(":")
-    if kind == TIMER:
-        return _("自動処理")
-    if kind != "mail":
-        return _WORK.get(kind, kind)
-    if not recipient:
-        return _("すべてのメール")
-    return _("メール（宛先：%(recipient)s）", recipient=_RECIPIENTS.get(recipient, recipient))
 
 
 def reason_title(reason: str) -> Text | str:

@@ -81,5 +81,5 @@ def books(change_request: ChangeRequest | None) -> Sequence[Booked] | None:
 
 
 def _booked(one: Booking) -> Booked:
-    total = str(_("%(yen)s円", yen=quotes.yen(one.total))) if one.total is not None else ""
+    total = str(quotes.yen(one.total)) if one.total is not None else ""
     return Booked(one.reference, CHANGE_REQUEST_KINDS.get(one.kind, one.kind), day(one.effective_on), total)

@@ -9,7 +9,7 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from werkzeug import Response
 
 from engine.configuration import one_line
-from engine.definition import Refusal
+from engine.definition import Refusal, Workflow
 from engine.errors import EventNotPossible, Forbidden, UnknownInstance
 from engine.operations.pauses import (
     RESUME_EVENT,
@@ -23,11 +23,13 @@ from engine.operations.pauses import (
     looking,
 )
 from engine.runtime.operators import nowhere
+from engine.runtime.pauses.scopes import WaitingEffect
 from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import actor, pages
+from web.staff.channel_words import channel_title, recipient_title, work_title
 from web.staff.history import event_title
 from web.staff.review import age
 from workflows.business.access.actor_names import names_of
@@ -63,6 +65,16 @@ class Fires:
     instance_id: int
     title: Text | str
     due: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """An effect that is delivered on resuming, in people's words; `delivered` is whether only what follows is due."""
+
+    instance_id: int
+    what: Text | str
+    recipient: Text | str
+    delivered: bool
 
 
 @pages.get("/workflows/pauses")
@@ -153,12 +165,7 @@ def scope_title(scope: Scope) -> Text | str:
         definition = engine.workflows.get((scope.workflow, scope.version))
         title = definition.title if definition is not None and definition.title is not None else scope.workflow
         return _("%(title)s（版%(version)s）", title=title, version=scope.version)
-    name = str(scope).removeprefix("channel ")
-    if scope.effects != "mail":
-        return _("処理「%(name)s」", name=name)
-    if not scope.recipient:
-        return _("すべてのメール")
-    return _("メール（宛先 %(recipient)s）", recipient=scope.recipient)
+    return channel_title(str(scope).removeprefix("channel "))
 
 
 def _may(scope: Scope | None) -> bool:
@@ -231,11 +238,32 @@ def _page(pause: Pause, reason: str = "", refusals: Sequence[Refusal] = ()) -> s
         instance_id=pause.scope.number if isinstance(pause.scope, OneInstance) else None,
         foreseen=foreseen,
         timers=_fires(foreseen),
+        effects=_waiting(foreseen),
         may=_may(pause.scope),
         reason=reason,
         refusals=refusals,
         you=_you(),
     )
+
+
+def _waiting(foreseen: Resuming) -> list[Waits]:
+    engine = site().engine
+    waits = []
+    for one in foreseen.effects:
+        with engine.store.reading() as unit:
+            instance = engine.store.read(unit, one.instance_id)[0]
+        definition = engine.workflows.get((instance.workflow, instance.version))
+        waits.append(Waits(one.instance_id, _what(definition, one), recipient_title(one.recipient), one.delivered))
+    return waits
+
+
+def _what(definition: Workflow | None, one: WaitingEffect) -> Text | str:
+    effect = definition.effects.get(one.name) if definition is not None else None
+    if definition is None or effect is None:
+        return one.name
+    if effect.kind == "mail":
+        return _("%(procedure)sのメール", procedure=definition.title or definition.name)
+    return work_title(effect.kind)
 
 
 def _fires(foreseen: Resuming) -> list[Fires]:

@@ -190,5 +190,5 @@ def _dearer(change_request: ChangeRequest, way: Way) -> Deferred | Failed | None
 
 
 def _totals(quote: Quote) -> str:
-    due = f", {quotes.yen(quote.due.total)} once" if quote.due is not None else ""
-    return f"{quotes.yen(quote.recurring.total)} a {quote.recurring.period}{due}"
+    due = f", {quotes.yen(quote.due.total).render('en')} once" if quote.due is not None else ""
+    return f"{quotes.yen(quote.recurring.total).render('en')} a {quote.recurring.period}{due}"

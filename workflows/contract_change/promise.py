@@ -94,27 +94,23 @@ def _lines(amount: Amount | None) -> dict[Text, Text]:
     said = {_("%(title)s（%(period)s）", title=line.title, period=period): _line(line) for line in amount.lines}
     for tax in amount.taxes:
         name = _("消費税 %(rate)s（%(period)s）", rate=quotes.percent(tax.rate), period=period)
-        said[name] = _yen(tax.tax)
-    return {**said, _("料金（%(period)s、税込）", period=period): _yen(amount.total)}
+        said[name] = quotes.yen(tax.tax)
+    return {**said, _("料金（%(period)s、税込）", period=period): quotes.yen(amount.total)}
 
 
 def _line(line: Line) -> Text:
     return _(
-        "%(quantity)s × %(unit)s円 ＝ %(amount)s円",
+        "%(quantity)s × %(unit)s ＝ %(amount)s",
         quantity=line.quantity,
         unit=quotes.yen(line.unit_price),
         amount=quotes.yen(line.amount),
     )
 
 
-def _yen(amount: int) -> Text:
-    return _("%(amount)s円", amount=quotes.yen(amount))
-
-
 def _total(quote: Quote | None) -> Text:
     if quote is None:
         return _("未定")
-    period, total = quotes.PERIODS[quote.recurring.period], _yen(quote.recurring.total)
+    period, total = quotes.PERIODS[quote.recurring.period], quotes.yen(quote.recurring.total)
     return _("%(period)s %(total)s（税込）", period=period, total=total)
 
 

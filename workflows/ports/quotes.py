@@ -137,9 +137,11 @@ def _once(quote: Quote) -> tuple[int, int]:
     return (quote.due.net, quote.due.total) if quote.due is not None else (0, 0)
 
 
-def yen(amount: int) -> str:
-    """`amount` with separators, as in 1,234; a refund with its sign."""
-    return f"{amount:,}"
+def yen(amount: int) -> Text:
+    """An amount of whole yen, as pages and mails write it: 1,234円, ¥1,234. A refund has its sign in front: -¥1,234."""
+    if amount < 0:
+        return _("-%(amount)s円", amount=f"{-amount:,}")
+    return _("%(amount)s円", amount=f"{amount:,}")
 
 
 def percent(rate: Decimal) -> str:

@@ -121,7 +121,7 @@ def test_every_bad_row_is_reported_by_line_and_column_and_nothing_is_imported(ru
     said = run("customers", "import", "bad.csv")
     assert said.code == 1
     assert said.err.splitlines()[:2] == [
-        'bad.csv: line 3, started_on "never": This is not a date. Expected: the day on which the contract begins, as in'
+        'bad.csv: line 3, started_on "never": This is not a date. Expected: the first day of the contract, as in'
         " 2024-04-01",
         'bad.csv: line 5, channel "friend": This value cannot be used. Allowed: direct, partner, asp',
     ]
@@ -452,7 +452,7 @@ def test_doctor_says_why_a_test_mail_was_not_taken(run: Run) -> None:
     assert "✗ test mail to hanako@mihon.example: not now, it would be tried again: 127.0.0.1:1: connecting" in said.out
     said = run("doctor", "--mail", "nobody")
     assert said.code == 2
-    assert "expected a mail address like support@example.jp, got 'nobody'" in said.err
+    assert "expected an email address like support@example.jp, got 'nobody'" in said.err
 
 
 def test_migrating_twice_says_so(run: Run) -> None:

@@ -283,7 +283,7 @@ def test_whoever_is_removed_is_forgotten(story: Story, caplog: pytest.LogCapture
     (asked,) = ChangeRequest.select()
     admin.open(f"/contracts/requests/{request_number(asked.instance)}")
     assert admin.response.status_code == 200
-    assert "お申し込みされた方" not in admin.text
+    assert "お申し込みになった方" not in admin.text
     assert AddressChange.get().new == "new@customer.example"  # the contractor's, whom it concerns, can still stop it
 
 

@@ -582,7 +582,7 @@ def test_contact_says_whether_somebody_answers_now(browser: Browser, clock: Cloc
     browser.press("English")
     assert ("We are open now." in browser.text) is ("営業時間内" in says)
     if "24日" in says:
-        assert "We open next: Tuesday, 24 November 2026, 09:00 JST" in browser.text
+        assert "We open again on Tuesday, 24 November 2026, 09:00 JST" in browser.text
 
 
 @pytest.mark.parametrize(

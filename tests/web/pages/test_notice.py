@@ -140,7 +140,7 @@ def test_english_readers_see_japanese_marked_where_there_is_no_english(
     reader.client.set_cookie("language", "en")
     reader.open("/notices")
     links = {a.get_text(): a.get("lang") for a in reader.page.select(".news h3 a")}
-    assert links == {"Log-in trouble": None, "日本語だけ": "ja"}
+    assert links == {"Login trouble": None, "日本語だけ": "ja"}
     reader.open(f"/notices/{'1' * 12}")
     assert reader.find("h1")["lang"] == "ja"
     assert reader.one(".prose")["lang"] == "ja"
@@ -261,7 +261,7 @@ def test_atom_feed_is_valid_and_stays_the_same(
     assert newest.findtext("a:entry/a:id", namespaces=ATOM) == id_
     of_chat = ET.fromstring(client.get(f"/notices/feed.atom?product={CHAT}&language=en").data)
     assert [e.findtext("a:title", namespaces=ATOM) for e in of_chat.findall("a:entry", ATOM)] == [
-        "Support news Log-in trouble"
+        "Support news Login trouble"
     ]
     assert of_chat.findtext("a:author/a:name", namespaces=ATOM) == "NEOJAPAN, Inc."
     assert client.get("/notices/feed.atom?product=none").status_code == 404

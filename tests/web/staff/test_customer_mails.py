@@ -194,8 +194,8 @@ def test_many_mails_come_in_pages_the_newest_first(
 def test_the_pages_speak_english(site: Site, staffed: Browser, customer: Customer, applied: int) -> None:
     staffed.press("English", language="en")
     for path, said in (
-        (page_of(customer), ("Handed over", "The mail server said", "Send again or correct the address")),
-        (f"/staff/customers/{customer.id}", ("Applications and invitations under way", "Email sent", "since")),
+        (page_of(customer), ("Handed over", "Response of the mail server", "Send again or correct the address")),
+        (f"/staff/customers/{customer.id}", ("Applications and invitations in progress", "Email sent", "since")),
     ):
         staffed.open(path)
         for words in said:

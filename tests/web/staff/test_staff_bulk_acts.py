@@ -16,7 +16,7 @@ from tests.kit.browser import Browser, address
 from tests.kit.raw_sql import sql
 from tests.kit.staff import NAME
 from web.assembly.site import Site
-from web.staff.incident_words import channel_title
+from web.staff.channel_words import channel_title
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.records import Application
 from workflows.business.records import Customer

@@ -258,7 +258,7 @@ def test_a_tax_rate_that_changes_between_request_and_effect_applies_nothing(
     do_all_due(after)
     assert (state(after, number), again(on).users) == ("applying", 10)
     (incident,) = incidents(after.engine)
-    assert incident.error == "price_changed: confirmed 11,000 a month; now 11,200 a month"
+    assert incident.error == "price_changed: confirmed ¥11,000 a month; now ¥11,200 a month"
     assert stuck(after.engine) == []
 
 

@@ -158,7 +158,7 @@ def test_a_last_day_that_becomes_known_limits_what_waits_and_one_that_goes_is_fo
     do_all_due(lite)
     (incident,) = incidents(lite.engine)
     assert incident.error.startswith(
-        "price_changed: confirmed 96,800 a year, 4,032 once; now 96,800 a year, 8,065 once"
+        "price_changed: confirmed ¥96,800 a year, ¥4,032 once; now ¥96,800 a year, ¥8,065 once"
     )
     decide(lite, number, clerk, "accept_price", "ご契約が続くため")
     do_all_due(lite)

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
-from engine.text import Text, _, current_language
+from engine.text import Day, Text, _, current_language
 from workflows.business.catalogue import BILLING_MODES, LANGUAGE_TITLES, Catalogue
 from workflows.business.permissions import NO_ACCOUNT, acting_account
 from workflows.business.records import OPEN, Account, ChangeRequest, Contract, Customer
@@ -186,7 +186,7 @@ def listed(names: Iterable[str]) -> str:
 
 def day_said(day: date) -> str:
     """A date in the reader's language: 2026年12月1日, 1 December 2026."""
-    return f"{day.year}年{day.month}月{day.day}日" if current_language() == "ja" else f"{day.day} {day:%B %Y}"
+    return Day(day.year, day.month, day.day).render(current_language())
 
 
 def change_request_of(instance: Instance, records: Records) -> ChangeRequest | None:

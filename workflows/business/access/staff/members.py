@@ -21,13 +21,13 @@ class UnknownStaff(EngineError):
 
 
 class StaffExists(EngineError):
-    """There is a staff member with this mail address already."""
+    """A staff member with this email address already exists."""
 
     status = 409
 
 
 class InvalidStaff(EngineError):
-    """The mail address or the name of a staff member is not valid."""
+    """The email address or the name of a staff member is not valid."""
 
     status = 422
 
