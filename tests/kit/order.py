@@ -34,6 +34,7 @@ LONG = (
         "tests/engine/workers/test_several_machines.py",
         "tests/web/http/test_fuzz.py",
         "tests/web/http/test_isolation.py",
+        "tests/web/http/test_languages_of_pages.py",
         "tests/web/cli/test_cli.py",
         "tests/workflows/contract_change/test_contract_change_ahead.py",
         "tests/workflows/notice/test_notice.py",
