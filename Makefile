@@ -126,7 +126,7 @@ mutation: $(VENV)/dev
 	$(BIN)/python -m tests.mutation $(MUTATION)
 
 screenshots: $(VENV)/dev browser
-	$(BIN)/python -m tests.stories.pictures $(PAGE)
+	$(BIN)/python -m tests.stories.pictures $(PAGE) $(addprefix --look=,$(LOOK)) $(addprefix --device=,$(DEVICE))
 
 mails: $(VENV)/dev
 	$(BIN)/python -m tests.kit.every_mail
