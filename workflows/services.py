@@ -49,5 +49,6 @@ class Services:
     audiences: dict[tuple[str, ...], tuple[datetime, int]] = field(default_factory=dict)  # as last counted
     account_links: AccountLinks = field(default_factory=AccountLinks)  # of mails about new accounts
     confirm_first_account: bool = False  # before their owner can log in
+    books_years: int = 10  # for which the records of a customer are kept after the year of its last contract's end
     document_font: Path | None = None  # whose letters come first in documents
     breakers: Breakers = field(default_factory=Breakers)  # of all plugins for which a page waits

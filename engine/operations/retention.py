@@ -10,14 +10,11 @@ deletes it in small commits. Several workers may do so at once, and one that die
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from engine.configuration import Place, read_one
 from engine.configuration.kinds import whole
-from engine.configuration.tables import Table
 from engine.runtime.engine import Engine
 from engine.store import outbox_retention
 from engine.store.base import to_db
@@ -43,16 +40,6 @@ class Retention:
 
     outbox: Annotated[int, whole(7, 3650)] = 90
     request_keys: Annotated[int, whole(1, 3650)] = 30
-
-
-# What `[retention]` takes, and makes.
-RETENTION: Table[Retention] = Table(Retention, lambda given: given)
-
-
-def retention(settings: Mapping[str, Any]) -> Retention:
-    """The periods of the table `[retention]`. Raises SettingsError."""
-    periods: Retention = read_one(RETENTION, settings, Place("settings", "retention"))
-    return periods
 
 
 class Purger:

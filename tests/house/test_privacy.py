@@ -7,11 +7,11 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from engine.configuration.tables import keys
-from engine.operations.retention import Retention
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from release.source import ROOT
 from tests.kit.sites import SECRET
+from web.assembly.retention import Retention
 from web.assembly.settings import Settings
 from web.assembly.site import plugins_of
 
@@ -56,4 +56,5 @@ def test_every_table_says_until_when() -> None:
 
 def test_the_periods_are_those_of_the_settings() -> None:
     for name in keys(Retention):
-        assert f"`[retention] {name}`, {getattr(Retention(), name)} days" in PAGE
+        unit = "years" if name == "books" else "days"
+        assert f"`[retention] {name}`, {getattr(Retention(), name)} {unit}" in PAGE

@@ -312,6 +312,10 @@ ADDRESSES: Mapping[str, Address] = {
         )
         for name in ("contract_act", "act_on_contract")
     },
+    **{
+        f"staff.{name}": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)])
+        for name in ("customer_removal", "remove_customer")
+    },
     "staff.customer_mails": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
     **{
         f"staff.{name}": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)])

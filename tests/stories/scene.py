@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -236,6 +236,8 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.account_act", "staff-account-stop", "staff_account_stop", "staff"),
     Shot("staff.contract_act", "staff-contract-end", "staff_contract_end", "staff"),
     Shot("staff.customer_merge", "staff-customer-merge", "staff_customer_merge", "staff"),
+    Shot("staff.customer_removal", "staff-customer-removal", "staff_customer_removal", "staff"),
+    Shot("staff.customer", "staff-customer-removed", "staff_customer_removed", "staff"),
     Shot("staff.incidents", "staff-incidents", "/staff/incidents", "staff"),
     Shot("staff.incident", "staff-incident", "incident", "staff"),
     Shot("staff.bulk_act", "staff-bulk-act", "bulk_act", "staff"),
@@ -503,11 +505,42 @@ def _staff(site: Site, app: Flask, scene: Scene) -> None:
     member.open("/staff/notices/new")
     member.press("下書きを保存する", **_DRAFT)
     scene.paths["draft_edit"] = f"{member.path}/edit"
+    _leavers(site, member, scene)
     _keep(scene, "staff", member)
     scene.paths["set_up"] = f"/staff/setup/{site.staff.members.add('suzuki@demo.example', '鈴木 次郎').token}"
     site.engine.run_due()
     reviewed = ChangeRequest.get(ChangeRequest.kind == "options")
     scene.paths["review"] = f"/staff/requests/{reviewed.instance}"
+
+
+def _leavers(site: Site, member: Member, scene: Scene) -> None:
+    """Two customers whose contracts have ended; one is removed."""
+    for number, company in enumerate(("有限会社うみかぜ工房", "株式会社やまびこ製作所")):
+        gone = Customer.create(
+            number=f"A0999000{number}",
+            company=company,
+            channel="direct",
+            contractor_name="海野 潮",
+            contractor_email=f"info@yameta{number}.example",
+            contractor_postcode="231-0002",
+            contractor_address="神奈川県横浜市中区海岸通9-9",
+        )
+        Contract.create(
+            customer=gone,
+            product="chatluck",
+            subdomain=f"yameta{number}",
+            term="monthly",
+            payment_method="bank_transfer",
+            users=5,
+            started_on=date(2024, 4, 1),
+            ended_on=site.services.calendar.today(site.clock()) - timedelta(days=1),
+        )
+        scene.paths["staff_customer_removal"] = f"/staff/customers/{gone.id}/remove"
+        if number == 0:
+            scene.paths["staff_customer_removed"] = f"/staff/customers/{gone.id}"
+            member.open(f"/staff/customers/{gone.id}/remove")
+            member.press("お客様を削除する", reason="ご解約に伴うお申し出のため", checked="yes")
+            assert member.path == "/staff/customers", member.text
 
 
 _DRAFT = {

@@ -16,7 +16,7 @@ from engine.errors import ConfigurationError
 from engine.keyring import Keyring
 from engine.operations import bulk_acts
 from engine.operations.known_keys import watch
-from engine.operations.retention import Purger, retention
+from engine.operations.retention import Purger
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import HIDDEN_LINK, Renderer
 from engine.plugins.breakers import MOST_CALLS, Breakers
@@ -28,6 +28,7 @@ from engine.store.base import Clock, SiteDatabase
 from engine.text import Text, current_language
 from engine.workers.one_machine import Heartbeat
 from web.assembly.monitoring.metrics import Metrics
+from web.assembly.retention import periods
 from web.assembly.settings import Settings
 from workflows.business.access.access import Access
 from workflows.business.access.account_links import AccountLinks
@@ -178,7 +179,7 @@ def chores(
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
         Keeper(engine),
-        Purger(engine, retention(ground.settings.retention)),
+        Purger(engine, periods(ground.settings.retention)),
         lambda: forget_troubles(ground.clock()),
         partial(bulk_acts.forget, engine),
         *((partial(forget_traces, engine.store),) if traced else ()),
@@ -244,6 +245,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
             name: GuardedMethod(method, breakers.make(troubles.PAYMENT, name), times)
             for name, method in methods.items()
         },
+        books_years=periods(settings.retention).books,
         document_font=settings.document_font,
         breakers=breakers,
     )

@@ -41,8 +41,8 @@ from engine.configuration.tables import NOT_A_KEY, Checked, Key, Tables, keys, r
 from engine.definition import Secret
 from engine.errors import ConfigurationError, SettingsError
 from engine.keyring import Keyring
-from engine.operations.retention import RETENTION
 from web.assembly import secret_keys
+from web.assembly.retention import RETENTION
 from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
 from workflows.review import REVIEW

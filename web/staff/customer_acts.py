@@ -1,4 +1,5 @@
-"""What staff do to a customer's accounts and contracts: stop and reopen an account, log it out, end a contract.
+"""What staff do to a customer, its accounts and contracts: stop and reopen an account, log it out, end a contract, and
+remove the customer.
 
 Each has one page: what will happen, with figures and with the mails as they will go out, found by doing it and rolling
 back (`Engine.preview_start`); then the reason, and a confirmation. What the page showed is sealed in its form: where it
@@ -45,13 +46,15 @@ _SENT_BEFORE = Refusal("sent_before", _("この画面の操作は、すでに処
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An act: its procedure, and what its page says. `ends_requests` says whether open requests are withdrawn."""
+    """An act: its procedure, and what its page says. `ends_requests` says whether open requests are withdrawn, and
+    `told` what becomes of the reason."""
 
     workflow: str
     title: Text
     consequences: tuple[Text, ...]
     done: Text
     ends_requests: bool = False
+    told: Text = _("メールでお知らせし、履歴に残ります。")
 
 
 ACCOUNT_ACTS: Mapping[str, Act] = {
@@ -115,6 +118,28 @@ CONTRACT_ACTS: Mapping[str, Act] = {
     ),
 }
 
+REMOVAL = Act(
+    "customer_removal",
+    _("お客様を削除する"),
+    (
+        _("この操作は取り消せません。"),
+        _(
+            "お客様のすべてのアカウントが削除され、ログアウトされます。送信済みのURLは使えなくなり、"
+            "手続き中のアカウント作成・アカウント追加・アカウント開設のご案内も終わります。"
+        ),
+        _("アカウントをお持ちの方には、それぞれの言語のメールで、アカウントの削除をお知らせします。"),
+        _("手続き中のお申し込みは、取り下げられます。取り下げのメールは送信されません。"),
+        _(
+            "ご担当者様、電話番号、メールアドレス、お申し込みされた方のお名前、社内メモ、担当者が入力した理由は、"
+            "削除されます。"
+        ),
+        _("以後、お知らせは送信されず、同じお客様番号の行は取り込めず、お客様番号でのみ検索できます。"),
+    ),
+    _("お客様を削除しました。"),
+    ends_requests=True,
+    told=_("ご契約者へのメールでお知らせします。お知らせした後に削除され、履歴には残りません。"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -139,8 +164,8 @@ class Foreseen:
         """How many requests would be withdrawn."""
         return sum(one.withdrawn for one in self.requests)
 
-    def seal(self, *also: object) -> str:
-        """A digest of what was shown, for the form."""
+    def seal(self, also: Sequence[object]) -> str:
+        """A digest of what was shown, for the form; `also` is what else its page shows."""
         shown = [(one.instance_id, one.withdrawn) for one in self.requests]
         return mark(repr((shown, [(mail.to, mail.subject) for mail in self.mails], also)))
 
@@ -220,6 +245,40 @@ def _last_day(act: Act, text: str) -> date | None:
         return (today().replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
+@pages.get(f"/customers/<{NUMBER}:customer>/remove")
+@staff_only
+def customer_removal(customer: int) -> str:
+    """What the removal would do to the customer, and its form. Read-only (I4)."""
+    return _removal_page(_customer(customer))
+
+
+@pages.post(f"/customers/<{NUMBER}:customer>/remove")
+@staff_only
+def remove_customer(customer: int) -> str | Response:
+    """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
+    record = _customer(customer)
+    refused = _do(REMOVAL, f"customer:{record.id}", StaffActInput(_typed_reason()), _accounts(record))
+    if refused is None:
+        flash(str(REMOVAL.done))
+        return redirect(url_for("staff.customers"), 303)  # its own page may be gone as soon as the mail was accepted
+    return make_response(_removal_page(record, refused.refusals), refused.status)
+
+
+def _customer(number: int) -> Customer:
+    found: Customer | None = Customer.get_or_none(Customer.id == number)
+    return found if found is not None else abort(404)
+
+
+def _accounts(customer: Customer) -> tuple[int, ...]:
+    """The accounts that go with a customer, by their numbers: who has one is told."""
+    return tuple(one.id for one in Account.select().where(Account.customer == customer.id).order_by(Account.id))
+
+
+def removal_of(customer: Customer) -> str:
+    """The address at which a customer is removed; "" of one who was."""
+    return url_for("staff.customer_removal", customer=customer.id) if customer.removed_on is None else ""
+
+
 def acts_for_contract(contract: Contract) -> tuple[tuple[Text, str], ...]:
     """The acts that make sense of a contract, with their addresses."""
     if contract.ended_on is not None and contract.ended_on < today():
@@ -277,6 +336,17 @@ def _contract_page(contract: Contract, act: Act, last_day: date | None, refusals
     return _page(customer, act, facts, foreseen, refusals, last_day)
 
 
+def _removal_page(customer: Customer, refusals: Sequence[Refusal] = ()) -> str:
+    contracts, accounts = Contract.select().where(Contract.customer == customer.id), _accounts(customer)
+    days = [one.ended_on for one in contracts if one.ended_on is not None]
+    facts = (
+        (_("お客様のご契約"), _("%(count)s件", count=len(contracts))),
+        (_("最後のご契約終了日"), day(max(days)) if days else _("登録なし")),
+        (_("お客様のアカウント"), _("%(count)s件", count=len(accounts))),
+    )
+    return _page(customer, REMOVAL, facts, _foresee(REMOVAL, f"customer:{customer.id}"), refusals, also=accounts)
+
+
 def _page(
     customer: Customer,
     act: Act,
@@ -284,6 +354,7 @@ def _page(
     foreseen: Foreseen,
     refusals: Sequence[Refusal],
     last_day: date | None = None,
+    also: tuple[int, ...] = (),
 ) -> str:
     return render_template(
         "staff/customer_act.html",
@@ -293,7 +364,7 @@ def _page(
         foreseen=foreseen,
         last_day=last_day,
         today=today(),
-        seal=foreseen.seal(last_day),
+        seal=foreseen.seal((last_day, *also)),
         refusals=refusals,
         reason=_typed_reason(),
         new_key=new_key,
@@ -338,8 +409,8 @@ def _request(one: ChangeRequest, place: Standing) -> Ended:
     return Ended(one.instance, kind, state_title(definition, place.state), can)
 
 
-def _do(act: Act, about: str, data: StaffActInput) -> NotDone | None:
-    """Do the act once for each form; None where it is done."""
+def _do(act: Act, about: str, data: StaffActInput, also: tuple[int, ...] = ()) -> NotDone | None:
+    """Do the act once for each form; None where it is done. `also` are the numbers of what else the page showed."""
     key, engine = key_of(request.form.get("request_key")), site().engine
     if engine.outcome_under(key, actor()) is not None:
         return None
@@ -347,7 +418,7 @@ def _do(act: Act, about: str, data: StaffActInput) -> NotDone | None:
     foreseen = _foresee(act, about, data)
     if foreseen.refusals:
         return NotDone(foreseen.refusals, 409)
-    if foreseen.seal(data.last_day) != request.form.get("shown", ""):
+    if foreseen.seal((data.last_day, *also)) != request.form.get("shown", ""):
         return NotDone((_CHANGED,), 409)
     try:
         if missing:

@@ -19,14 +19,14 @@ from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import page_number, pages
-from web.staff.customer_acts import acts_for, acts_for_contract, acts_of
+from web.staff.customer_acts import acts_for, acts_for_contract, acts_of, removal_of
 from web.staff.history import state_title
 from web.staff.under_way import under_way
 from workflows.business import typed
 from workflows.business.access.account_standing import STANDINGS, refusal_of
 from workflows.business.customer_aliases import alias_of, aliases_of
 from workflows.business.permissions import ROLES
-from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, RemovedCustomer
 from workflows.business.request_number import MISTYPED, read_request_number
 from workflows.business.shared.change_request import DETAIL_LABELS, contract_terms, said
 from workflows.registry import CHANGE_REQUEST_KINDS
@@ -92,12 +92,15 @@ def matching(asked: str, first: int) -> list[Any]:
     """The customers of whom something contains what was asked for, from the place `first` on; one more than a page has,
     which tells whether there is another. A pasted URL stands for its subdomain.
     """
-    lines: Any = Customer.select(Customer.id, Customer.company, Customer.number, Customer.contractor_email)
+    lines: Any = Customer.select(
+        Customer.id, Customer.company, Customer.number, Customer.contractor_email, Customer.removed_on
+    )
     most = _ON_A_PAGE + 1
     environment = typed.subdomain(asked, site().catalogue)
     if not isinstance(environment, Refusal) and environment.product is not None:
         named = (Contract.subdomain == environment.name) & (Contract.product == environment.product)
-        with_it = lines.where(Customer.id.in_(Contract.select(Contract.customer).where(named)))
+        has_it = Customer.id.in_(Contract.select(Contract.customer).where(named))
+        with_it = lines.where(has_it, Customer.removed_on.is_null())
         return list(with_it.order_by(Customer.number).offset(first).limit(most).namedtuples())
     ids = site().search.matching(asked, first, most)
     if ids is None:
@@ -137,7 +140,18 @@ def customer(customer: int) -> str | Response:
         under_way=under_way(record.id, aliases),
         acts=acts_of(record.id),
         aliases=[(alias.number, local_time(alias.merged_at), alias.instance) for alias in aliases],
+        removal=removal_of(record),
+        removed=_removed(record),
     )
+
+
+def _removed(customer: Customer) -> tuple[tuple[Text, str], ...]:
+    """When a customer was removed, and until when what the law wants kept is kept; nothing of one who was not."""
+    removed = RemovedCustomer.get_or_none(RemovedCustomer.customer == customer.id)
+    if customer.removed_on is None or removed is None:
+        return ()
+    until = day(removed.kept_until) if removed.kept_until is not None else str(_("お知らせのメールの送信まで"))
+    return ((_("削除日"), day(customer.removed_on)), (_("保存期限"), until))
 
 
 def _contract(contract: Contract) -> ShownContract:

@@ -23,6 +23,7 @@ from workflows.business.permissions import ADMIN, VIEWER, customer_of
 from workflows.business.records import OPEN, UNCONFIRMED, Account, Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
+from workflows.business.shared.removed_customers import contractor_of, locked_customer
 
 ADDRESS_TAKEN = Refusal(
     "address_taken",
@@ -32,9 +33,9 @@ ADDRESS_TAKEN = Refusal(
 NO_CUSTOMER = Refusal("no_customer", _("ご契約が見つかりません。お手数ですが、最初からお手続きください。"))
 NOT_DIRECT = Refusal("not_direct", _("ご契約の形態により、当サイトをご利用いただくことができません。"))
 
-_CHANNEL, _ANY_ACCOUNT = only(Customer, "channel"), only(Account, "id")
+_CHANNEL, _ANY_ACCOUNT = only(Customer, "channel", "removed_on"), only(Account, "id")
 _READER = only(Application, "email", "language")
-_CONTRACTOR = only(Customer, "contractor_email", "contractor_language")
+_CONTRACTOR = only(Customer, "contractor_email", "contractor_language", "removed_on")
 _WARNED = only(Customer, "contractor_language", "contractor_language_before", "contractor_language_since")
 
 ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
@@ -43,7 +44,7 @@ ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_
 def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
     """Customers of partners and of ASP services may not use this site (G1, G2), whatever page they came from."""
     customer, _taken = _customer_and_account(attempt)
-    if customer is None:
+    if customer is None or customer.removed_on is not None:
         return NO_CUSTOMER
     return None if customer.channel == "direct" else NOT_DIRECT
 
@@ -56,9 +57,12 @@ def address_is_free_to_apply(attempt: Attempt) -> Refusal | None:
 
 
 def _customer_and_account(attempt: Attempt) -> list[Any | None]:
-    """The customer who applies, and the account that already has the address; read once, in one round trip."""
+    """The customer who applies, and the account that already has the address; read once, in one round trip, under the
+    lock of the customer's row: one who is removed at the same moment either comes first, or forgets this application.
+    """
     if "customer_and_account" not in attempt.memo:
         application = attempt.data
+        attempt.records.lock_rows(Customer, id=application.customer_id)
         attempt.memo["customer_and_account"] = attempt.records.get_each(
             (_CHANNEL, {"id": application.customer_id}),
             (_ANY_ACCOUNT, {"customer": application.customer_id, "email": application.email}),
@@ -114,11 +118,11 @@ def create_account(attempt: Attempt) -> None:
 
     As good as the first is one where no 管理 may be used, because all were stopped or none is confirmed. By setting,
     such an account is `unconfirmed`. The customer's row is locked, so that of two accounts created at once only one is
-    the first.
+    the first, and none is created of a customer who is removed at the same moment.
     """
     records = attempt.records
     application = required(application_of(attempt), NO_CUSTOMER)
-    records.lock_rows(Customer, id=application.customer_id)
+    required(locked_customer(records, application.customer_id), NO_CUSTOMER)
     another = records.exists(Account, customer=application.customer_id, role=ADMIN, standing=OPEN)
     waits = not another and attempt.services is not None and attempt.services.confirm_first_account
     records.insert(
@@ -172,9 +176,9 @@ def _contractor_language(attempt: Attempt) -> str:
     return languages.warning_of_contractor(customer, attempt.now)
 
 
-def _applicant(instance: Instance, records: Records) -> Address | None:
+def _applicant(instance: Instance, records: Records) -> Address | Nobody:
     reader = records.get(_READER, instance=instance.id)
-    return Address(reader.email, reader.language) if reader is not None else None
+    return Address(reader.email, reader.language) if reader is not None else NOBODY  # gone with its customer
 
 
 def _amend_applicant(instance: Instance, records: Records, email: str) -> None:
@@ -186,7 +190,7 @@ def _contractor(instance: Instance, records: Records) -> Address | Nobody | None
     if application is None:
         return NOBODY  # the account was removed before the mail about it arrived
     customer = records.get(_CONTRACTOR, id=application.customer_id)
-    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
+    return contractor_of(customer) if customer is not None else None
 
 
 RECIPIENTS = {

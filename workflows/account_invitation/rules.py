@@ -22,10 +22,11 @@ from engine.definition import (
 from engine.text import _
 from workflows.account_invitation.records import Invitation
 from workflows.business.customer_aliases import customer_about
-from workflows.business.permissions import ADMIN, ROLES, customer_of, reaches
+from workflows.business.permissions import ADMIN, NO_ACCOUNT, ROLES, customer_of, reaches
 from workflows.business.records import OPEN, Account, Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
+from workflows.business.shared.removed_customers import contractor_of, locked_customer
 
 LINK_LIFE = timedelta(hours=24)  # G40
 
@@ -122,12 +123,14 @@ def corrected_address_has_no_account(attempt: Attempt) -> Refusal | None:
 
 
 def keep_invitation(attempt: Attempt) -> None:
-    """Keep the invitation until the account is created, or the invitation is withdrawn or lapses."""
+    """Keep the invitation until the account is created, or the invitation is withdrawn or lapses. Raises Refused where
+    the customer was removed at the same moment."""
     invitation = attempt.data
+    number = customer_of(attempt.instance.about, attempt.records)
     attempt.records.insert(
         Invitation,
         instance=attempt.instance.id,
-        customer=customer_of(attempt.instance.about, attempt.records),
+        customer=required(locked_customer(attempt.records, number), NO_ACCOUNT).id,
         email=invitation.email,
         user_name=invitation.user_name,
         role=invitation.role,
@@ -219,7 +222,7 @@ def _invited_language(attempt: Attempt) -> str:
 def _invited(instance: Instance, records: Records) -> Address | Nobody | None:
     invitation = _invitation(instance, records)
     if invitation is None:
-        return NOBODY  # it was ended by a merge of customers
+        return NOBODY  # it was ended by a merge of customers, or by the removal of theirs
     if invitation.email is None:
         return None
     return Address(invitation.email, invitation.language)
@@ -233,7 +236,7 @@ def _contractor(instance: Instance, records: Records) -> Address | Nobody | None
     if _invitation(instance, records) is None:
         return NOBODY  # the account was removed before the mail about it arrived
     customer = _customer(instance, records)
-    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
+    return contractor_of(customer) if customer is not None else None
 
 
 RECIPIENTS = {

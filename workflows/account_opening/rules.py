@@ -25,11 +25,13 @@ from workflows.business.permissions import ADMIN, VIEWER, customer_of
 from workflows.business.records import OPEN, Account, Customer, QuietCustomer
 from workflows.business.required import required
 from workflows.business.shared import languages
+from workflows.business.shared.removed_customers import locked_customer
 
 LINK_LIFE = timedelta(hours=24)
 LATE = timedelta(minutes=10)  # mails of so much time may go out together, where a worker stood still; no more
 
 HAS_ACCOUNT = Refusal("has_account", _("このお客様には、すでにアカウントがあります。"))
+REMOVED = Refusal("removed", _("このお客様は、削除されています。"))
 ALREADY_INVITED = Refusal("already_invited", _("このお客様には、すでにご案内しています。"))
 WAVE_UNDONE = Refusal("wave_undone", _("このご案内は取り消されています。"))
 ADDRESS_TAKEN = Refusal(
@@ -102,9 +104,10 @@ def address_is_still_free(attempt: Attempt) -> Refusal | None:
 
 
 def take_the_place(attempt: Attempt) -> None:
-    """The invitation is for the contractor as they are now; while it is open there is no other of this customer."""
+    """The invitation is for the contractor as they are now; while it is open there is no other of this customer. Raises
+    Refused where the customer was removed."""
     records = attempt.records
-    customer = required(records.get(Customer, id=customer_of(attempt.instance.about, records)), ALREADY_INVITED)
+    customer = required(locked_customer(records, customer_of(attempt.instance.about, records)), REMOVED)
     records.update(
         Opening,
         {"id": attempt.data.opening},
@@ -149,11 +152,12 @@ def let_hear(attempt: Attempt) -> None:
 def create_account(attempt: Attempt) -> None:
     """The account of the invited; a customer's first one is 管理, and so is one where no 管理 may be used.
 
-    The customer's row is locked, so that two first accounts at once cannot both be the first.
+    The customer's row is locked, so that two first accounts at once cannot both be the first, and none is created of a
+    customer who is removed at the same moment.
     """
     records, chosen = attempt.records, attempt.data
     opening = required(_opening_before(attempt), ADDRESS_TAKEN)
-    records.lock_rows(Customer, id=opening.customer_id)
+    required(locked_customer(records, opening.customer_id), ADDRESS_TAKEN)
     another = records.exists(Account, customer=opening.customer_id, role=ADMIN, standing=OPEN)
     records.insert(
         Account,
@@ -218,7 +222,7 @@ def _opening(instance: Instance, records: Records) -> Opening | None:
 def _invited(instance: Instance, records: Records) -> Address | Nobody | None:
     opening = _opening(instance, records)
     if opening is None:
-        return NOBODY  # it was ended by a merge of customers
+        return NOBODY  # it was ended by a merge of customers, or by the removal of theirs
     if opening.email is None:
         return None
     return Address(opening.email, languages.of_contractor(records.get(Customer, id=opening.customer_id)))

@@ -36,6 +36,7 @@ _AT_ONCE = 500
 
 Progress = Callable[[int, int], object]
 
+REMOVED = _("削除済みのお客様")
 NOT_DIRECT = _("販売パートナー・ASP経由のお客様")
 NO_ADDRESS = _("ご契約者のメールアドレスがありません")
 NO_CONTRACT = _("有効なご契約がありません")
@@ -122,6 +123,7 @@ def _able(today: Any) -> tuple[Any, ...]:
     running = Contract.select(Contract.customer).where(Contract.runs(today))
     with_account = Account.select(Account.customer)
     return (
+        Customer.removed_on.is_null(),
         Customer.channel == "direct",
         Customer.contractor_email != "",
         Customer.id.in_(running),
@@ -154,7 +156,9 @@ def _reasons(numbers: Sequence[str], today: Any) -> Iterator[tuple[str, Text]]:
     decided = decided.where(Opening.customer.in_(ids), Opening.instance.is_null(), Wave.undone_at.is_null())
     invited = open_slots | _ids(decided)
     for customer in customers:
-        if customer.channel != "direct":
+        if customer.removed_on is not None:
+            yield customer.number, REMOVED
+        elif customer.channel != "direct":
             yield customer.number, NOT_DIRECT
         elif not customer.contractor_email:
             yield customer.number, NO_ADDRESS

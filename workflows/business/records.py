@@ -22,6 +22,9 @@ class Customer(Record):
     """A company with a contract (お客様). `number` is the customer number (G11); each has one contractor address
     (G41), whose mails are in `contractor_language`. The language before it, and since when it is that no more, are kept
     for warnings (`workflows.business.shared.languages`).
+
+    From the day `removed_on` on the customer is removed: nobody acts for it or is mailed about it, and its row stays
+    only as long as `RemovedCustomer` says. Who writes a row for a customer under the lock of this one asks for it.
     """
 
     id = pw.BigAutoField()
@@ -42,6 +45,7 @@ class Customer(Record):
     contractor_language_before = pw.CharField(8, default="")
     contractor_language_since = UtcField(null=True)
     imported = pw.TextField(default="")  # digest of what the last import said, so that a change made here shows
+    removed_on = pw.DateField(null=True)
 
 
 @prepared
@@ -387,6 +391,39 @@ class Mandate(Record):
     booking_key = pw.CharField(200, default="")  # the key that it was asked with
 
 
+class RemovedCustomer(Record):
+    """A customer who was removed, keyed by the procedure that did it.
+
+    `email` is the contractor's address until the mail about the removal was accepted or given up, and empty after that;
+    the mail is in `language`. On the day `kept_until` the law wants the rest of the customer for the last time; it is
+    NULL where there is nothing that it wants.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, unique=True, on_delete="CASCADE")
+    email = pw.CharField(254)
+    language = pw.CharField(8)
+    kept_until = pw.DateField(null=True)
+
+
+class RemovedOwner(Record):
+    """The owner of an account that was removed with its customer, until the mail that tells them was accepted or given
+    up. `removal` is the procedure of the customer's removal, `instance` the one that tells them, NULL before it begins.
+    `about` is the customer, as in `customer:3`, who may be gone by then, so nothing here refers to its row.
+    """
+
+    id = pw.BigAutoField()
+    removal = pw.BigIntegerField(index=True)
+    instance = pw.BigIntegerField(null=True, unique=True)
+    about = pw.CharField(32)
+    company = pw.CharField(200)
+    email = pw.CharField(254)
+    user_name = pw.CharField(100)
+    language = pw.CharField(8)
+    removed_at = UtcField()
+
+
 RECORDS: tuple[type[Record], ...] = (
     Customer,
     QuietCustomer,
@@ -409,4 +446,6 @@ RECORDS: tuple[type[Record], ...] = (
     PasswordReset,
     AddressChange,
     Mandate,
+    RemovedCustomer,
+    RemovedOwner,
 )

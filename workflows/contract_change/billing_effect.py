@@ -21,7 +21,15 @@ from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EngineError, EventNotPossible, Refused
 from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer
-from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, waits_its_turn
+from workflows.business.shared.bookings import (
+    NO_ANSWER,
+    UNDER_WAY,
+    is_answer,
+    next_key,
+    not_yet,
+    of_removed,
+    waits_its_turn,
+)
 from workflows.business.shared.change_request import contract_terms
 from workflows.contract_change.proposal import change_of
 from workflows.contract_change.redating import Way, has_another_subject, propose_again
@@ -134,6 +142,9 @@ class BillingEffect:
                 return waits
             if not ChangeRequest.update(reference=ChangeRequest.reference).where(still_open).execute():
                 return Failed("closed", "the request was closed in the meantime")
+            removed = of_removed(change_request)
+            if removed is not None:
+                return removed
             unmoved = ChangeRequest.select().where(still_open & as_compared).exists()
             if not unmoved or self._services.calendar.today(self._services.clock()) != today:
                 return Deferred("its date or price moved in between")

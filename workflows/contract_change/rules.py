@@ -211,8 +211,10 @@ def _why_not(attempt: Attempt) -> Refusal | None:
     if change_request is None or after is None:
         return GONE
     customer = attempt.records.get(Customer, id=change_request.customer_id)
-    if customer is None or customer.channel != "direct":
-        return GONE if customer is None else conditions.NOT_DIRECT
+    if customer is None or customer.removed_on is not None:
+        return GONE
+    if customer.channel != "direct":
+        return conditions.NOT_DIRECT
     if change_request.contract_id is None:
         refusal = next(conditions.faults(None, after, attempt.services.catalogue), None)
         return refusal or _environment_refusal(attempt, change_request.customer_id, after, change_request.effective_on)

@@ -13,6 +13,7 @@ from workflows.business.records import Customer, CustomerAlias
 from workflows.business.required import required
 from workflows.business.shared import languages
 from workflows.business.shared.address_change import SAME_ADDRESS, change_of, close_change, contractor_slot, keep_change
+from workflows.business.shared.removed_customers import locked_customer
 
 MOVED_ON = Refusal(
     "moved_on", _("その後にE-mailが変更されたため、この操作は行えません。お手数ですが、お問い合わせください。")
@@ -26,8 +27,7 @@ MERGED = Refusal(
 
 def address_differs(attempt: Attempt) -> Refusal | None:
     """The new address is not the present one. Locks the customer's row."""
-    attempt.records.lock_rows(Customer, id=number_of(attempt.instance.about))
-    customer = attempt.records.get(Customer, id=number_of(attempt.instance.about))
+    customer = locked_customer(attempt.records, number_of(attempt.instance.about))
     if customer is None:
         return NO_CUSTOMER
     return SAME_ADDRESS if customer.contractor_email == attempt.data.email else None

@@ -24,7 +24,7 @@ from workflows.business.shared.effective_date import NOT_APPLIED, EffectiveDate
 from workflows.customer_details_change.inputs import details_of, shown_digest
 from workflows.services import Services
 
-KIND = "details"
+KIND = change_request.DETAILS
 REVIEWED = ("company", "contractor_name")  # they name the contractor: staff review them, whatever is configured
 LONGEST_REASON: int = ChangeRequest.reason.max_length
 
@@ -45,7 +45,7 @@ REASON_LONG = Refusal("reason_long", _("%(most)s文字以内でご入力くだ�
 def form_is_current(attempt: Attempt) -> Refusal | None:
     """The form was prefilled with the present details: of two browsers the second is refused."""
     customer = _customer(attempt)
-    if customer is None:
+    if customer is None or customer.removed_on is not None:
         return NO_CUSTOMER
     return None if attempt.data.seen == shown_digest(details_of(customer)) else CHANGED_MEANWHILE
 
@@ -105,7 +105,7 @@ def record_is_as_confirmed(attempt: Attempt) -> Refusal | None:
     customer, record = attempt.records.get_each(
         (Customer, {"id": customer_id}), (ChangeRequest, {"instance": attempt.instance.id})
     )
-    if customer is None or record is None:
+    if customer is None or customer.removed_on is not None or record is None:
         return NO_CUSTOMER
     before, after = json.loads(record.before), json.loads(record.after)
     same = all(getattr(customer, name) in (before[name], after[name]) for name in after)

@@ -12,6 +12,7 @@ from workflows.business.permissions import number_of
 from workflows.business.records import DIRECT, Customer, CustomerAlias
 from workflows.business.required import required
 from workflows.business.shared import languages, staff_acts
+from workflows.business.shared.removed_customers import contractor_of
 from workflows.customer_merge.moving import lock_for_good, move
 from workflows.customer_merge.records import CustomerMerge
 
@@ -39,7 +40,7 @@ def customers_can_be_merged(attempt: Attempt) -> Refusal | None:
         return ALREADY_MERGED if followed(goes, attempt.records) is not None else staff_acts.GONE
     if customer is None:
         return UNKNOWN
-    if any(getattr(one, "removed_on", None) is not None for one in (former, customer)):
+    if any(one.removed_on is not None for one in (former, customer)):
         return REMOVED
     return NOT_DIRECT if {former.channel, customer.channel} != {DIRECT} else None
 
@@ -125,7 +126,7 @@ def _language_of_contractor(attempt: Attempt) -> str:
 
 def _contractor(instance: Instance, records: Records) -> Address | Nobody:
     customer = _stays(instance, records)
-    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else NOBODY
+    return contractor_of(customer) if customer is not None else NOBODY
 
 
 RECIPIENTS = {

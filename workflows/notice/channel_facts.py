@@ -59,13 +59,13 @@ class ChannelFacts:
         )
 
     def recipient(self, reference: str) -> NoticeRecipient | None:
-        """The recipient that a row names, with the mailer that a channel may use; None where the customer is gone.
-        Who was merged into another one is that one."""
+        """The recipient that a row names, with the mailer that a channel may use; None where the customer was
+        removed. Who was merged into another one is that one."""
         sender = self._services.organisation.mail_from
         if reference == EVERYBODY:
             return NoticeRecipient(reference, sender=sender, post=self._post)
         customer = customer_now(int(reference.partition(":")[2]))
-        if customer is None:
+        if customer is None or customer.removed_on is not None:
             return None
         return NoticeRecipient(
             reference,

@@ -13,7 +13,7 @@ from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, Mandate
-from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet
+from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, of_removed
 from workflows.business.shared.change_request import contract_terms
 from workflows.ports.billing import Applied, Change, Queued, Rejected
 from workflows.ports.payment_calls import outcome, report_of
@@ -172,6 +172,9 @@ def _mark_asked(change_request: ChangeRequest, change: Change, key: str, *, begu
         current = ChangeRequest.get_or_none(ChangeRequest.instance == change_request.instance)
         if current is None or current.slot is None:
             return Failed("closed", "the request was closed in the meantime")
+        removed = of_removed(change_request) if not begun else None
+        if removed is not None:
+            return removed
         Mandate.update(booking="asked", booking_key=key).where(own).execute()
     return None
 

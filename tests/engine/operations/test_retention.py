@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import SettingsError
-from engine.operations.retention import EVERY, Purger, Retention, retention
+from engine.operations.retention import EVERY, Purger, Retention
 from tests.kit.receipts import ACCEPTED, CC, REFUSED, TO, VISITOR, Counter
 
 PERIODS = Retention(outbox=90, request_keys=30)
@@ -110,13 +109,3 @@ def test_an_instance_whose_definition_is_gone_is_left_alone(counter: Counter) ->
     counter.clock.now += 91 * DAY
     purge(counter)
     assert counter.rows(number) != {}
-
-
-def test_periods_are_settings() -> None:
-    assert retention({}) == Retention(90, 30)
-    assert retention({"outbox": 7, "request_keys": 1}) == Retention(7, 1)
-    with pytest.raises(SettingsError) as wrong:
-        retention({"outbox": 6, "keys": 3})
-    lines = [str(problem) for problem in wrong.value.problems]
-    assert lines[0] == "settings: retention.outbox = 6: expected a whole number from 7 to 3650"
-    assert lines[1].startswith("settings: retention.keys: there is no such key")

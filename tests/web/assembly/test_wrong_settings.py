@@ -20,7 +20,7 @@ import pytest
 from engine.business_time import CalendarSettings
 from engine.configuration.tables import keys
 from engine.errors import SettingsError
-from engine.operations.retention import Retention
+from web.assembly.retention import Retention
 from web.assembly.settings import KEYS, PREFIX, read
 from web.assembly.site import build, plugins_of, problems_of
 from workflows.business.catalogue import ProductSettings
@@ -120,6 +120,7 @@ RIGHT: Mapping[str, list[str]] = {
     "review.working_days": ["2", "60"],
     "retention.outbox": ["90", "7"],
     "retention.request_keys": ["30", "1"],
+    "retention.books": ["10", "7"],
     "plugins.ledger.prices": ["{}", "{board = {users = [{from = 1, month = 400}]}}"],
     "plugins.ledger.tax": ['[{from = "2019-10-01", rate = "0.10"}]'],
     "plugins.smtp_mailer.url": ['"smtp://127.0.0.1:25"', '{env = "SOME_URL"}'],
@@ -251,6 +252,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "review.working_days": ("61", '"2"'),
     "retention.outbox": ("6", "3651"),
     "retention.request_keys": ("3651", '"30"'),
+    "retention.books": ("6", "31"),
     "plugins.ledger.prices": (
         "{bord = {users = [{from = 1, month = 1}]}}",
         "{board = {users = [{from = 2, month = 1}]}}",

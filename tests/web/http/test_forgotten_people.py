@@ -1,7 +1,8 @@
 """Whoever is removed is forgotten: nothing that they typed about themselves stays in database, outbox or logs.
 
 `WHOSE` says of each field in which people type freely whose it is. Somebody fills in every field about a person, in a
-browser, with a mark in it; then their accounts are removed, and the mark is looked for.
+browser, with a mark in it; then their accounts are removed, and the mark is looked for. With a customer goes all of it:
+what the law does not want kept at once (`FORGOTTEN_WITH_CUSTOMER`), the rest when its period is over.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,11 +31,20 @@ from tests.kit.members import Member, add_account, member, with_prices
 from web.app import create_app
 from web.assembly.site import Site
 from web.forms import Form
-from workflows.business.records import Account, AddressChange, ChangeRequest, Contract
+from workflows.business.records import (
+    Account,
+    AddressChange,
+    ChangeRequest,
+    Contract,
+    InternalNote,
+    RemovedCustomer,
+)
 from workflows.business.request_number import request_number
 from workflows.business.shared.staff_acts import StaffActInput
 
 MARK, SECRET_MARK = "mejirushi", "kakushigoto"  # a password must not have a part of the address in it
+PHONE = "03-9753-8642"  # a mark as well
+KEPT_MARK = "hozonsuru"  # in what the law wants kept of a customer
 
 
 class Whose(Enum):
@@ -42,6 +53,14 @@ class Whose(Enum):
     PERSON = "the person who has an account, or shall have one"
     CUSTOMER = "the customer: it belongs to the contracts, and stays with them"
     STAFF = "the company, or its staff"
+
+
+FORGOTTEN_WITH_CUSTOMER = {
+    ("own_account.ContractorEmailForm", "email"),
+    ("own_account.ContractorEmailForm", "email_again"),
+    ("customer_details_change.DetailsForm", "contractor_person"),
+    ("customer_details_change.DetailsForm", "contractor_phone"),
+}
 
 
 _P, _C, _S = Whose
@@ -177,7 +196,7 @@ class Story:
         browser.open(self.link("アカウント追加のお申込みを受け付けました"))
         self.fill(browser, "accounts.PasswordForm", "設定する", password=PASSWORDS[1], password_again=PASSWORDS[1])
 
-    def changes_all(self, email: str, password: str) -> None:
+    def changes_all(self, email: str, password: str, contractor: str = "new@customer.example") -> None:
         """Somebody changes all that is theirs, and asks for changes of what is the customer's."""
         own = self.comes_in(email, password)
         own.open("/registration/account")
@@ -190,7 +209,8 @@ class Story:
         own.press("確認画面へ進む", users="40")
         own.press("申し込む")
         own.open("/registration/email")
-        own.press("確認のメールを送信する", email="new@customer.example", email_again="new@customer.example")
+        typed = {"email": contractor, "email_again": contractor}
+        self.fill(own, "own_account.ContractorEmailForm", "確認のメールを送信する", **typed)
         for address in (THIRD, MOVED):  # called off, and confirmed
             own.open("/registration/account")
             typed = {"email": address, "current_password": PASSWORDS[2]}
@@ -223,6 +243,30 @@ class Story:
         about = f"account:{Account.get(Account.email == email).id}"
         self.site.engine.start("account_stop_by_staff", about, staff(), StaffActInput(f"{MARK} 様のお申し出のため"))
 
+    def says_who_the_customer_is(self, admin: Member) -> None:
+        """The details of the customer are changed, among them the name of the company, which staff must look at."""
+        admin.open("/registration/change")
+        kept = dict.fromkeys(("contractor_address", "billing_name", "billing_address"), f"{KEPT_MARK} 1-1-1")
+        typed = {"contractor_person": f"目印 {MARK}", "contractor_phone": PHONE, "company": f"{KEPT_MARK} 株式会社"}
+        codes = {"contractor_postcode": "100-0001", "billing_postcode": "100-0002"}
+        self.fill(admin, "customer_details_change.DetailsForm", "確認画面へ進む", **typed, **kept, **codes)
+        admin.press("申し込む")
+        self.site.engine.run_due()
+
+    def begins_and_does_not_end(self, admin: Member) -> None:
+        """Somebody applies and is mailed a link, somebody does not confirm, and somebody is invited."""
+        for number, confirms in ((1, True), (2, False)):
+            browser = Member(self.app)
+            browser.identify()
+            typed = {"user_name": f"目印 {MARK}", "email": f"{MARK}-open-{number}@kojin.example"}
+            secret = {"password": PASSWORDS[0], "password_again": PASSWORDS[0]}
+            self.fill(browser, "forms.AccountForm", "設定する", **typed, **secret)
+            if confirms:
+                browser.press("はい")
+        admin.open("/registration/accounts/add")
+        typed = {"user_name": f"目印 {MARK}", "email": f"{MARK}-open@kojin.example", "role": "editor"}
+        self.fill(admin, "accounts.InvitationForm", "申込メール送信", **typed)
+
     def removes(self, admin: Member, email: str) -> None:
         account = Account.get(Account.email == email)
         admin.open(f"/registration/accounts/{account.id}/delete")
@@ -243,7 +287,7 @@ def site_settings() -> Mapping[str, Any]:
 def is_marked(said: object) -> bool:
     """Whether a mark stands in it, in any case."""
     text = str(said).casefold()
-    return MARK in text or SECRET_MARK in text
+    return any(mark in text for mark in (MARK, SECRET_MARK, PHONE))
 
 
 def where_marked(site: Site) -> dict[str, list[Any]]:
@@ -289,3 +333,80 @@ def test_whoever_is_removed_is_forgotten(story: Story, caplog: pytest.LogCapture
 
 def numbers(site: Site) -> list[Any]:
     return list(site.db.execute_sql("SELECT id FROM instance ORDER BY id").fetchall())
+
+
+def test_whoever_belongs_to_a_removed_customer_is_forgotten(
+    story: Story, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    site, of = story.site, add_customer()
+    add_account(site, of, "admin", ADMIN)
+    admin = member(story.app, ADMIN)
+    story.applies()
+    story.is_invited(admin)
+    story.says_who_the_customer_is(admin)
+    request = ChangeRequest.get(ChangeRequest.kind == "details")
+    site.engine.fire(request.instance, "accept", staff())
+    story.changes_all(SECOND, PASSWORDS[1], f"{MARK}-keiyaku@kojin.example")
+    story.forgets_the_password(MOVED)
+    story.is_refused(MOVED)
+    story.is_stopped(FIRST)
+    story.begins_and_does_not_end(admin)
+    member_id = int(staff("社内 一郎").id)
+    noted = {"member": member_id, "key": "k" * 32, "noted_at": clock.now, "text": f"{MARK} 様より電話"}
+    InternalNote.create(instance=request.instance, customer=of, **noted)
+    assert story.typed == persons_fields() | FORGOTTEN_WITH_CUSTOMER
+    site.search.catch_up()
+    in_use = IN_USE | {"customer", "invitation", "pending_application", "kept_form", "internal_note"}
+    assert set(where_marked(site)) >= in_use - {"kept_form"}  # which is sealed
+    last = clock.now.date() - timedelta(days=1)
+    Contract.update(ended_on=last).where(Contract.customer == of.id).execute()
+
+    said = StaffActInput(f"{MARK} 様のお申し出のため")
+    number = site.engine.start("customer_removal", f"customer:{of.id}", staff("削除 一郎"), said).instance_id
+    assert set(where_marked(site)) <= {"removed_customer", "removed_owner", "staff_act", "search_text"}  # until told
+    story.mailer.sent.clear()
+    until_rest(site)
+    told = sorted(message.to[0] for message in story.mailer.sent)
+    assert told == sorted([FIRST, MOVED, ADMIN, "info@customer.example"])
+    site.search.catch_up()
+    assert where_marked(site) == {}
+    assert set(where(site, KEPT_MARK)) == {"customer"}
+    assert not is_marked(caplog.text)
+    verified = [site.engine.verify(one) for (one,) in numbers(site)]
+    assert verified == [[] for _one in verified]
+
+    kept = RemovedCustomer.get().kept_until
+    assert kept == date(last.year + 10, 12, 31)
+    clock.now = site.services.calendar.midnight(kept + timedelta(days=1))
+    until_rest(site)
+    assert site.engine.look(number).state.name == "erased"
+    site.search.catch_up()
+    assert where(site, KEPT_MARK) == where(site, of.number) == {}
+    assert rows_of_customer(site, of.id) == {}
+    verified = [site.engine.verify(one) for (one,) in numbers(site)]
+    assert verified == [[] for _one in verified]
+    assert KEPT_MARK not in caplog.text
+
+
+def until_rest(site: Site) -> None:
+    """Let timers and effects do all that is due now."""
+    while site.engine.run_due() or site.dispatcher.drain():
+        pass
+
+
+def where(site: Site, mark: str) -> dict[str, list[Any]]:
+    """The rows in which `mark` stands, by table."""
+    found = {table: [row for row in rows if mark in str(row)] for table, rows in dump(site.db).items()}
+    return {table: rows for table, rows in found.items() if rows}
+
+
+def rows_of_customer(site: Site, number: int) -> dict[str, int]:
+    """How many rows each table has that refers to a customer, whichever tables there are."""
+    found = {}
+    for table in site.db.get_tables():
+        if any(column.name == "customer_id" for column in site.db.get_columns(table)):
+            sql = f'SELECT COUNT(*) FROM "{table}" WHERE customer_id = {number}'
+            ((found[table],),) = site.db.execute_sql(sql).fetchall()
+    assert found  # there are such tables
+    return {table: count for table, count in found.items() if count}

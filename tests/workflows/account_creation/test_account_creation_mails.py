@@ -28,7 +28,7 @@ LARGEST = 2**63 - 1
 Row = namedtuple(
     "Row",
     "id customer_id email user_name number company contractor_name contractor_email contractor_language language "
-    "password_hash standing created_at",
+    "password_hash standing created_at removed_on",
 )
 
 
@@ -51,6 +51,7 @@ class OneRow:
             "contractor_email": "info@mihon.example",
             "contractor_language": "ja",
             "language": "ja",
+            "removed_on": None,
         }
         self.row = Row(**{**usual, **changes})
 

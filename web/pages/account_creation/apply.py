@@ -72,7 +72,9 @@ def _applicant() -> Applicant | None:
     if not isinstance(kept, dict) or site().clock().timestamp() - kept["since"] > _LIFE.total_seconds():
         return None
     customer = customer_by_id.first(kept["customer"])
-    return Applicant(customer, kept["ticket"]) if customer is not None else None
+    if customer is None or customer.removed_on is not None:
+        return None
+    return Applicant(customer, kept["ticket"])
 
 
 @pages.get("")

@@ -51,7 +51,7 @@ class Identification:
             return (too_many(wait),)
         # One query for both: neither its answer nor its time tells which of them was wrong. Then the same for numbers
         # of customers who were merged into another one, who has their contracts.
-        holders = Customer.select().join(Contract).where(named(subdomain))
+        holders = Customer.select().join(Contract).where(named(subdomain), Customer.removed_on.is_null())
         customer: Customer | None = holders.where(Customer.number == number).first()
         if customer is None:
             today = CustomerAlias.select(CustomerAlias.customer).where(CustomerAlias.number == number)

@@ -25,7 +25,8 @@ from workflows.business.customer_file.cells import DEFAULTS, digest
 from workflows.business.customer_file.problems import Problem, short
 from workflows.business.customer_file.renaming import Rename, Renames, perhaps_renamed
 from workflows.business.customer_file.spool import Entry, Key, Kind, Spool, State, Value, text_of
-from workflows.business.records import Contract, Customer
+from workflows.business.records import Contract, Customer, RemovedCustomer
+from workflows.business.request_number import request_number
 
 Record = dict[str, Any]
 
@@ -54,16 +55,34 @@ class Comparison:
 
     def _customers(self, entries: Sequence[Entry]) -> None:
         numbers = [entry.number for entry in entries]
-        query = Customer.select().where(Customer.number.in_(numbers)).order_by(Customer.id)
-        records = {record["number"]: record for record in self._rows(query)}
+        records = self._numbered(numbers)
         of_before = numbers_of_today([number for number in numbers if number not in records])
+        today = {**records, **(self._numbered(list(of_before.values())) if of_before else {})}
         for entry in entries:
-            if entry.number in of_before:
+            record = today.get(of_before.get(entry.number, entry.number))
+            if record is not None and record["removed_on"] is not None:
+                self._refuse_removed(entry, record)
+            elif entry.number in of_before:
                 self.spool.keep(
                     "customer", "merged", entry._replace(changes=(("number", entry.number, of_before[entry.number]),))
                 )
             else:
-                self._decide("customer", entry, records.get(entry.number))
+                self._decide("customer", entry, record)
+
+    def _numbered(self, numbers: Sequence[str]) -> dict[str, Record]:
+        query = Customer.select().where(Customer.number.in_(numbers)).order_by(Customer.id)
+        return {record["number"]: record for record in self._rows(query)}
+
+    def _refuse_removed(self, entry: Entry, record: Record) -> None:
+        """Who was removed comes back by no file: their people were told that they are forgotten."""
+        removed = RemovedCustomer.get(RemovedCustomer.customer == record["id"])
+        message = _(
+            "このお客様は、%(day)sに削除されています（お客様の削除、受付番号 %(act)s）。"
+            "行をファイルから除いてください。",
+            day=record["removed_on"].isoformat(),
+            act=request_number(removed.instance),
+        )
+        self.spool.add_problem(Problem(entry.line, "customer_number", message, entry.number))
 
     def _contracts(self, entries: Sequence[Entry]) -> None:
         records = self._by_key([(entry.product, entry.subdomain) for entry in entries])

@@ -17,8 +17,8 @@ _STEP = 500  # customers at once
 def export_customers(file: BinaryIO) -> int:
     """Write all contracts with their customers to `file`, as `import_customers` reads them; how many rows it was.
 
-    UTF-8 with a byte order mark, so that spreadsheets recognise it. A customer without a contract has no row. Memory
-    does not grow with the number of customers; `file` stays open.
+    UTF-8 with a byte order mark, so that spreadsheets recognise it. A customer without a contract has no row, nor has
+    one who was removed. Memory does not grow with the number of customers; `file` stays open.
     """
     written = 0
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
@@ -27,7 +27,12 @@ def export_customers(file: BinaryIO) -> int:
         rows.writerow(HEADER)
         last = 0
         while customers := list(
-            Customer.select().where(Customer.id > last).order_by(Customer.id).limit(_STEP).dicts().iterator()
+            Customer.select()
+            .where(Customer.id > last, Customer.removed_on.is_null())
+            .order_by(Customer.id)
+            .limit(_STEP)
+            .dicts()
+            .iterator()
         ):
             last = customers[-1]["id"]
             by_id = {customer["id"]: customer for customer in customers}

@@ -47,11 +47,14 @@ class Searched:
         return str(self.record._meta.table_name)
 
 
+# Who was removed is found by the customer number alone.
+_NOT_REMOVED = "NOT EXISTS (SELECT 1 FROM customer WHERE customer.id = customer_id AND removed_on IS NOT NULL)"
+
 OF_BUSINESS = (
+    Searched(Customer, ("number",), customer="id"),
     Searched(
         Customer,
         (
-            "number",
             "company",
             "contractor_name",
             "contractor_email",
@@ -63,10 +66,11 @@ OF_BUSINESS = (
             "billing_postcode",
             "billing_address",
         ),
+        "removed_on IS NULL",
         customer="id",
     ),
     Searched(CustomerAlias, ("number",)),
-    Searched(Contract, ("subdomain",)),
+    Searched(Contract, ("subdomain",), _NOT_REMOVED),
     Searched(Account, ("email", "user_name"), number="id"),
     Searched(PendingApplication, ("email", "user_name")),
     Searched(AddressChange, ("new",), "slot IS NOT NULL", request=True),

@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from engine.delivery import Deferred
-from workflows.business.records import ChangeRequest, Contract, ContractChange, Mandate
+from workflows.business.records import ChangeRequest, Contract, ContractChange, Customer, Mandate
 from workflows.business.shared.change_request import contract_terms
 from workflows.ports.billing import Applied, BillingBackend, Booking, Change, Queued, Rejected
 
@@ -89,6 +89,16 @@ def not_yet(change_request: ChangeRequest, change: Change) -> Deferred | None:
     if changes.exists() or mandates.exists():
         return Deferred("another change of the same contract is being booked", _LATER, waits=True)
     return None
+
+
+def of_removed(change_request: ChangeRequest) -> Deferred | None:
+    """Why nothing is booked any more for a customer who was removed, whose requests are being withdrawn; None for any
+    other.
+
+    To be called in the transaction that records the call of the backend, once it holds the row that the removal locks.
+    """
+    removed = Customer.select().where(Customer.id == change_request.customer_id, Customer.removed_on.is_null(False))
+    return Deferred("the customer was removed: the request is about to be withdrawn") if removed.exists() else None
 
 
 def next_key(key: str, booking: str, known: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from engine.definition import Address, Attempt, Conflict, Instance, Recipient, Records, Refusal
+from engine.definition import Address, Attempt, Conflict, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import Day, Text, _, current_language
 from workflows.business.catalogue import BILLING_MODES, LANGUAGE_TITLES, Catalogue
 from workflows.business.permissions import NO_ACCOUNT, acting_account
@@ -20,6 +20,7 @@ from workflows.business.records import OPEN, Account, ChangeRequest, Contract, C
 from workflows.business.required import required
 from workflows.business.shared import languages
 from workflows.business.shared.effective_date import EffectiveDate
+from workflows.business.shared.removed_customers import contractor_of
 from workflows.ports.billing import ContractTerms
 
 ALREADY_OPEN = Refusal(
@@ -52,6 +53,7 @@ DETAIL_LABELS: Mapping[str, Text] = {
     "billing_address": _("請求書送付先のご住所"),
     "billing_mode": _("請求書の送付方法"),
 }
+DETAILS = "details"  # the kind of a change of these
 _NOTHING = _("なし")
 _UNKNOWN = _("未登録")
 
@@ -240,10 +242,10 @@ def close_request(attempt: Attempt) -> None:
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, slot=None)
 
 
-def _contractor(instance: Instance, records: Records) -> Address | None:
+def _contractor(instance: Instance, records: Records) -> Address | Nobody | None:
     change_request = change_request_of(instance, records)
     customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
-    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else None
+    return contractor_of(customer) if customer is not None else None
 
 
 def _acting(instance: Instance, records: Records) -> Address | None:

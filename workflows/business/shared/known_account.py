@@ -9,6 +9,7 @@ from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipi
 from workflows.business.permissions import number_of
 from workflows.business.records import Account, Customer
 from workflows.business.shared import languages
+from workflows.business.shared.removed_customers import contractor_of
 
 
 def account_of(instance: Instance, records: Records) -> Account | None:
@@ -46,7 +47,7 @@ def _owner(instance: Instance, records: Records) -> Address | Nobody:
 
 def _contractor(instance: Instance, records: Records) -> Address | Nobody:
     customer = _customer(instance, records)
-    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else NOBODY
+    return contractor_of(customer) if customer is not None else NOBODY
 
 
 RECIPIENTS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.definition import Address, Attempt, Instance, Records
+from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Records
 from workflows.business.records import Account, Customer, RemovedAccount
 from workflows.business.shared.forgetting import forget_person
 
@@ -49,7 +49,8 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     return {"removed": removed, "customer": customer}
 
 
-def owner(instance: Instance, records: Records) -> Address | None:
-    """The owner of the account that a procedure deleted."""
+def owner(instance: Instance, records: Records) -> Address | Nobody:
+    """The owner of the account that a procedure deleted; nobody where what was kept of them is gone, as with their
+    customer."""
     removed = removed_by(instance, records)
-    return Address(removed.email, removed.language) if removed is not None else None
+    return Address(removed.email, removed.language) if removed is not None else NOBODY

@@ -18,6 +18,7 @@ from workflows.business.records import Account, Contract, Customer, StaffAct
 from workflows.business.required import required
 from workflows.business.shared import known_account, languages
 from workflows.business.shared.change_request import day_said
+from workflows.business.shared.removed_customers import contractor_of
 from workflows.business.typed import normalise
 
 LONGEST_REASON = 1000  # characters, as StaffAct.reason
@@ -107,7 +108,7 @@ def contract_context(instance: Instance, records: Records) -> Mapping[str, Any]:
 def _contractor(instance: Instance, records: Records) -> Address | Nobody:
     number = customer_of(instance.about, records)
     customer = records.get(Customer, id=number) if number is not None else None
-    return Address(customer.contractor_email, customer.contractor_language) if customer is not None else NOBODY
+    return contractor_of(customer) if customer is not None else NOBODY
 
 
 CONTRACT_RECIPIENTS = {"contractor": Recipient(languages.contractors, _contractor)}

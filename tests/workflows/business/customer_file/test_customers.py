@@ -27,7 +27,8 @@ from workflows.business.customer_file.exporting import export_customers
 from workflows.business.customer_file.importing import Change, ImportReport, import_customers
 from workflows.business.customer_file.problems import ImportRefused
 from workflows.business.customer_file.renaming import Rename
-from workflows.business.records import Contract, Customer
+from workflows.business.records import Contract, Customer, RemovedCustomer
+from workflows.business.request_number import request_number
 from workflows.registry import RECORDS
 
 MANY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -498,6 +499,33 @@ def on_postgresql(url: str) -> Iterator[Any]:
 
 
 # Export
+
+
+def remove_only_customer(customer: Customer) -> None:
+    """As the procedure leaves it."""
+    Customer.update(removed_on=date(2026, 11, 29), contractor_email="").where(Customer.id == customer.id).execute()
+    RemovedCustomer.create(instance=1234, customer=customer, email="", language="ja", kept_until=date(2036, 12, 31))
+
+
+def test_a_row_of_a_removed_customer_is_refused_with_the_day_and_the_procedure(db: pw.Database) -> None:
+    load(sheet(FULL))
+    remove_only_customer(only_customer())
+    before = list(RemovedCustomer.select().dicts())
+    ((line, column, message),) = problems(sheet(FULL))
+    assert (line, column) == (2, "customer_number")
+    assert "2026-11-29" in message
+    assert request_number(1234) in message
+    assert places(sheet(FULL), dry_run=True) == [(2, "customer_number")]
+    assert places(sheet(FULL), overwrite=True) == [(2, "customer_number")]
+    assert list(RemovedCustomer.select().dicts()) == before
+    load(sheet({**FULL, "customer_number": "A07654321", "subdomain": "betsu"}))
+
+
+def test_an_export_leaves_removed_customers_out(db: pw.Database) -> None:
+    load(sheet(FULL))
+    assert len(said(exported())) == 2
+    remove_only_customer(only_customer())
+    assert len(said(exported())) == 1
 
 
 def test_export_has_the_header_and_a_byte_order_mark(db: pw.Database) -> None:
