@@ -363,7 +363,7 @@ def test_staff_write_publish_update_and_close(
     assert all(link.string for link in office.page.select("main a"))
     assert "built-in" not in office.text
     assert "（ご契約者様 1件）" in office.text
-    assert "メール（ご契約者様宛）：【障害情報】障害のお知らせ" in office.text  # the mail, before it is sent
+    assert "メール（ご契約者様宛）： 【障害情報】障害のお知らせ" in office.text  # the mail, before it is sent
     action, data = office.filled("今すぐ公開する")
     assert "notify_email" not in data
     refused = office.client.post(action, data=data)
