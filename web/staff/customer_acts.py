@@ -30,11 +30,12 @@ from web.staff.history import state_title
 from workflows.business.access.account_standing import STANDINGS
 from workflows.business.access.actor_names import names_of
 from workflows.business.customer_aliases import alias_of
-from workflows.business.permissions import ROLES
+from workflows.business.permissions import ROLES, number_of
 from workflows.business.records import STOPPED, Account, ChangeRequest, Contract, Customer, StaffAct, running_contracts
 from workflows.business.shared.change_request import CONTRACT_LABELS, contract_terms, said
 from workflows.business.shared.staff_acts import StaffActInput
-from workflows.business.shared.withdrawals import can_be_withdrawn, open_requests
+from workflows.business.shared.withdrawals import can_be_withdrawn, open_requests, staying_requests
+from workflows.contract_notice.effect import concerned
 from workflows.registry import CHANGE_REQUEST_KINDS
 
 _MOST_SHOWN = 100
@@ -90,6 +91,7 @@ ACCOUNT_ACTS: Mapping[str, Act] = {
 }
 
 
+_TOLD = _("手続きまたは管理の権限があるアカウントの方にも、お一人ずつメールでお知らせします。")
 CONTRACT_ACTS: Mapping[str, Act] = {
     "end": Act(
         "contract_end",
@@ -102,6 +104,7 @@ CONTRACT_ACTS: Mapping[str, Act] = {
             ),
             _("終了日より後に適用される予定のお申し込みは、取り下げられます。"),
             _("請求システムには伝わりません。請求の停止は、請求システムで別途ご登録ください。"),
+            _TOLD,
         ),
         _("ご契約終了日を登録しました。"),
         ends_requests=True,
@@ -113,6 +116,7 @@ CONTRACT_ACTS: Mapping[str, Act] = {
             _("登録されている終了日が消え、ご契約はそのまま続きます。"),
             _("終了に伴って取り下げたお申し込みは、元に戻りません。"),
             _("請求システムには伝わりません。必要な場合は、請求システムで別途ご登録ください。"),
+            _TOLD,
         ),
         _("ご契約の終了を取り消しました。"),
     ),
@@ -153,11 +157,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What an act would do now, or the `refusals` of one that is not possible."""
+    """What an act would do now, or the `refusals` of one that is not possible. `staying` are open requests that one
+    might take for ended as well."""
 
     refusals: tuple[Refusal, ...] = ()
     mails: tuple[Message, ...] = ()
     requests: tuple[Ended, ...] = ()
+    staying: tuple[Ended, ...] = ()
 
     @property
     def withdrawn(self) -> int:
@@ -166,7 +172,7 @@ class Foreseen:
 
     def seal(self, also: Sequence[object]) -> str:
         """A digest of what was shown, for the form; `also` is what else its page shows."""
-        shown = [(one.instance_id, one.withdrawn) for one in self.requests]
+        shown = [(one.instance_id, one.withdrawn) for one in (*self.requests, *self.staying)]
         return mark(repr((shown, [(mail.to, mail.subject) for mail in self.mails], also)))
 
 
@@ -332,6 +338,7 @@ def _contract_page(contract: Contract, act: Act, last_day: date | None, refusals
     accounts = Account.select().where(Account.customer == customer.id).count()
     facts.append((_("お客様のご利用中のご契約"), _("%(count)s件", count=running)))
     facts.append((_("お客様のアカウント"), _("%(count)s件", count=accounts)))
+    facts.append((_("メールでお知らせするアカウント"), _("%(count)s件", count=len(concerned(customer.id)))))
     foreseen = _foresee(act, f"contract:{contract.id}", StaffActInput("", last_day))
     return _page(customer, act, facts, foreseen, refusals, last_day)
 
@@ -391,14 +398,16 @@ def _foresee(act: Act, about: str, data: StaffActInput | None = None) -> Foresee
         return Foreseen(refused.refusals)
     except EngineError as error:
         return Foreseen((Refusal("not_now", error.message),))
-    return Foreseen((), preview.mails, _requests(about, sample) if act.ends_requests else ())
+    if not act.ends_requests:
+        return Foreseen((), preview.mails)
+    staying: Sequence[ChangeRequest] = ()
+    if sample.last_day is not None:
+        staying = staying_requests(_contract(number_of(about)), sample.last_day)
+    return Foreseen((), preview.mails, _requests(open_requests(about, sample.last_day)), _requests(staying))
 
 
-def _requests(about: str, data: StaffActInput) -> tuple[Ended, ...]:
-    """The open requests that the act meets, the oldest first."""
-    engine = site().engine
-    found = list(open_requests(about, data.last_day))
-    where = standing(engine, [one.instance for one in found])
+def _requests(found: Sequence[ChangeRequest]) -> tuple[Ended, ...]:
+    where = standing(site().engine, [one.instance for one in found])
     return tuple(_request(one, where[one.instance]) for one in found if one.instance in where)
 
 

@@ -8,7 +8,7 @@ from workflows.contract_end import rules
 
 CONTRACT_END = Workflow(
     name="contract_end",
-    version=1,
+    version=2,
     title=_("ご契約の終了"),
     recipients=staff_acts.CONTRACT_RECIPIENTS,
     mail_context=staff_acts.contract_context,
@@ -17,7 +17,11 @@ CONTRACT_END = Workflow(
         allow=STAFF,
         guards=(staff_acts.reason_is_given, rules.contract_has_not_ended, rules.last_day_is_possible),
         writes=(staff_acts.keep_act, rules.end_contract),
-        effects=(Mail("contract_end", to="contractor"), Effect("withdrawal", "requests", done="withdrawn")),
+        effects=(
+            Mail("contract_end", to="contractor"),
+            Effect("withdrawal", "requests", done="withdrawn"),
+            staff_acts.TELL_ACCOUNTS,
+        ),
         keep=("last_day",),
     ),
     states=(

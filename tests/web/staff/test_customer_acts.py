@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from engine.testing import MemoryMailer
 from tests.kit.browser import Browser
-from tests.kit.contract_scenes import actor
+from tests.kit.contract_scenes import actor, do_all_due, ordered, request
 from tests.kit.dumps import dump
 from tests.kit.members import Member
 from tests.kit.staff import NAME
@@ -134,3 +134,23 @@ def test_a_day_that_cannot_be_is_refused_before_anything_is_typed(staffed: Brows
         assert staffed.open(f"/staff/contracts/{contract.id}/end?last_day={text}").status_code == 200
     assert staffed.open(f"/staff/contracts/{contract.id}/explode").status_code == 404
     assert staffed.open("/staff/contracts/999/end").status_code == 404
+
+
+def test_the_page_of_an_end_says_which_requests_stay(site: Site, staffed: Browser, asked: int) -> None:
+    """An order, which would begin another contract, and what takes effect in time."""
+    request_of = ChangeRequest.get_by_id(asked)
+    on, by = Contract.get_by_id(request_of.contract_id), Account.get()
+    Contract.delete().where(Contract.product == "chatluck").execute()
+    order = request(site, on.customer, None, by, ordered(subdomain="betsu"))
+    do_all_due(site)
+    begins = request_of.effective_on
+    page = f"/staff/contracts/{on.id}/end?last_day="
+    staffed.open(f"{page}{begins - timedelta(days=1)}")
+    assert "取り下げられるお申し込み 1件" in staffed.text
+    assert "そのまま残るお申し込み 1件" in staffed.text
+    assert staffed.text.index(request_number(asked)) < staffed.text.index("そのまま残る")
+    assert staffed.text.index("そのまま残る") < staffed.text.index(request_number(order))
+    assert "メールでお知らせするアカウント" in staffed.text
+    staffed.open(f"{page}{begins}")
+    assert "取り下げられるお申し込み 0件" in staffed.text
+    assert "そのまま残るお申し込み 2件" in staffed.text

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal, needs_input
+from engine.definition import (
+    NOBODY,
+    Address,
+    Attempt,
+    Effect,
+    Instance,
+    Nobody,
+    Recipient,
+    Records,
+    Refusal,
+    needs_input,
+)
 from engine.text import _
 from workflows.business.permissions import customer_of, number_of
 from workflows.business.records import Account, Contract, Customer, StaffAct
@@ -112,3 +123,6 @@ def _contractor(instance: Instance, records: Records) -> Address | Nobody:
 
 
 CONTRACT_RECIPIENTS = {"contractor": Recipient(languages.contractors, _contractor)}
+
+TELL_ACCOUNTS = Effect("contract_notice", "accounts")
+"""Tells the accounts that may act for the customer, each in its own language (`workflows.contract_notice`)."""

@@ -16,9 +16,10 @@ from engine.definition import Actor, Attempt
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EngineError, EventNotPossible, Refused
 from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND, number_of
-from workflows.business.records import ChangeRequest, StaffAct
+from workflows.business.records import ChangeRequest, Contract, StaffAct
 
 WITHDRAW = "withdraw"
+_ORDER = "order"  # the kind of the requests that begin a contract
 OF_STOPPED_ACCOUNT = "of_stopped_account"
 """The name of the effect where no act of the staff is recorded, because the contractor stopped the account."""
 
@@ -122,4 +123,16 @@ def open_requests(about: str, last_day: date | None = None) -> list[ChangeReques
     }[kind]
     later = ChangeRequest.effective_on > last_day if last_day is not None else True
     rows = ChangeRequest.select().where(of, ChangeRequest.slot.is_null(False), later)
+    return list(rows.order_by(ChangeRequest.instance))
+
+
+def staying_requests(contract: Contract, last_day: date) -> list[ChangeRequest]:
+    """The open requests that stay where a contract ends on `last_day`, the oldest first.
+
+    Those of the contract that take effect until then, and orders, which would begin another contract.
+    """
+    in_time = (ChangeRequest.contract == contract.id) & (ChangeRequest.effective_on <= last_day)
+    order = (ChangeRequest.customer == contract.customer_id) & ChangeRequest.contract.is_null()
+    order &= ChangeRequest.kind == _ORDER
+    rows = ChangeRequest.select().where(in_time | order, ChangeRequest.slot.is_null(False))
     return list(rows.order_by(ChangeRequest.instance))
