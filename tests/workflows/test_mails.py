@@ -41,6 +41,7 @@ TO_STAFF = {
     "details_review_due",
     "review",
     "review_overdue",
+    "handling_overdue",
 }
 
 

@@ -11,6 +11,7 @@ from workflows.payment_method_change.records import PaymentEvent
 from workflows.payment_method_change.rules import KIND
 from workflows.payment_method_change.version_1 import PAYMENT_METHOD_CHANGE_1
 from workflows.payment_method_change.version_2 import PAYMENT_METHOD_CHANGE_2
+from workflows.payment_method_change.version_3 import PAYMENT_METHOD_CHANGE_3
 from workflows.payment_method_change.workflow import PAYMENT_METHOD_CHANGE
 from workflows.ports.guarded import Patient
 from workflows.procedure import Procedure
@@ -19,6 +20,7 @@ __all__ = [
     "PAYMENT_METHOD_CHANGE",
     "PAYMENT_METHOD_CHANGE_1",
     "PAYMENT_METHOD_CHANGE_2",
+    "PAYMENT_METHOD_CHANGE_3",
     "PROCEDURE",
     "Confirmation",
     "DateShown",
@@ -32,7 +34,7 @@ __all__ = [
 ]
 
 PROCEDURE = Procedure(
-    (PAYMENT_METHOD_CHANGE_1, PAYMENT_METHOD_CHANGE_2, PAYMENT_METHOD_CHANGE),
+    (PAYMENT_METHOD_CHANGE_1, PAYMENT_METHOD_CHANGE_2, PAYMENT_METHOD_CHANGE_3, PAYMENT_METHOD_CHANGE),
     effects={"payment": lambda services, _engine: Patient(PaymentEffects(services))},
     change_requests=(ChangeRequestKind(KIND, _("お支払い方法の変更"), effective_date=known_date),),
     sealed=(SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),),

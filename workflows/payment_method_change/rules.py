@@ -32,6 +32,7 @@ from workflows.payment_method_change.records import PaymentEvent
 KIND = "payment_method"
 FORM_LIFE = timedelta(days=60)  # until when the signed form is waited for
 FORM_REMINDER = timedelta(days=20)
+BANK_REMINDER = timedelta(days=30)  # banks take two to six weeks; staff ask, and note what they hear
 PAGE_LIFE = timedelta(hours=24)  # the longest that Stripe's Checkout keeps a page open
 _LONGEST_REASON = 1000  # as ChangeRequest.reason
 

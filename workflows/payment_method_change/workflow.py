@@ -7,6 +7,8 @@ decision could be carried out, the next first of a month counts, and a mail says
 
 Until the booking begins, a request can be stopped: by the customer (`withdraw`), and once it was accepted by the staff,
 with a reason (`take_back`, and `fail` where something is under way).
+
+Whoever is waited for is reminded: the customer of the form, and staff of what came back and of what lies with a bank.
 """
 
 from datetime import timedelta
@@ -34,7 +36,7 @@ _OPEN = ("requested", "in_review", "accepted", "awaiting_form", "received", "wit
 
 PAYMENT_METHOD_CHANGE = Workflow(
     name="payment_method_change",
-    version=3,
+    version=4,
     title=_("お支払い方法の変更"),
     recipients=rules.RECIPIENTS,
     mail_context=rules.mail_context,
@@ -62,8 +64,12 @@ PAYMENT_METHOD_CHANGE = Workflow(
             timers=(Timer("lapse", at=rules.waited_for, deadline=True), Timer("remind", after=rules.FORM_REMINDER)),
             awaits=ACCOUNT_EDITOR,  # staff only write down that the form came
         ),
-        State("received", _("依頼書を受領")),
-        State("with_bank", _("金融機関でお手続き中")),
+        State("received", _("依頼書を受領"), timers=(Timer("chase", at=rules.review_is_due, deadline=True),)),
+        State(
+            "with_bank",
+            _("金融機関でお手続き中"),
+            timers=(Timer("chase", after=rules.BANK_REMINDER, deadline=True),),
+        ),
         State(
             "awaiting_page",
             _("カード情報のご登録待ち"),
@@ -113,6 +119,10 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "in_review",
             allow=SYSTEM,
             effects=(Mail("review_overdue", to="staff"),),
+        ),
+        *(
+            Transition("chase", (state,), state, allow=SYSTEM, effects=(Mail("handling_overdue", to="staff"),))
+            for state in ("received", "with_bank")
         ),
         Transition(
             "accept",
