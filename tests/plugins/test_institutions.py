@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import Any
 
 import jaconv
@@ -20,12 +21,16 @@ from plugins.direct_debit.spelling import BANK, comparable, loose
 from tests.kit.product import IS_LONG
 from workflows.ports.payments import Question
 
-ALL = tuple(institutions.all_institutions())
 BANKS: dict[str, Any] = Bank.all
 # The kana of two are the same, and 中國銀行 has two branches of one name: which is meant, nobody can know.
 ONE_READING_OF_TWO = {"0168", "0489"}
 TWO_OF_ONE_NAME = {("0489", "001"), ("0489", "718")}
 A_TENTH = slice(None) if IS_LONG else slice(None, None, 10)
+
+
+@cache  # not while tests are collected: the index takes a while
+def everything() -> tuple[Institution, ...]:
+    return tuple(institutions.all_institutions())
 
 
 def bank(code: str) -> Institution:
@@ -60,10 +65,10 @@ def read_aloud(one: Institution) -> Iterator[str]:
 
 
 def test_every_institution_answers_to_every_name_that_it_goes_by_and_no_other_does() -> None:
-    assert len(ALL) == len(BANKS) > 1000
+    assert len(everything()) == len(BANKS) > 1000
     wrong = [
         (one.code, text, answer)
-        for one in ALL
+        for one in everything()
         for text in (*written(one), *(() if one.code in ONE_READING_OF_TWO else read_aloud(one)))
         if (answer := institutions.find(text)) != one
     ]
@@ -72,8 +77,8 @@ def test_every_institution_answers_to_every_name_that_it_goes_by_and_no_other_do
 
 def test_every_institution_is_printed_with_its_kind_in_full() -> None:
     short = re.compile("(信金|信組|労金|農協|漁協|信連|信漁連)$")
-    assert [one.name for one in ALL if short.search(one.name)] == []
-    assert [one.name for one in ALL if one.kind is None] == [
+    assert [one.name for one in everything() if short.search(one.name)] == []
+    assert [one.name for one in everything() if one.kind is None] == [
         "ワイズ・ペイメンツ・ジャパン",
         "シティバンク、エヌ・エイ",
         "バンク・オブ・アメリカ・エヌ・エイ",
@@ -227,7 +232,7 @@ def test_a_date_is_said_as_far_as_it_is_known() -> None:
 
 def test_every_branch_answers_to_every_name_that_it_goes_by_and_no_other_does() -> None:
     wrong = []
-    for one in ALL[A_TENTH]:
+    for one in everything()[A_TENTH]:
         data = BANKS[one.code].branches
         for branch in branches.all_branches(one):
             if (one.code, branch.code) in TWO_OF_ONE_NAME:

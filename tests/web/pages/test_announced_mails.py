@@ -69,7 +69,12 @@ def _strings_of_calls(view: ast.FunctionDef, name: str) -> Iterator[str]:
             )
 
 
-@pytest.mark.parametrize(("view", "text", "endpoint"), said_once(), ids=lambda one: one if ":" in one else "")
-def test_what_is_said_once_of_a_mail_is_read_beside_the_junk_folder(view: str, text: str, endpoint: str) -> None:
-    shown_by = SHOWN_BY.get(endpoint, "")
-    assert JUNK in text or (shown_by and JUNK in text_of(shown_by)), (view, endpoint)
+def test_what_is_said_once_of_a_mail_is_read_beside_the_junk_folder() -> None:
+    said = list(said_once())
+    assert len(said) > 3, "views that announce a mail are found"
+    wrong = [
+        (view, text, endpoint)
+        for view, text, endpoint in said
+        if JUNK not in text and JUNK not in (text_of(SHOWN_BY[endpoint]) if endpoint in SHOWN_BY else "")
+    ]
+    assert wrong == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -69,14 +70,17 @@ def files() -> Iterator[Path]:
                 yield path
 
 
-SAID = [(path.relative_to(ROOT), line, text) for path in files() for line, text in texts_of(path)]
+@cache
+def said() -> list[tuple[Path, int, str]]:
+    """What all files say in Japanese: the file, the line, the text."""
+    return [(path.relative_to(ROOT), line, text) for path in files() for line, text in texts_of(path)]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_thing_has_one_name(name: str) -> None:
     others, labels = NAMES[name]
     wrong = []
-    for path, line, text in SAID:
+    for path, line, text in said():
         rest = text
         for label in labels:
             rest = rest.replace(label, "")
@@ -88,7 +92,7 @@ def test_one_thing_has_one_name(name: str) -> None:
 def test_no_sentence_is_made_of_the_words_of_a_button() -> None:
     """As in 「［取り下げる］を受け付けました。」: each act has a sentence of its own."""
     machines = re.compile(r"%\(button\)s［?］?(を受け付け|の操作)")
-    wrong = [f"{path}:{line}: {text}" for path, line, text in SAID if machines.search(text)]
+    wrong = [f"{path}:{line}: {text}" for path, line, text in said() if machines.search(text)]
     assert not wrong, "\n".join(wrong)
 
 
