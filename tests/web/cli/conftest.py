@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.commands import Run, commands_in
+from tests.kit.commands import Run, begin_from, commands_in
 from web.assembly.settings import read
 from web.assembly.site import Site, build
 
@@ -25,8 +25,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: Mapping[st
 
 
 @pytest.fixture
-def site(run: Run) -> Iterator[Site]:
+def site(run: Run, sqlite_template: Path) -> Iterator[Site]:
     """The site that the commands of this test see."""
+    begin_from(sqlite_template)
     opened = build(read())
     yield opened
     opened.close()

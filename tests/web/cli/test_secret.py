@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.operations.key_rotation import rotate
 from engine.operations.known_keys import known, watch
 from engine.runtime import checkpoints
 from tests.kit.applications import begun
-from tests.kit.commands import Run
+from tests.kit.commands import Run, begin_from, commands_in
 from tests.old_sites import REVISIONS, restore
 from web.assembly import secret_keys
 from web.assembly.settings import read
@@ -37,6 +38,23 @@ def fill(run: Run) -> int:
         return begun(site)
     finally:
         site.close()
+
+
+@pytest.fixture(scope="module")
+def var(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a site that is filled: each command gets a copy."""
+    folder = tmp_path_factory.mktemp("filled")
+    with pytest.MonkeyPatch.context() as patch, commands_in(folder, patch) as run:
+        begin_from(sqlite_template)
+        fill(run)
+    return folder / "var"
+
+
+@pytest.fixture
+def filled(run: Run, var: Path) -> Run:
+    """Commands in front of a site that is filled."""
+    shutil.copytree(var, "var")
+    return run
 
 
 # -- which commands need a key, and which may make one -----------------------------------------------------------------
@@ -136,12 +154,11 @@ def test_every_command_is_known_here() -> None:
 
 @pytest.mark.parametrize("command", [*LOOKING, *ACTING], ids=" ".join)
 def test_no_command_works_on_a_site_whose_key_is_gone_and_none_makes_another(
-    run: Run, command: tuple[str, ...]
+    filled: Run, command: tuple[str, ...]
 ) -> None:
-    fill(run)
     lost = short(fingerprint(KEY_FILE.read_text().encode()))
     KEY_FILE.unlink()
-    said = run(*on_a_free_port(command))
+    said = filled(*on_a_free_port(command))
     assert said.code == 1
     assert said.err.startswith("tetsuzuki: SECRET_KEY: this database is sealed with key " + lost)
     assert "secret.key is not there" in said.err
@@ -150,9 +167,8 @@ def test_no_command_works_on_a_site_whose_key_is_gone_and_none_makes_another(
 
 
 @pytest.mark.parametrize("command", [*LOOKING, *ACTING], ids=" ".join)
-def test_no_command_works_with_another_key(run: Run, command: tuple[str, ...]) -> None:
-    fill(run)
-    said = run(*on_a_free_port(command), env={"TETSUZUKI_SECRET_KEY": OTHER})
+def test_no_command_works_with_another_key(filled: Run, command: tuple[str, ...]) -> None:
+    said = filled(*on_a_free_port(command), env={"TETSUZUKI_SECRET_KEY": OTHER})
     assert said.code == 1
     assert f"the configured key is {short(fingerprint(OTHER.encode()))}" in said.err
     assert OTHER not in said.err + said.out
