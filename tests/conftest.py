@@ -17,9 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer
+from tests.kit.databases import EVERY_MIGRATION
 from tests.kit.sites import SiteMaker, site_maker
 from web.assembly.site import Site
-from workflows.registry import MIGRATIONS
 
 if TYPE_CHECKING:
     from tests.kit.stripe_server import StripeServer
@@ -72,7 +72,7 @@ def pytest_collection_finish() -> None:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "template.db"
     db = open_database(f"sqlite:///{path}")
-    migrate(db, MIGRATIONS)
+    migrate(db, EVERY_MIGRATION)
     db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     return path

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from engine.canonical import canonical
@@ -51,6 +52,7 @@ def _resend(transition: Transition) -> dict[str, Any]:
     return {"resend": [resend.link, resend.most, soonest, resend.corrects]}
 
 
+@lru_cache(maxsize=128)  # definitions do not change; a process that builds several sites asks each of them again
 def digest(workflow: Workflow) -> str:
     """The SHA-256 of what a definition means, as 64 hexadecimal digits. Titles, docstrings and the place in a file do
     not count."""

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import peewee as pw
 
 from engine.store.base import SiteDatabase
 from engine.store.opening import open_database
+from release.source import ROOT
+from workflows.registry import MIGRATIONS
+
+# What the database of a site has had once it has started: `ledger` is at work on every site.
+EVERY_MIGRATION: tuple[Path, ...] = (*MIGRATIONS, ROOT / "plugins" / "ledger" / "migrations")
 
 
 def close_database(db: pw.Database) -> None:

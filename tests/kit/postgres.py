@@ -23,10 +23,9 @@ import pytest
 
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from tests.kit.databases import close_database
+from tests.kit.databases import EVERY_MIGRATION, close_database
 from tests.kit.emptying import New, is_emptied, look
 from tests.kit.waiting import PATIENCE
-from workflows.registry import MIGRATIONS
 
 _FOLDER = "TESTS_POSTGRESQL"  # the server's folder, for the workers of this run
 _TEMPLATE = "every_table"
@@ -133,7 +132,7 @@ class Postgres:
     def _make_template(self) -> None:
         url = self.create()
         db = open_database(url)
-        migrate(db, MIGRATIONS)
+        migrate(db, EVERY_MIGRATION)
         close_database(db)
         once_nobody_is_there(self._administration, f"ALTER DATABASE {_name(url)} RENAME TO {_TEMPLATE}")
 
