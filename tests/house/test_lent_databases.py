@@ -6,12 +6,19 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from engine.store.schema import pending
+from engine.testing import MemoryMailer
+from tests.kit.databases import opened_database
 from tests.kit.postgres import Postgres
+from tests.kit.sites import SECRET, plugins_with
 from tests.kit.waiting import PATIENCE, until
+from web.assembly.settings import Settings
+from workflows.registry import MIGRATIONS
 
 
 def execute(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -95,3 +102,10 @@ def test_a_database_is_dropped_although_who_is_thrown_out_takes_longer_than_the_
         dropping.result(PATIENCE)
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         execute(url, "SELECT 1")
+
+
+def test_a_site_finds_nothing_to_migrate_in_a_database_of_tests(database_url: str, tmp_path: Path) -> None:
+    """Each of some thousand sites would migrate it for itself."""
+    settings = Settings(database_url=database_url, secret_key=SECRET, base_url="http://localhost", var=tmp_path)
+    with opened_database(database_url) as db:
+        assert pending(db, (*MIGRATIONS, *plugins_with(settings, MemoryMailer()).migrations())) == []
