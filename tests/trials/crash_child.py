@@ -109,7 +109,7 @@ class Life:
     broken: str = ""
     role: str = ALL
     clock_ahead: float = 0.0  # seconds by which this machine's clock is wrong
-    pace: float = 0.0  # seconds that each user rests between two requests
+    pace: float = 0.0  # seconds that each user rests after a request, or after having looked whether to make one
     waits: bool = False  # where the database is away, its users wait and try again
 
 
@@ -305,7 +305,7 @@ class Flows:
                     unanswered[0] if unanswered else self._choose(f"{self.life.seed}-{thread}-{made}", rng, answered)
                 )
                 if request is None:
-                    self.stopping.wait(0.0002)
+                    self.stopping.wait(max(self.life.pace, 0.0002))
                     continue
                 done = self.make(request)
             except _NO_ANSWER:

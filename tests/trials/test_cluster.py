@@ -29,8 +29,8 @@ import pytest
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.kit.databases import close_database
-from tests.kit.postgres import start
-from tests.kit.scale import in_full, repeatable, say, seed, trials
+from tests.kit.postgres import once_nobody_is_there, start
+from tests.kit.scale import in_full, part, repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
 from tests.trials.crash_child import PAGES, WORKER, Marks, Request
@@ -42,6 +42,9 @@ pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows wi
 ROLES = (WORKER, WORKER, WORKER, PAGES, PAGES)
 LONG_LEASE = 240.0  # seconds; nobody takes over what another one has begun
 SHORT_LEASE = 1.5
+# Seconds that a user rests. What users do while processes start is the most of what these trials cost; only the long
+# run has the time for more of it.
+PACE = 0.02 if part() >= 1 else 0.1
 # What a member tells its operator when another one dies, or the database is away.
 OUTAGE = (
     r"^WARNING \S+ (a worker died; its job|.* until the database is back: |.*; the sweep tries again: "
@@ -102,8 +105,7 @@ def database(server: Server) -> Iterator[str]:
     migrate(db, MIGRATIONS)
     close_database(db)
     yield url
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    once_nobody_is_there(server.url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class Proxy:
@@ -202,7 +204,7 @@ class Fleet:
 
     def __init__(self, ground: Ground, told: Mapping[str, Any]) -> None:
         self.ground = ground
-        self.told = {"pace": 0.02, **told}
+        self.told = {"pace": PACE, **told}
         self.members: list[Member] = []
         self.killed: Counter[str] = Counter()
         self.inside = 0
