@@ -30,14 +30,21 @@ def with_more_time(attempt: Callable[[float], T], is_enough: Callable[[T], objec
     return found
 
 
+def next_look(waited: float, least: float) -> float:
+    """Seconds until who has waited so long looks again: a tenth of it, so that looking does not take the processor from
+    what is waited for."""
+    return max(least, min(waited / 10, 0.25))
+
+
 def until(condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
     """Return as soon as `condition` holds; fail after `timeout` seconds, naming `what` was waited for."""
-    end = monotonic() + timeout
+    began = monotonic()
     pause = Event()
     while not condition():
-        if monotonic() > end:
+        waited = monotonic() - began
+        if waited > timeout:
             raise AssertionError(f"waited {timeout} s in vain for {what}")
-        pause.wait(0.01)
+        pause.wait(next_look(waited, 0.01))
 
 
 def ends(act: Callable[[], object], what: str, timeout: float = 60.0) -> None:
@@ -77,8 +84,9 @@ def stacks() -> str:
 
 def eventually(what: str, condition: Callable[[], T | None]) -> T:
     """What `condition` gives as soon as it is true of another process."""
-    end = time.monotonic() + PATIENCE
+    began = monotonic()
     while not (found := condition()):
-        assert time.monotonic() < end, f"waited {PATIENCE} s for {what}"
-        time.sleep(0.02)
+        waited = monotonic() - began
+        assert waited < PATIENCE, f"waited {PATIENCE} s for {what}"
+        time.sleep(next_look(waited, 0.02))
     return found
