@@ -89,7 +89,8 @@ def _insist(act: Callable[[], object]) -> None:
 
 
 def once_nobody_is_there(url: str, statement: str) -> None:
-    """Carry a statement out, connected to `url`, that renames or drops a database to which nobody may be connected.
+    """Carry a statement out, connected to `url`, that copies, renames or drops a database to which nobody may be
+    connected.
 
     The server itself waits for five seconds, also for whom it throws out; where the machine is busy, a backend that is
     in the middle of something, or whose client was killed, is there for longer.
@@ -134,7 +135,7 @@ class Postgres:
         db = open_database(url)
         migrate(db, EVERY_MIGRATION)
         close_database(db)
-        once_nobody_is_there(self._administration, f"ALTER DATABASE {_name(url)} RENAME TO {_TEMPLATE}")
+        once_nobody_is_there(self._administration, f"ALTER DATABASE {database_name(url)} RENAME TO {_TEMPLATE}")
 
     @property
     def _administration(self) -> str:
@@ -150,7 +151,8 @@ class Postgres:
         """A new database's URL."""
         name = f"test_{uuid4().hex}"
         # Copying files takes two thirds of the work of the default, which writes every page into the log as well.
-        self._admin(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        statement = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
+        once_nobody_is_there(self._administration, statement)
         return str(self._server.get_uri(database=name))
 
     def migrated(self) -> str:
@@ -183,7 +185,7 @@ class Postgres:
 
     def drop(self, url: str) -> None:
         """Forget a database; whoever is still connected is thrown out."""
-        once_nobody_is_there(self._administration, f"DROP DATABASE {_name(url)} WITH (FORCE)")
+        once_nobody_is_there(self._administration, f"DROP DATABASE {database_name(url)} WITH (FORCE)")
 
     def log(self) -> str:
         """What the server has said."""
@@ -194,7 +196,8 @@ class Postgres:
         self._server.cleanup()
 
 
-def _name(url: str) -> str:
+def database_name(url: str) -> str:
+    """The name of the database that a URL of a server here leads to."""
     return urlsplit(url).path.removeprefix("/")  # the socket's folder, with slashes of its own, stands behind it
 
 

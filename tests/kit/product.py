@@ -11,7 +11,6 @@ import csv
 import itertools
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -240,18 +239,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def served(folder: Path, database_url: str, imported: Path | None = None) -> Iterator[Product]:
-    """The product with its customers, from the first start to the end; its log must hold no error and no link.
-
-    They are imported, unless `imported` is a file of SQLite that has them.
-    """
+def served(folder: Path, database_url: str) -> Iterator[Product]:
+    """The product on a database that has its customers, from start to end; its log must hold no error and no link."""
     product = Product(folder, database_url)
     with product.mail:
         try:
-            if imported is None:
-                product.import_customers()
-            else:
-                shutil.copy(imported, database_url.removeprefix("sqlite:///"))
             product.serve()
             yield product
         finally:

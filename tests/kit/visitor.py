@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwrig
 
 import web  # noqa: F401  (brings its translations along)
 from engine.text import Text
-from tests.kit.axe import shown_in_themes
+from tests.kit.axe import Seen, shown_in_themes
 from tests.kit.product import IS_LONG, Customer, Product
 from tests.kit.waiting import PATIENCE
 
@@ -30,6 +30,7 @@ class Visitor:
     product: Product
     language: str
     device: str
+    seen: Seen
     complaints: list[str] = field(default_factory=list)
     _consoled: list[tuple[str, str]] = field(default_factory=list)
     _refused: set[str] = field(default_factory=set)
@@ -152,7 +153,7 @@ class Visitor:
         The long run leaves a picture of the page in both.
         """
         SCREENSHOTS.mkdir(exist_ok=True)
-        for theme, faults in shown_in_themes(self.page):
+        for theme, faults in shown_in_themes(self.page, self.seen):
             assert not faults, f"{name}, {theme}: {faults}"
             if IS_LONG:
                 path = SCREENSHOTS / f"{name}-{self.language}-{self.device}-{theme}.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,22 +10,30 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.kit.axe import Seen
 from tests.kit.once import once
-from tests.kit.postgres import Postgres
+from tests.kit.postgres import Postgres, database_name
 from tests.kit.product import Customer, Product, served
 from tests.kit.visitor import DEVICES, Visit, Visitor, chromium_path, launched
 
 
 @pytest.fixture(scope="module")
-def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def settings_file() -> str:
+    """The file tetsuzuki.toml of a module's product: a module that needs something overrides this."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def product(chromium: Browser, settings_file: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """On one machine: SQLite. Without a browser there is nobody to start it for."""
 
     def import_customers(into: Path) -> None:
         Product(into, f"sqlite:///{into / 'tetsuzuki.db'}").import_customers()
 
-    imported = once(tmp_path_factory, "customers", import_customers) / "tetsuzuki.db"
     folder = tmp_path_factory.mktemp("product")
-    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}", imported) as running:
+    shutil.copy(once(tmp_path_factory, "customers", import_customers) / "tetsuzuki.db", folder)
+    (folder / "tetsuzuki.toml").write_text(settings_file, encoding="utf-8")
+    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}") as running:
         yield running
 
 
@@ -32,11 +41,24 @@ def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def product_on_postgres(
     chromium: Browser, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres
 ) -> Iterator[Product]:
-    """As several machines would use it: PostgreSQL, with nothing in it yet."""
-    url = postgres.create()
+    """As several machines would use it: PostgreSQL, where nothing has happened yet."""
+
+    def import_customers(into: Path) -> None:
+        url = postgres.create()
+        Product(into, url).import_customers()
+        (into / "name").write_text(database_name(url))
+
+    template = (once(tmp_path_factory, "customers-postgresql", import_customers) / "name").read_text()
+    url = postgres.create(template)
     with served(tmp_path_factory.mktemp("product"), url) as running:
         yield running
     postgres.drop(url)
+
+
+@pytest.fixture(scope="session")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """What axe need not look at again."""
+    return Seen(once(tmp_path_factory, "axe", lambda _folder: None) / "seen")
 
 
 @pytest.fixture
@@ -54,7 +76,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+def visit(chromium: Browser, seen: Seen, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """`visit("en", "phone")`: a new person with a browser of their own. A complaint of any browser is a failure."""
     visitors: list[Visitor] = []
 
@@ -76,7 +98,7 @@ def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
         )
         if cookies:
             context.add_cookies(cookies)
-        visitor = Visitor(context.new_page(), at or request.getfixturevalue("product"), language, device)
+        visitor = Visitor(context.new_page(), at or request.getfixturevalue("product"), language, device, seen)
         visitors.append(visitor)
         return visitor
 

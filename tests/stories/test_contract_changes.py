@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.kit.first_account import NAME, address_of, contract_page, hanako_of
-from tests.kit.product import SENDER, Customer, Product, of_all, served
+from tests.kit.product import SENDER, Customer, Product, of_all
 from tests.kit.smtp_server import Received
 from tests.kit.visitor import Visit, Visitor
 from tests.kit.waiting import eventually
@@ -34,12 +33,9 @@ options = {secure-browser = {month = 100, per = "user"}}
 
 
 @pytest.fixture(scope="module")
-def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The product with a price list."""
-    folder = tmp_path_factory.mktemp("product")
-    (folder / "tetsuzuki.toml").write_text(SETTINGS, encoding="utf-8")
-    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}") as running:
-        yield running
+def settings_file() -> str:
+    """A price list."""
+    return SETTINGS
 
 
 def receipts(product: Product, customer: Customer, subject: str) -> list[Received]:

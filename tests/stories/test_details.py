@@ -9,10 +9,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.kit.first_account import contractor_reads
-from tests.kit.product import SENDER, Customer, Product, of_all, served
+from tests.kit.product import SENDER, Customer, Product, of_all
 from tests.kit.smtp_server import Received
 from tests.kit.visitor import Visit, Visitor
 from tests.kit.waiting import eventually
@@ -60,12 +60,9 @@ def environments() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def product(chromium: Browser, environments: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A site that asks its customers' environments for their disk usage."""
-    folder = tmp_path_factory.mktemp("product")
-    (folder / "tetsuzuki.toml").write_text(f'[plugins.http_usage]\nurl = "{environments}/{{subdomain}}"\n')
-    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}") as running:
-        yield running
+def settings_file(environments: str) -> str:
+    """The customers' environments, which are asked for their disk usage."""
+    return f'[plugins.http_usage]\nurl = "{environments}/{{subdomain}}"\n'
 
 
 def comes_to_top(visitor: Visitor, customer: Customer) -> str:

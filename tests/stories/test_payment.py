@@ -11,13 +11,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 import plugins.card_stripe
 import plugins.direct_debit  # noqa: F401  (bring their translations along)
 from engine.attempt import Actor
 from engine.store.base import to_db
-from tests.kit.product import SENDER, Customer, Product, end, of_all, served
+from tests.kit.product import SENDER, Customer, Product, end, of_all
 from tests.kit.sites import CHEAP, SECRET
 from tests.kit.smtp_server import Received
 from tests.kit.visitor import Visit, Visitor
@@ -54,11 +54,9 @@ address = "神奈川県横浜市西区みなとみらい1-1"
 
 
 @pytest.fixture(scope="module")
-def product(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    folder = tmp_path_factory.mktemp("product")
-    (folder / "tetsuzuki.toml").write_text(SETTINGS, encoding="utf-8")
-    with served(folder, f"sqlite:///{folder / 'tetsuzuki.db'}") as running:
-        yield running
+def settings_file() -> str:
+    """Where to pay to, and where to send the form."""
+    return SETTINGS
 
 
 def has_account(product: Product, number: str, email: str, language: str = "ja") -> None:
