@@ -296,6 +296,20 @@ def test_of_two_openings_that_of_the_one_who_stays_is_kept(
     assert (state(site, first), incidents(site.engine)) == ("withdrawn", [])
 
 
+def test_a_mail_of_an_opening_that_the_merge_has_ended_is_not_sent(
+    any_site: Site, goes: Customer, stays: Customer, mailer: MemoryMailer
+) -> None:
+    site, now = any_site, any_site.clock()
+    wave = Wave.create(name="a", choice="x", per_hour=600, decided_at=now, begins_at=now)
+    numbers = [opening(site, of, wave, 0) for of in (goes, stays)]
+    site.engine.run_due()
+    assert [state(site, number) for number in numbers] == ["requested", "requested"]
+    merge(site, goes, stays)
+    sent = told(site, mailer)
+    assert sum("開設" in subject for _to, subject in sent) == 1
+    assert incidents(site.engine) == []
+
+
 def test_an_opening_of_the_one_who_goes_leads_to_the_one_who_stays(
     any_site: Site, goes: Customer, stays: Customer, mailer: MemoryMailer
 ) -> None:
@@ -430,6 +444,10 @@ def test_the_number_of_before_finds_and_applies(any_site: Site, goes: Customer, 
         assert site.search.matching(GOES.lower(), 0, 5) == [stays.id]
         assert site.search.matching("moushikomi@", 0, 5) == [stays.id]
         assert site.search.matching(goes.contractor_email, 0, 5) == []
+        site.search.catch_up()
+    Customer.update(company="株式会社あらため").execute()  # so that theirs alone is read anew
+    for _indexed in range(2):
+        assert site.search.matching("moushikomi@", 0, 5) == site.search.matching("あらため", 0, 5) == [stays.id]
         site.search.catch_up()
     assert state(site, applied) == "requested"
     identify = site.access.identification.identify
@@ -566,6 +584,24 @@ def test_an_activation_that_began_before_the_merge_does_nothing_and_works_again(
     assert (outcome, Account.select().count()) == (["conflict"], 0)
     site.engine.fire(number, "activate", link)
     assert Account.get().customer_id == stays.id
+
+
+def test_what_is_written_at_the_same_moment_is_waited_for_and_moves(
+    make_site: SiteMaker, postgres_url: str, clock: Clock, site_settings: Mapping[str, Any]
+) -> None:
+    """A row that refers to the customer, and is not committed yet: it would be deleted with them."""
+    site = make_site(postgres_url, clock=clock, **site_settings)
+    goes, stays, by = with_contract(GOES), with_contract(STAYS), staff()
+    thread = Thread(target=lambda: (merge(site, goes, stays, by), site.db.close()))
+    with site.db.atomic():
+        PendingApplication.insert(
+            token="t", customer=goes.id, email="a@mihon.example", user_name="x", password_hash="x",
+            expires_at=site.clock() + timedelta(minutes=30),
+        ).execute()  # fmt: skip
+        thread.start()
+        until(lambda: _waits(site), "the merge, which waits")
+    thread.join()
+    assert [one.customer_id for one in PendingApplication.select()] == [stays.id]
 
 
 def test_an_order_that_began_before_the_merge_is_the_others_or_is_not_made(
