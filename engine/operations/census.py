@@ -76,6 +76,16 @@ def standing_about(
     return _standing(engine, f"{condition} ORDER BY i.id DESC LIMIT ?", [*abouts, *workflows, limit])
 
 
+def numbers_about(engine: Engine, abouts: Collection[str], limit: int) -> list[int]:
+    """The numbers of the instances that are about one of `abouts`, the newest first, at most `limit`. Read-only."""
+    if not abouts:
+        return []
+    marks = ", ".join("?" * len(abouts))
+    sql = f"SELECT i.id FROM instance i WHERE i.subject IN ({marks}) ORDER BY i.id DESC LIMIT ?"
+    with engine.store.reading() as unit:
+        return [row[0] for row in unit.rows(sql, [*abouts, limit])]
+
+
 def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:
     with engine.store.reading() as unit:
         rows = unit.rows(

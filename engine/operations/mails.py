@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal, Protocol
 
 from engine.definition import Address, Effect, Instance, SiteAddress, Workflow
@@ -85,20 +86,29 @@ class Letterhead(Protocol):
     site_facts: Mapping[str, Any]
 
 
-def mails_of(engine: Engine, letterhead: Letterhead, instance_ids: Collection[int], most: int = 200) -> list[Mail]:
-    """The mails of these instances, newest first, each with what became of it for each recipient. Read-only.
+def mails_of(
+    engine: Engine,
+    letterhead: Letterhead,
+    instance_ids: Collection[int],
+    most: int = 200,
+    *,
+    skip: int = 0,
+    take: int | None = None,
+) -> list[Mail]:
+    """The mails of these instances, newest first, each with what became of it for each recipient: at most `take` of
+    them after the first `skip`. Read-only.
 
     At most `most` rows are read; a mail may have two. Due timers are not applied: the outbox is shown as it is.
     """
     if not instance_ids:
         return []
     with engine.store.snapshot() as unit:
-        reader = _Reader(engine, letterhead, unit)
+        reader, last = _Reader(engine, letterhead, unit), None if take is None else skip + take
         found: dict[tuple[int, int, int], list[Row]] = {}
         for row in outbox_reports.mails_of(unit, instance_ids, most):
             number, seq, position = row[:3]
             found.setdefault((number, seq, position if position >= 0 else copy_of(position)), []).append(row)
-        return [reader.mail(effect_id, rows) for effect_id, rows in found.items()]
+        return [reader.mail(effect_id, rows) for effect_id, rows in islice(found.items(), skip, last)]
 
 
 @dataclass

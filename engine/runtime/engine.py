@@ -34,7 +34,7 @@ from engine.runtime.definitions import NOBODY, Definitions
 from engine.runtime.due_timers import DueTimers
 from engine.runtime.events import Events
 from engine.runtime.held import Held
-from engine.runtime.history import AS_BEFORE, Entry, Finding
+from engine.runtime.history import AS_BEFORE, LARGEST_SEQ, Entry, Finding
 from engine.runtime.looking import Looking, Previews, Render
 from engine.runtime.mailed_links import DRAWS, MailedLinks
 from engine.runtime.migrating import Migrating
@@ -394,6 +394,11 @@ class Engine:
     def history(self, instance_id: int) -> tuple[Entry, ...]:
         """Every entry of an instance's history, oldest first. Raises UnknownInstance."""
         return self._looking.history(instance_id)
+
+    def last_history(self, instance_id: int, most: int, before: int = LARGEST_SEQ) -> tuple[Entry, ...]:
+        """The last entries of an instance's history before the entry with the number `before`, at most `most`, oldest
+        first; none where there is no such instance. Read-only."""
+        return self._looking.last_history(instance_id, most, before)
 
     def verify(self, instance_id: int) -> list[str]:
         """The faults of an instance's history, as sentences; empty where its chain holds (I8). Raises

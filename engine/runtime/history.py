@@ -22,6 +22,7 @@ ToText = Callable[[datetime], str]
 """How the tables write a time."""
 
 START_EVENT = "start"
+LARGEST_SEQ = 2**31 - 1  # what its column holds
 MIGRATE_EVENT = "migrate"
 BASE_EVENT = "key.lost"  # its entry says what the history was when its key was lost
 DIGEST = "digest"  # under which it says so

@@ -46,6 +46,14 @@ def entry_at(unit: Unit, instance_id: int, seq: int) -> history.Entry:
     return entry_of(unit.rows(_ENTRY, (instance_id, seq))[0])
 
 
+_LAST = HISTORY.replace("ORDER BY seq", "AND seq < ? ORDER BY seq DESC LIMIT ?")
+
+
+def last_entries_of(unit: Unit, instance_id: int, most: int, before: int) -> tuple[history.Entry, ...]:
+    """The last entries of an instance's history before the entry `before`, at most `most`, oldest first."""
+    return tuple(entry_of(row) for row in reversed(unit.rows(_LAST, (instance_id, before, most))))
+
+
 _SEALED_TIMES = (
     "SELECT timers FROM history WHERE instance_id = ? AND (timers IS NULL OR timers <> '') ORDER BY seq DESC LIMIT 1"
 )

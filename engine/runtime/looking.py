@@ -21,7 +21,7 @@ from engine.runtime.definitions import Definitions
 from engine.runtime.due_timers import MOST_PIECES
 from engine.runtime.held import Held
 from engine.runtime.history import START_EVENT, Entry
-from engine.runtime.history_rows import entries_of
+from engine.runtime.history_rows import entries_of, last_entries_of
 from engine.runtime.mailed_links import MailedLinks
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Transactions
@@ -83,6 +83,11 @@ class Looking:
         if not found:
             raise UnknownInstance(f"There is no procedure {number}.")
         return found
+
+    def last_history(self, number: int, most: int, before: int) -> tuple[Entry, ...]:
+        """The last entries of an instance's history before the entry `before`, at most `most`, oldest first."""
+        with self._store.reading() as unit:
+            return last_entries_of(unit, number, most, before)
 
     def find(self, workflow: str, about: str) -> tuple[int, ...]:
         """The numbers of the instances of a workflow that are about `about`, newest first."""

@@ -118,9 +118,12 @@ _ROWS = (
     "LEFT JOIN timer t ON k.event <> '' AND t.instance_id = k.instance_id AND t.event = k.event "
     "ORDER BY k.due_at, k.instance_id, k.seq, k.position, k.event"
 )
-# Each branch is limited by itself, so that its index is read no further than to the page that is asked for.
+# Each branch is limited by itself, so that its index is read no further than to the page that is asked for. Where there
+# is but one, what is skipped is skipped in its index.
 _FIRST = f"SELECT * FROM ({{}} ORDER BY {ORDER} LIMIT ?) b"
 _SOME = f"{{}} ORDER BY {ORDER} LIMIT ? OFFSET ?"
+_OF_ONE_KIND = ORDER.removesuffix(", event")  # as the index has it: all effects have the same event, which is none
+_BROKEN = "SELECT 1 FROM timer WHERE failures > 0 LIMIT 1"
 
 
 def listed(unit: Unit, criteria: Criteria, most: int, skip: int) -> list[Row]:
@@ -130,6 +133,9 @@ def listed(unit: Unit, criteria: Criteria, most: int, skip: int) -> list[Row]:
     branches = _branches(criteria, by_time=not criteria.host)
     if not branches:
         return []
+    if criteria.channel != TIMER and (len(branches) == 1 or not unit.rows(_BROKEN)):  # as nearly always
+        sql, params = branches[0]
+        return unit.rows(_ROWS.format(f"{sql} ORDER BY {_OF_ONE_KIND} LIMIT ? OFFSET ?"), (*params, most, skip))
     last = min(most + skip, LARGEST)
     sql = " UNION ALL ".join(_FIRST.format(branch) for branch, _ in branches)
     params = [param for _, bound in branches for param in (*bound, last)]

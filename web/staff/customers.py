@@ -32,6 +32,7 @@ from workflows.business.shared.change_request import DETAIL_LABELS, contract_ter
 from workflows.registry import CHANGE_REQUEST_KINDS
 
 _ON_A_PAGE = 25
+_ACCOUNTS_ON_A_PAGE = 20
 _MOST_PAGES = 400
 LONGEST_QUERY = 254
 _REQUESTS_SHOWN = 100
@@ -118,8 +119,9 @@ def customer(customer: int) -> str | Response:
         return redirect(url_for("staff.customer", customer=alias.customer_id, _anchor="aliases-title"))
     catalogue = site().catalogue
     contracts = Contract.select().where(Contract.customer == record.id).order_by(Contract.id)
-    accounts = Account.select().where(Account.customer == record.id).order_by(Account.id)
     aliases = aliases_of(record.id)
+    page = page_number(_MOST_PAGES)
+    accounts = list(_accounts(record, (page - 1) * _ACCOUNTS_ON_A_PAGE))
     return render_template(
         "staff/customer.html",
         customer=record,
@@ -134,8 +136,10 @@ def customer(customer: int) -> str | Response:
                 STANDINGS.get(account.standing, "") if refusal_of(account) is not None else "",
                 acts_for(account),
             )
-            for account in accounts
+            for account in accounts[:_ACCOUNTS_ON_A_PAGE]
         ],
+        page=page,
+        more=len(accounts) > _ACCOUNTS_ON_A_PAGE,
         requests=_change_requests(record),
         under_way=under_way(record.id, aliases),
         acts=acts_of(record.id),
@@ -152,6 +156,12 @@ def _removed(customer: Customer) -> tuple[tuple[Text, str], ...]:
         return ()
     until = day(removed.kept_until) if removed.kept_until is not None else str(_("お知らせのメールの送信まで"))
     return ((_("削除日"), day(customer.removed_on)), (_("保存期限"), until))
+
+
+def _accounts(customer: Customer, first: int) -> Any:
+    """The accounts of a page in the order of their addresses, which is that of an index; one more than a page has."""
+    of_customer = Account.select().where(Account.customer == customer.id)
+    return of_customer.order_by(Account.email).offset(first).limit(_ACCOUNTS_ON_A_PAGE + 1)
 
 
 def _contract(contract: Contract) -> ShownContract:

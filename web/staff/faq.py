@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.errors import KeyReused, Refused
-from engine.text import _
+from engine.text import Text, _
 from web.forms import offered_as
 from web.forms.notice import FaqForm
 from web.http.areas import Area
@@ -15,7 +17,8 @@ from web.http.current import PROCEDURE_GONE, site
 from web.http.responses import form_again
 from web.http.who_may import staff_only
 from web.staff.acts import fire, history, is_id, new_id, offers, press
-from web.staff.area import actor
+from web.staff.area import actor, page_number
+from web.staff.faq_rows import STATES, counted, entries
 from workflows.faq import FAQ_ENTRY, inputs
 from workflows.faq.inputs import FaqInput
 from workflows.faq.records import FaqEntry
@@ -23,6 +26,7 @@ from workflows.faq.records import FaqEntry
 pages = Area("staff_faq", __name__, url_prefix="/staff/faq")
 pages.staff_works_here("faq_entry")
 
+_ON_A_PAGE, _MOST_PAGES = 20, 500
 _TEXTS = ("category", "product", "question_ja", "answer_ja", "question_en", "answer_en", "category_en")
 _DONE = {
     "show": _("公開しました。"),
@@ -34,16 +38,32 @@ _DONE = {
 @pages.get("")
 @staff_only
 def show() -> str:
-    """Every entry by category, with its state."""
-    rows = FaqEntry.select().order_by(FaqEntry.category, FaqEntry.position, FaqEntry.id)
-    look = site().engine.look_if_there
-    sights = [(entry, look(entry.instance)) for entry in rows]
-    listed = [
-        (entry, sight.state.title if sight is not None else PROCEDURE_GONE)
-        for entry, sight in sights
-        if sight is None or not sight.state.final
-    ]
-    return render_template("staff/faq/list.html", listed=listed)
+    """A page of the entries by category, each with its state; of one state, where that is chosen."""
+    asked = request.args.get("state", "")
+    state, page = asked if asked in STATES else "", page_number(_MOST_PAGES)
+    first = (page - 1) * _ON_A_PAGE
+    with site().engine.at_one_moment():
+        with site().engine.store.reading() as unit:
+            count, found = counted(unit, state), entries(unit, state, first, _ON_A_PAGE + 1)
+        listed = list(_lines(found[:_ON_A_PAGE]))
+    return render_template(
+        "staff/faq/list.html",
+        listed=listed,
+        states=STATES,
+        chosen={"state": state} if state else {},
+        count=count,
+        page=page,
+        first=first,
+        more=len(found) > _ON_A_PAGE,
+    )
+
+
+def _lines(ids: Sequence[str]) -> Iterator[tuple[FaqEntry, Text | str]]:
+    """These entries in this order, each with the title of its state."""
+    by_id = {entry.id: entry for entry in FaqEntry.select().where(FaqEntry.id.in_(ids))} if ids else {}
+    for entry in (by_id[one] for one in ids if one in by_id):
+        sight = site().engine.look_if_there(entry.instance)
+        yield entry, sight.state.title or sight.state.name if sight is not None else PROCEDURE_GONE
 
 
 @pages.get("/new")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flask import request
+
 from engine.definition import SYSTEM_ACTOR, Workflow
-from engine.runtime.history import Entry
+from engine.runtime.history import LARGEST_SEQ, Entry
 from engine.text import Text, _
 from web.http.current import local_time, site
 from workflows.business.access.actor_names import names_of
@@ -41,9 +43,30 @@ class Line:
     late: bool
 
 
-def lines(instance_id: int, workflow: Workflow | None) -> list[Line]:
-    """Every entry, oldest first. `workflow` is None where no definition of the instance's version is loaded."""
-    entries = site().engine.history(instance_id)
+ON_A_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a history. `earlier` is the entry before which the entries before this part are, 0 where there are
+    none; `later` says that others come after it."""
+
+    lines: tuple[Line, ...]
+    earlier: int
+    later: bool
+
+
+def part(instance_id: int, workflow: Workflow | None) -> Part:
+    """The last entries, oldest first; with `?before=` those before that entry. `workflow` is None where no definition
+    of the instance's version is loaded."""
+    asked = request.args.get("before", "")
+    before = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else LARGEST_SEQ
+    entries = site().engine.last_history(instance_id, ON_A_PAGE + 1, before)
+    shown = entries[-ON_A_PAGE:]
+    return Part(tuple(_lines(shown, workflow)), shown[0].seq if len(entries) > ON_A_PAGE else 0, before < LARGEST_SEQ)
+
+
+def _lines(entries: Sequence[Entry], workflow: Workflow | None) -> list[Line]:
     names = names_of({entry.actor for entry in entries})
     return [
         Line(

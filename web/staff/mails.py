@@ -25,7 +25,7 @@ from engine.errors import (
     UnknownInstance,
     UnknownWorkflow,
 )
-from engine.operations.census import standing_about
+from engine.operations.census import numbers_about
 from engine.operations.mails import Fate, Mail, MailRecipient, mails_of
 from engine.operations.sending_again import Way, send_again, way_of
 from engine.runtime.sent_again import AGAIN_EVENT
@@ -207,13 +207,13 @@ def _was_done(asked: Asked) -> bool:
 def _page(record: Customer, asked: Asked | None = None, refusals: Sequence[Refusal] = ()) -> str:
     number = _page_number(request.args.get("page", ""))
     first = (number - 1) * _ON_A_PAGE
-    found = _mails(record, first + _ON_A_PAGE + 1)
+    found = _mails(record, _ON_A_PAGE + 1, first)
     return render_template(
         "staff/customer_mails.html",
         customer=record,
-        mails=_shown(found[first : first + _ON_A_PAGE]),
+        mails=_shown(found[:_ON_A_PAGE]),
         page=number,
-        more=len(found) > first + _ON_A_PAGE and number < _MOST_PAGES,
+        more=len(found) > _ON_A_PAGE and number < _MOST_PAGES,
         asked=asked or Asked(),
         refusals=refusals,
     )
@@ -223,10 +223,11 @@ def _page_number(text: str) -> int:
     return min(max(int(text), 1), _MOST_PAGES) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
 
 
-def _mails(record: Customer, most: int) -> list[Mail]:
-    """The newest mails of a customer, at most `most`; a mail may have two rows."""
+def _mails(record: Customer, most: int, skip: int = 0) -> list[Mail]:
+    """The newest mails of a customer after the first `skip`, at most `most`; a mail may have two rows."""
     engine = site().engine
-    return mails_of(engine, site().dispatcher.renderer, _procedures(record), 2 * most)[:most]
+    rows, numbers = 2 * (skip + most), _procedures(record)
+    return mails_of(engine, site().dispatcher.renderer, numbers, rows, skip=skip, take=most)
 
 
 def _procedures(record: Customer) -> list[int]:
@@ -234,7 +235,7 @@ def _procedures(record: Customer) -> list[int]:
     abouts = abouts_of(record.id)
     for kind, rows in (("contract", Contract), ("account", Account)):
         abouts += [f"{kind}:{one.id}" for one in rows.select(rows.id).where(rows.customer == record.id)]
-    numbers = {place.instance_id for place in standing_about(site().engine, abouts, limit=_MOST_PROCEDURES)}
+    numbers = set(numbers_about(site().engine, abouts, _MOST_PROCEDURES))
     for kept in (ChangeRequest, AddressChange, RemovedAccount):  # whose contract or account may be gone
         mine = kept.select(kept.instance).where(kept.customer == record.id)
         numbers |= {one.instance for one in mine.order_by(kept.instance.desc()).limit(_MOST_PROCEDURES)}

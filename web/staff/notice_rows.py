@@ -10,6 +10,7 @@ from engine.store.base import Unit
 from web.shown.counts import Count
 from workflows.notice import NOTICE
 
+_FEW = 1_000
 FINAL = frozenset(state.name for state in NOTICE.states if state.final)
 
 
@@ -23,35 +24,44 @@ class Chosen:
 
 def counted(unit: Unit, chosen: Chosen, most: int = COUNTED) -> Count:
     """How many notices there are, counted up to `most`."""
-    sql, params = _from(chosen)
+    sql, params = _from(chosen) if chosen.kind or not chosen.states else _in_states(chosen.states)
     number = unit.rows(f"SELECT COUNT(*) FROM (SELECT 1 {sql} LIMIT ?) c", [*params, most + 1])[0][0]
     return Count(min(number, most), number > most)
 
 
-def notices(unit: Unit, chosen: Chosen, first: int, most: int) -> list[str]:
-    """The ids of at most `most` notices from the place `first` (from 0) on, the last changed first."""
-    sql, params = _from(chosen)
-    rows = unit.rows(f"SELECT n.id {sql} ORDER BY n.updated_at DESC, n.id LIMIT ? OFFSET ?", [*params, most, first])
+def notices(unit: Unit, chosen: Chosen, first: int, most: int, count: Count) -> list[str]:
+    """The ids of at most `most` notices from the place `first` (from 0) on, the last changed first. `count` is how many
+    there are."""
+    sql, params = _from(chosen, few=count.number < _FEW or first > _FEW)
+    rows = unit.rows(
+        f"SELECT n.id {sql} ORDER BY n.updated_at DESC, n.id DESC LIMIT ? OFFSET ?", [*params, most, first]
+    )
     return [row[0] for row in rows]
 
 
-def _from(chosen: Chosen) -> tuple[str, list[Any]]:
-    """Notices are read in the order of their index until the page is full. Few of all are in states that are not
-    final, so those are looked up by their states instead."""
+_VERSIONS = ", ".join(str(version) for version in range(1, NOTICE.version + 1))
+
+
+def _in_states(states: tuple[str, ...]) -> tuple[str, list[Any]]:
+    """The procedures of notices in these states."""
+    marks = ", ".join("?" * len(states))
+    sql = f"FROM instance i WHERE i.workflow = ? AND i.version IN ({_VERSIONS}) AND i.state IN ({marks})"
+    return sql, [NOTICE.name, *states]
+
+
+def _from(chosen: Chosen, few: bool = True) -> tuple[str, list[Any]]:
+    """Notices are read in the order of their index until the page is full. Where `few` are in states that are not
+    final, those are looked up by their states instead."""
     sql, params = "FROM notice n WHERE 1 = 1", list[Any]()
     if chosen.kind:
         sql += " AND n.kind = ?"
         params.append(chosen.kind)
     if chosen.states:
-        marks = ", ".join("?" * len(chosen.states))
-        if FINAL.isdisjoint(chosen.states):
-            versions = ", ".join(str(version) for version in range(1, NOTICE.version + 1))
-            sql += (
-                " AND n.instance IN (SELECT i.id FROM instance i WHERE i.workflow = ? "
-                f"AND i.version IN ({versions}) AND i.state IN ({marks}))"
-            )
-            params.append(NOTICE.name)
+        if few and FINAL.isdisjoint(chosen.states):
+            of_states, names = _in_states(chosen.states)
+            sql, params = f"{sql} AND n.instance IN (SELECT i.id {of_states})", [*params, *names]
         else:
+            marks = ", ".join("?" * len(chosen.states))
             sql += f" AND EXISTS (SELECT 1 FROM instance i WHERE i.id = n.instance AND i.state IN ({marks}))"
-        params += chosen.states
+            params += chosen.states
     return sql, params

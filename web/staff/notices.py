@@ -36,8 +36,8 @@ from workflows.ports.notice_channels import CONTRACTORS, VISITORS, NoticeChannel
 pages = Area("staff_notices", __name__, url_prefix="/staff/notices")
 pages.staff_works_here("notice")
 
-_A_PAGE = 50
-_MOST_PAGES = 200
+_A_PAGE = 20
+_MOST_PAGES = 500
 _OPEN = "open"  # for the filter by state: every state that is not final
 _CHOICES: Mapping[str, Mapping[str, Text | str]] = {
     "kind": board.KINDS,
@@ -72,7 +72,7 @@ def show() -> str:
     with site().engine.at_one_moment():
         with site().engine.store.reading() as unit:
             count = counted(unit, chosen)
-            found = notices(unit, chosen, (page - 1) * _A_PAGE, _A_PAGE + 1)
+            found = notices(unit, chosen, (page - 1) * _A_PAGE, _A_PAGE + 1, count)
         listed = list(_lines(found[:_A_PAGE]))
     return render_template(
         "staff/notices/list.html",

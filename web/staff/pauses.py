@@ -28,7 +28,7 @@ from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
-from web.staff.area import actor, pages
+from web.staff.area import actor, page_number, pages
 from web.staff.channel_words import channel_title, recipient_title, work_title
 from web.staff.history import event_title
 from web.staff.review import age
@@ -37,7 +37,8 @@ from workflows.business.request_number import read_request_number, request_numbe
 
 _LONGEST_REASON = 1000
 _MOST = 20  # timers and effects that a page names each
-_MOST_LISTED = 500
+_ON_A_PAGE = 20
+_MOST_PAGES = 5000
 _REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
 _REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
 _NOTHING_CHOSEN = Refusal("nothing_chosen", _("一時停止するものをお選びください。"), "what")
@@ -183,7 +184,7 @@ def _may(scope: Scope | None) -> bool:
 
 
 def _find(number: int) -> Pause | None:
-    return next((one for one in looking.paused(site().engine) if one.number == number), None)
+    return looking.pause_numbered(site().engine, number)
 
 
 def _gone() -> Response:
@@ -213,9 +214,13 @@ def _you() -> Text | str:
 def _list(what: str = "", number: str = "", reason: str = "", refusals: Sequence[Refusal] = ()) -> str:
     if what.startswith("instance "):
         what, number = "instance", what.removeprefix("instance ")
+    page = page_number(_MOST_PAGES)
+    found = looking.paused(site().engine, _ON_A_PAGE + 1, (page - 1) * _ON_A_PAGE)
     return render_template(
         "staff/pauses.html",
-        pauses=_shown(looking.paused(site().engine, _MOST_LISTED)),
+        pauses=_shown(found[:_ON_A_PAGE]),
+        page=page,
+        more=len(found) > _ON_A_PAGE,
         versions=[(name, title) for name, (scope, title) in _choices().items() if isinstance(scope, OneVersion)],
         channels=[(name, title) for name, (scope, title) in _choices().items() if isinstance(scope, OneChannel)],
         may=_may(None),

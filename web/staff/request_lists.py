@@ -27,7 +27,7 @@ from web.shown.counts import Count
 from web.staff.area import pages
 from web.staff.history import state_title
 from web.staff.request_filters import DUE, LONGEST, MINE, NOBODYS, ORDERS, Filters, filters
-from web.staff.request_rows import UNASSIGNED, Key, Order, Wanted, counted, counted_before, key_of, keys
+from web.staff.request_rows import GLANCED, UNASSIGNED, Key, Order, Wanted, counted, counted_before, key_of, keys
 from web.staff.review import age, customer_of_request, request_title
 from workflows.business.assignments import assigned, members
 from workflows.business.customer_aliases import customer_numbered
@@ -162,7 +162,12 @@ def _list_page(shown: List, asked: str = "", why: Text | str = "") -> str:
     with site().engine.at_one_moment():
         page = _page(shown, chosen)
         with site().engine.store.reading() as unit:
-            counts = {one.name: counted(unit, _wanted(one, Filters())) for one in LISTS.values()}
+            counts = {
+                one.name: page.count
+                if one is shown and not chosen.narrow
+                else counted(unit, _wanted(one, Filters()), GLANCED)
+                for one in LISTS.values()
+            }
     return render_template(
         "staff/request_list.html",
         shown=shown,

@@ -21,6 +21,7 @@ from engine.store.base import Unit, from_db, to_db
 from web.shown.counts import Count
 from workflows.business.records import Account, Contract
 
+GLANCED = 1_000  # how many are counted where a list is only named
 UNASSIGNED = 0  # for `Wanted.assigned_to`: what nobody was assigned to
 Order = Literal["due", "oldest", "newest"]
 

@@ -25,7 +25,7 @@ from web.shown.dates import day, how_long
 from web.shown.prices import titles_of
 from web.staff import decisions, money
 from web.staff.area import actor, pages
-from web.staff.history import event_title, lines, state_title
+from web.staff.history import event_title, part, state_title
 from web.staff.request_filters import Filters, filters
 from workflows.business import assignments
 from workflows.business.customer_aliases import customer_about
@@ -407,7 +407,7 @@ def _found(instance_id: int) -> Found:
             "product": _product(change_request),
             "first": _first(change_request),
             "payment": money.payment_facts(instance_id),
-            "lines": lines(instance_id, workflow),
+            "history_part": part(instance_id, workflow),
             "pauses": pauses_of(engine, instance_id),
             "seen": where.seq,
         }

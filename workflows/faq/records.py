@@ -6,9 +6,12 @@ import peewee as pw
 
 from engine.store.base import Record, UtcField
 
+REMOVED = -1
+
 
 class FaqEntry(Record):
-    """A frequent question and its answer (G7). `shown` is 1 while customers see it; `product` is "" for all.
+    """A frequent question and its answer (G7). `shown` is 1 while customers see it, and `REMOVED` once it is removed;
+    `product` is "" for all.
 
     `category` is in Japanese, and groups the entries; `category_en` is its English name, "" where nobody gave one.
     """
@@ -22,6 +25,9 @@ class FaqEntry(Record):
     answer_ja = pw.TextField()
     question_en = pw.CharField(200, default="")
     answer_en = pw.TextField(default="")
-    shown = pw.IntegerField(default=0)  # 0 or 1
+    shown = pw.IntegerField(default=0)  # 0, 1 or REMOVED
     updated_at = UtcField()
     category_en = pw.CharField(50, default="")
+
+    class Meta:
+        indexes = ((("category", "position", "id", "shown"), False),)

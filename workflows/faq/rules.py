@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.definition import Attempt, Refusal, needs_input
 from engine.text import _
-from workflows.faq.records import FaqEntry
+from workflows.faq.records import REMOVED, FaqEntry
 
 TAKEN = Refusal("taken", _("このご質問は、すでに作成されています。"))
 NO_PRODUCT = Refusal("unknown_product", _("対象の製品を選び直してください。"), "product")
@@ -50,8 +50,9 @@ def show_entry(attempt: Attempt) -> None:
 
 
 def hide_entry(attempt: Attempt) -> None:
-    """Customers see it no more."""
-    attempt.records.update(FaqEntry, {"instance": attempt.instance.id}, shown=0)
+    """Customers see it no more; nor do lists of the staff, where it is removed."""
+    shown = REMOVED if attempt.event == "remove" else 0
+    attempt.records.update(FaqEntry, {"instance": attempt.instance.id}, shown=shown)
 
 
 def _contents(contents: Any) -> dict[str, Any]:

@@ -31,11 +31,11 @@ class Notice(Record):
     closes_at = UtcField(null=True)
     revision = pw.IntegerField(default=1)
     announced = pw.IntegerField(default=0)
-    updated_at = UtcField(index=True)
+    updated_at = UtcField()
     turn = pw.CharField(16, default="")
 
     class Meta:
-        indexes = ((("kind", "closes_at"), False),)
+        indexes = ((("kind", "closes_at"), False), (("updated_at", "id", "kind", "instance"), False))
 
 
 class NoticeRevision(Record):

@@ -10,11 +10,20 @@ from engine.runtime.pauses.scopes import Pause, Resuming, Scope, WaitingEffect
 from engine.store import outbox_rows
 
 
-def paused(engine: Engine, most: int = 1000) -> list[Pause]:
-    """The lasting pauses, the oldest first, at most `most`."""
+def paused(engine: Engine, most: int = 1000, skip: int = 0) -> list[Pause]:
+    """The lasting pauses, the oldest first, at most `most` after the first `skip`."""
     with engine.store.reading() as unit:
-        rows = unit.rows(f"SELECT {PAUSE} FROM pause p WHERE p.ended_at IS NULL ORDER BY p.number LIMIT ?", (most,))
+        rows = unit.rows(
+            f"SELECT {PAUSE} FROM pause p WHERE p.ended_at IS NULL ORDER BY p.number LIMIT ? OFFSET ?", (most, skip)
+        )
     return [pause_of(row) for row in rows]
+
+
+def pause_numbered(engine: Engine, number: int) -> Pause | None:
+    """The lasting pause with this number; None where there is none."""
+    with engine.store.reading() as unit:
+        rows = unit.rows(f"SELECT {PAUSE} FROM pause p WHERE p.number = ? AND p.ended_at IS NULL", (number,))
+    return pause_of(rows[0]) if rows else None
 
 
 def pauses(engine: Engine, most: int = 1000) -> list[Pause]:

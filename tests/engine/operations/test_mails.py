@@ -56,6 +56,8 @@ def test_the_newest_mail_is_first_and_its_copy_beside_it(counter: Counter) -> No
         (first, "receipt", 2),
     ]
     assert len(mails_of(counter.engine, counter.dispatcher.renderer, [first, second], 2)) == 2
+    assert mails_of(counter.engine, counter.dispatcher.renderer, [first, second], skip=1, take=2) == told[1:3]
+    assert mails_of(counter.engine, counter.dispatcher.renderer, [first, second], skip=3, take=2) == told[3:]
 
 
 def test_what_is_delayed_says_why_and_until_when(counter: Counter) -> None:
