@@ -311,7 +311,10 @@ def _draft_input(form: DraftForm, notice: str) -> DraftInput | tuple[Refusal, ..
         form.refuse(refusals)
         return refusals
     products = tuple(sorted(set(form.products.data or ())))
-    return DraftInput(notice, kind, products, words.wording, form.status.data or "", *words.window)
+    # The form hides what another kind has; what was typed there before the kind was changed is none of this notice's.
+    status = (form.status.data or "") if kind == board.OUTAGE else ""
+    window = words.window if kind == board.MAINTENANCE else (None, None)
+    return DraftInput(notice, kind, products, words.wording, status, *window)
 
 
 def notice_or_404(notice: str) -> Notice:

@@ -18,8 +18,9 @@ from web.staff.area import pages
 from web.staff.customers import LONGEST_QUERY, matching, mistyped
 from web.staff.history import state_title
 from web.staff.review import request_title
+from workflows.business.customer_search.keys import key
 from workflows.business.permissions import ROLES
-from workflows.business.records import Account, ChangeRequest
+from workflows.business.records import Account, ChangeRequest, Customer
 from workflows.business.request_number import read_request_number, request_number
 from workflows.business.typed.text import normalise
 from workflows.notice.records import Notice, NoticeRevision
@@ -40,13 +41,16 @@ class Found:
 @pages.get("/search")
 @staff_only
 def search() -> str | Response:
-    """Everything that `?q=` may mean. A 受付番号 with its letter leads to its request at once."""
+    """Everything that `?q=` may mean. A 受付番号 with its letter leads to its request at once, and a whole customer or
+    telephone number of one customer to them."""
     asked = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_QUERY]
     number = read_request_number(asked) if asked else None
     requests = _request(number) if isinstance(number, int) else None
     if requests and normalise(asked)[:1].upper() == "R":
         return redirect(requests.url)
     customers = matching(asked, 0) if asked else []
+    if len(customers) == 1 and _is_number_of(customers[0].id, asked):
+        return redirect(url_for("staff.customer", customer=customers[0].id))
     return render_template(
         "staff/search.html",
         asked=asked,
@@ -58,6 +62,12 @@ def search() -> str | Response:
         notices=list(_notices(asked)),
         mistyped=mistyped(asked),
     )
+
+
+def _is_number_of(customer: int, asked: str) -> bool:
+    """Whether `asked` is all of a customer's number or telephone number, however it is written."""
+    record = Customer.get_by_id(customer)
+    return key(asked) in {key(text) for text in (record.number, record.contractor_phone) if text}
 
 
 def _request(number: int) -> Found | None:

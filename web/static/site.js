@@ -7,8 +7,13 @@
   const address = document.querySelector("meta[name=page-address]");
   if (address) history.replaceState(history.state, "", address.content);
 
-  // A page that came back with mistakes begins at their summary.
-  document.querySelector("[data-mistakes]")?.focus();
+  // A page that came back with mistakes begins at their summary, one that follows an act at what it says of it: not at
+  // the part of the page before to which its reader had skipped, which a form and the answer to it hand on.
+  const first = document.querySelector("[data-mistakes]") ?? document.querySelector("[data-told]");
+  if (first) {
+    if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
+    first.focus();
+  }
 
   // A menu closes on Escape. Where it lies over the page it closes as well once the focus or a press is elsewhere, so
   // that it hides nothing that has the focus (WCAG 2.4.11); where it stands within the page, that would move what is

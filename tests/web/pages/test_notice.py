@@ -417,6 +417,19 @@ def test_staff_plan_take_back_and_cancel(office: Browser, site: Site, customer: 
     assert office.open(f"{path}/edit").request.path == path
 
 
+def test_a_notice_keeps_nothing_that_only_another_kind_has(office: Browser) -> None:
+    """The form hides it; it may have been typed before the kind was changed."""
+    window = {"window_start": "2026-04-02T22:00", "window_end": "2026-04-03T02:00"}
+    for kind, status, start in (
+        (board.NEWS, "", False),
+        (board.OUTAGE, board.INVESTIGATING, False),
+        (board.MAINTENANCE, "", True),
+    ):
+        write(office, kind=kind, status=board.INVESTIGATING, **window)
+        kept = NoticeRevision.select().order_by(NoticeRevision.id.desc()).get()
+        assert (kept.notice.kind, kept.status, kept.window_start is not None) == (kind, status, start)
+
+
 def test_a_form_that_is_sent_twice_makes_one_notice_and_the_second_of_two_staff_is_told(
     office: Browser, site: Site
 ) -> None:
