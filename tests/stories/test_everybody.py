@@ -39,10 +39,30 @@ def _of_each_view() -> list[Shot]:
 SHOTS = _of_each_view()
 
 
+_WITHOUT_ROOM = """() => [...document.querySelectorAll(".state")]
+    .filter(mark => parseFloat(getComputedStyle(mark).paddingLeft) < 4).map(mark => mark.textContent)"""
+
+# Of the cells that have their title beside them, the lines that begin under it.
+_UNDER_TITLES = """() => [...document.querySelectorAll(".rows td[data-label]")].flatMap(cell => {
+    const words = document.createRange(), edge = cell.getBoundingClientRect().left + 100;
+    words.selectNodeContents(cell);
+    return [...words.getClientRects()].some(line => line.left < edge) ? [cell.textContent] : [];
+})"""
+
+# The titles of columns that are cut within a word, and the dates that do not stand on one line.
+_CUT = """() => [...document.querySelectorAll(".rows thead th, .rows .whole")].filter(text => {
+    const words = document.createRange();
+    words.selectNodeContents(text);
+    return new Set([...words.getClientRects()].map(line => Math.round(line.top))).size > 1;
+}).map(text => text.textContent)"""
+
+
 def _faults(page: Page, seen: Seen) -> Iterator[str]:
     for theme, faults in shown_in_themes(page, seen):
         if faults:
             yield f"{theme}: {faults}"
+    if crowded := page.evaluate(_WITHOUT_ROOM):
+        yield f"words at the edge of their mark: {crowded}"
     size = page.viewport_size
     assert size is not None
     page.set_viewport_size({"width": NARROWEST, "height": size["height"]})
@@ -111,3 +131,38 @@ def test_axe_looks_again_at_what_has_something_new_on_it_and_at_nothing_else(chr
             if not any(what.split()[0] in fault for fault in faults):
                 unseen.append((what, faults))
         assert unseen == []
+
+
+def _shot(name: str) -> Shot:
+    return next(shot for shot in PAGES if shot.name == name)
+
+
+def test_what_is_chosen_is_told_where_the_reader_forces_colours(
+    chromium: Browser, staged: tuple[Product, Scene]
+) -> None:
+    """Shadows and colours of ours are gone there."""
+    product, scene = staged
+    for name, places in (("contracts", (".site-menu [aria-current]",)), ("notices", (".tabs [aria-current]",))):
+        with closing(opened(chromium, product, scene, "customer", "ja", "desktop")) as context:
+            page = context.new_page()
+            page.emulate_media(forced_colors="active", reduced_motion="reduce")
+            shown(page, product, scene, _shot(name))
+            for place in (*places, ".site-menu .here, .site-menu [aria-current]"):
+                border = page.locator(place).first.evaluate(
+                    "at => [getComputedStyle(at).borderBottomStyle, parseFloat(getComputedStyle(at).borderBottomWidth)]"
+                )
+                assert border[0] == "solid", name
+                assert border[1] >= 3, name
+            beside = page.locator(".site-menu a:not([aria-current])").first
+            assert beside.evaluate("at => getComputedStyle(at).borderBottomStyle") == "none"
+
+
+def test_lists_of_the_staff_are_read_line_by_line(chromium: Browser, staged: tuple[Product, Scene]) -> None:
+    """On a phone every line of a cell stands beside its title, on a desktop no column is too narrow for its own."""
+    product, scene = staged
+    for device, wrong in (("phone", _UNDER_TITLES), ("desktop", _CUT)):
+        with closing(opened(chromium, product, scene, "staff", "en", device)) as context:
+            page = context.new_page()
+            for name in ("staff-waiting", "staff-incidents", "staff-notices"):
+                shown(page, product, scene, _shot(name))
+                assert page.evaluate(wrong) == [], (name, device)

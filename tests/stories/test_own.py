@@ -87,9 +87,14 @@ def leaves_the_menu_by_keyboard(visitor: Visitor) -> None:
     """ご登録情報 closes on Escape, and where it lies over the page also once the focus is elsewhere (WCAG 2.4.11)."""
     menu, keys = visitor.page.locator(".submenu"), visitor.page.keyboard
     summary = menu.locator("summary")
+    beside = visitor.page.locator(".site-menu .frame > ul > li:has(> a)")
+    sizes = "entries => entries.map(entry => entry.getBoundingClientRect().height)"
+    closed = beside.evaluate_all(sizes)
     summary.focus()
     keys.press("Enter")
     expect(menu).to_have_attribute("open", "")
+    # The submenu takes no room from what stands beside it.
+    assert all(now <= before for now, before in zip(beside.evaluate_all(sizes), closed, strict=True))
     keys.press("Tab")
     keys.press("Escape")
     expect(menu).not_to_have_attribute("open", "")

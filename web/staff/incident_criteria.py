@@ -82,7 +82,7 @@ def in_words(criteria: Criteria) -> list[tuple[Text, Text | str]]:
     if criteria.workflow:
         newest = site().engine.newest.get(criteria.workflow)
         title = newest.title if newest is not None and newest.title is not None else criteria.workflow
-        said.append((_("手続き"), title))
+        said.append((_("対象の手続き"), title))
     if criteria.reason:
         said.append((_("エラーの種類"), reason_title(criteria.reason)))
     if criteria.host:

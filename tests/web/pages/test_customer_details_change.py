@@ -284,6 +284,9 @@ def test_top_leads_to_the_contract_and_its_change(site: Site, customer: Customer
     assert first_around.name == "a"
     assert (second_around.name == "a") is link
     assert ("（権限がありません）" in second_around.get_text()) is not link
+    browser.press("English", language="en")
+    (_first, second) = browser.page.select(".entries .entry")
+    assert (". (not permitted)" in second.get_text()) is not link
 
 
 def test_contracts_that_ended_are_not_shown(editor: Browser, clock: Clock) -> None:

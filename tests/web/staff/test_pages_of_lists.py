@@ -51,7 +51,7 @@ def test_every_question_is_on_one_page_and_the_hidden_ones_are_found_among_many(
     assert [one for page in found for one in page] == [f"{FAQ}/{row.id}" for row in rows]
     hidden = pages_of(staffed, f"{FAQ}?state=hidden", "tbody th a")
     assert sorted(hidden[0]) == sorted(f"{FAQ}/{row.id}" for row in rows if not row.shown)
-    assert "5件：" in staffed.text
+    assert "全5件中 1〜5件目" in staffed.text
     assert address(staffed.one("a[href='/staff/faq']")) == FAQ
     staffed.open(f"{FAQ}?state=shown&page=9")
     assert "この条件に当てはまるご質問はありません" in staffed.text

@@ -398,6 +398,8 @@ def test_a_decision_with_which_a_mail_goes_out_shows_it_and_asks_first(
     assert "在庫の都合のため" in mail.get_text()
     for said in (COMPANY, NUMBER, request_number(asked), "AppSuite", "お受けできませんでした"):
         assert said in staffed.text
+    (done,) = (fact.get_text(" ") for fact in staffed.page.select(".facts > div") if "外部への" in fact.get_text())
+    assert done.split() == ["外部への処理", "後に続く予約の日付の見直し"]  # in words, not as the definition calls it
     assert site.engine.history(asked) == before
     staffed.follow("操作せずに戻る")
     assert staffed.path == f"/staff/requests/{asked}"
@@ -750,6 +752,15 @@ def test_incident_of_a_copy_says_so_and_a_link_in_it_cannot_be_renewed_for_it_al
     staffed.open(f"/staff/incidents/{failed}.cc")
     assert "もう一度試す" in staffed.text
     assert "宛先を訂正して試す" not in staffed.text
+
+
+def test_the_procedure_of_an_incident_is_no_role_in_english(staffed: Browser, failed: str) -> None:
+    staffed.open("/staff/incidents")
+    staffed.press("English", language="en")
+    for path in ("/staff/incidents", f"/staff/incidents/{failed}"):
+        staffed.open(path)
+        assert "Procedure" in staffed.text
+        assert "Editor" not in staffed.text
 
 
 @pytest.mark.parametrize(("button", "event"), [("もう一度試す", "incident.retry"), ("取りやめる", "incident.skip")])
