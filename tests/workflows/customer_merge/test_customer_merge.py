@@ -43,6 +43,7 @@ from workflows.business.records import (
     Customer,
     CustomerAlias,
     InternalNote,
+    KeptForm,
     MovedAccount,
     PendingApplication,
     QuietCustomer,
@@ -127,7 +128,9 @@ def test_everything_is_the_others_and_those_concerned_are_told(
     with transaction():
         for one in (hanako, jiro, theirs):
             Session.insert(token=f"{one.id:064}", account=one.id, created_at=now, seen_at=now).execute()
+        KeptForm.insert(token="k", owner=f"account:{jiro.id}", sealed="", expires_at=now).execute()
     number = merge(site, goes, stays)
+    assert KeptForm.select().count() == 0  # of a person who is forgotten
     assert [one.account_id for one in Session.select()] == [theirs.id]
     assert not Customer.select().where(Customer.id == goes.id).exists()
     assert {one.customer_id for one in Contract.select()} == {stays.id}
