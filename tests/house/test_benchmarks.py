@@ -33,6 +33,10 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             *("many_incidents", ["--number", "60", "--rounds", "1", "--only", "sqlite"], "the act by itself"),
             marks=in_full,  # it waits for the sweep of a real site
         ),
+        pytest.param(
+            *("long_lists", ["--number", "30", "--rounds", "1", "--only", "sqlite"], "questions: last page"),
+            marks=in_full,
+        ),
         ("paused_timers", ["--number", "500"], "among 500 paused ones"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
         pytest.param(
