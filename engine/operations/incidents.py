@@ -194,7 +194,11 @@ NewAddress = Callable[[Workflow, str, Instance, Unit], str]
 """The correct address of the recipient of this name; empty where the records have it already."""
 
 
-def retrying(engine: Engine) -> Decide:
+Addressed = Callable[[Unit, outbox_rows.EffectId], Row]
+"""Reads the (name, recipient, delivered) of an effect, as `outbox_rows.addressed` does."""
+
+
+def retrying(engine: Engine, addressed: Addressed = outbox_rows.addressed) -> Decide:
     """What retries one incident."""
 
     def again(unit: Unit, instance: Instance, within: Within, now: datetime) -> None:
@@ -204,7 +208,7 @@ def retrying(engine: Engine) -> Decide:
                 (instance.id, within),
             )
             return
-        name = outbox_rows.addressed(unit, (instance.id, *within))[0]
+        name = addressed(unit, (instance.id, *within))[0]
         effect = engine.workflow(instance).effects.get(name)
         retry = effect.retry if effect is not None else Retry()
         outbox_rows.try_again(unit, (instance.id, *within), now, retry)
@@ -219,14 +223,14 @@ def skipping(unit: Unit, instance: Instance, within: Within, now: datetime) -> N
     outbox_rows.skip(unit, (instance.id, *within))
 
 
-def amending(engine: Engine, address_of: NewAddress) -> Decide:
+def amending(engine: Engine, address_of: NewAddress, addressed: Addressed = outbox_rows.addressed) -> Decide:
     """What corrects the address of one incident and retries it."""
-    again = retrying(engine)
+    again = retrying(engine, addressed)
 
     def correct(unit: Unit, instance: Instance, within: Within, now: datetime) -> None:
         if isinstance(within, str):
             raise EventNotPossible(_NOT_HERE)
-        name, to, delivered = outbox_rows.addressed(unit, (instance.id, *within))
+        name, to, delivered = addressed(unit, (instance.id, *within))
         workflow = engine.workflow(instance)
         recipient = workflow.recipients.get(to)
         if recipient is None or recipient.amend is None:

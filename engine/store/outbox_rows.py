@@ -387,9 +387,13 @@ def waiting(unit: Unit, condition: str, params: Sequence[Any], most: int) -> tup
 # -- what an operator decides ------------------------------------------------------------------------------------------
 
 
+ADDRESSED = f"SELECT name, recipient, delivered FROM outbox WHERE {ONE}"
+"""What `addressed` reads, of one effect: a statement to be sent together with others."""
+
+
 def addressed(unit: Unit, effect_id: EffectId) -> Row:
     """The (name, recipient, delivered) of an effect that exists."""
-    return unit.rows(f"SELECT name, recipient, delivered FROM outbox WHERE {ONE}", effect_id)[0]
+    return unit.rows(ADDRESSED, effect_id)[0]
 
 
 def skip(unit: Unit, effect_id: EffectId) -> None:

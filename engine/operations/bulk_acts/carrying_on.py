@@ -12,7 +12,7 @@ from engine.operations import incidents
 from engine.operations.bulk_acts.looking import ACT, BulkAct, act_of
 from engine.outcomes import effect_ref, host_of
 from engine.runtime.engine import Engine
-from engine.store import incident_rows
+from engine.store import incident_rows, outbox_rows
 from engine.store.base import Row, Unit, from_db, storable, to_db
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -111,15 +111,17 @@ def _settle(engine: Engine, act: BulkAct, item: Row) -> None:
     place, number, seq, position, event, since = item
     within: incidents.Within = event or (seq, position)
     ref = f"{number}.{event}" if event else effect_ref(number, seq, position)
-    name, decide = _decisions(engine, act)
+    known: list[Row] = []
+    name, decide = _decisions(engine, act, lambda unit, effect_id: known[0])
 
     def do(unit: Unit, instance: Instance, within: incidents.Within, now: datetime) -> None:
         # The instance is locked: whoever settles the same incident comes before this or after it.
-        state, outcome, open_since = unit.rows_of(
+        state, outcome, open_since, known[:] = unit.rows_of(
             [
                 (_STATE, (act.number,)),
                 (_OUTCOME + unit.lock_suffix, (act.number, place)),
                 incident_rows.since(number, within),
+                (outbox_rows.ADDRESSED, (number, seq, position)),
             ]
         )
         if not state or state[0][0] != "running" or not outcome or outcome[0][0]:
@@ -156,10 +158,10 @@ def _mark(engine: Engine, number: int, place: int, outcome: str, why: str) -> No
         engine.store.commit(unit)
 
 
-def _decisions(engine: Engine, act: BulkAct) -> tuple[str, incidents.Decide]:
+def _decisions(engine: Engine, act: BulkAct, addressed: incidents.Addressed) -> tuple[str, incidents.Decide]:
     """What history calls the act on each incident, and what does it."""
     if act.act == "retry":
-        return incidents.RETRY_EVENT, incidents.retrying(engine)
+        return incidents.RETRY_EVENT, incidents.retrying(engine, addressed)
     if act.act == "skip":
         return incidents.SKIP_EVENT, incidents.skipping
 
@@ -174,7 +176,7 @@ def _decisions(engine: Engine, act: BulkAct) -> tuple[str, incidents.Decide]:
             raise EventNotPossible("The address of this recipient has another mail host by now.")
         return f"{local}@{act.new_host}"
 
-    return incidents.AMEND_EVENT, incidents.amending(engine, corrected)
+    return incidents.AMEND_EVENT, incidents.amending(engine, corrected, addressed)
 
 
 def forget(engine: Engine) -> int:
