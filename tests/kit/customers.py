@@ -19,7 +19,7 @@ def customer(number: str = "A00000001", channel: str = "direct", email: str = ""
     return made
 
 
-def leaver(site: Site, ended_on: date | None = None, number: str = "A00000009") -> Customer:
+def leaver(site: Site, ended_on: date | None = None, number: str = "A09090909") -> Customer:
     """A customer whose only contract has ended, yesterday where no day is said."""
     gone = customer(number, email="moto@mihon.example")
     Contract.create(

@@ -99,7 +99,7 @@ def test_the_page_of_who_was_removed_says_what_is_kept_and_until_when(
 
 def test_who_was_removed_is_found_by_the_number_alone(site: Site, staffed: Browser, gone: Customer) -> None:
     asked = ("株式会社みほん", "kaiyaku", "契約 太郎")
-    environment = site.catalogue.url("desknets-neo", "kaiyaku-a00000009")
+    environment = site.catalogue.url("desknets-neo", "kaiyaku-a09090909")
 
     def found(question: str) -> bool:
         site.search.catch_up()
@@ -224,7 +224,7 @@ def test_the_public_form_answers_as_for_an_unknown_number(app: Flask, staffed: B
     def answer(number: str) -> str:
         stranger = Member(app)
         stranger.open("/apply")
-        stranger.press("申し込む", customer_number=number, subdomain="kaiyaku-a00000009")
+        stranger.press("申し込む", customer_number=number, subdomain="kaiyaku-a09090909")
         return stranger.main.replace(number, "")
 
     assert answer(gone.number) != answer("A07654321")

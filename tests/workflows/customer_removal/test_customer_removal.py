@@ -29,6 +29,7 @@ from tests.kit.contract_scenes import (
 )
 from tests.kit.customers import customer as new_customer
 from tests.kit.customers import leaver
+from tests.kit.dumps import dump
 from tests.kit.members import add_account
 from web.assembly.site import Site
 from workflows.account_creation.inputs import ApplicationInput
@@ -389,3 +390,37 @@ def test_nothing_new_begins_for_who_was_removed(any_site: Site, hanako: Account)
         site.engine.start("account_creation", f"customer:{of.id}", Actor("visitor"), application)
     unknown = site.access.identification.identify("A00012345", SUBDOMAIN, "192.0.2.1")
     assert site.access.identification.identify(of.number, SUBDOMAIN, "192.0.2.1") == unknown
+
+
+# -- crashes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_dies_between_two_owners_leaves_the_rest_to_the_next(
+    any_site: Site, hanako: Account, mailer: MemoryMailer
+) -> None:
+    """One owner's notice has begun, and nobody wrote down that the effect was delivered: it is delivered again."""
+    site, of = any_site, hanako.customer
+    add_account(site, of, "editor", "jiro@customer.example")
+    end_all(site, of)
+    number = remove(site, of)
+    first = RemovedOwner.select().order_by(RemovedOwner.id).first()
+    site.engine.start("customer_removal_notice", first.about, SYSTEM_ACTOR, OwnerInput(first.id))
+    do_all_due(site)
+    assert [subject for _to, subject in sent(mailer)].count(OWNER_TOLD) == 2
+    assert RemovedOwner.select().count() == 0
+    assert state(site, number) == "kept"
+
+
+def test_a_removal_that_fails_at_its_last_write_leaves_everything(
+    any_site: Site, hanako: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, of = any_site, hanako.customer
+    end_all(site, of)
+    by, before = staff(), dump(site.db)
+    monkeypatch.setattr("workflows.business.shared.staff_acts.required", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        remove(site, of, by)
+    assert {**dump(site.db), "staff_member": []} == {**before, "staff_member": []}
+    monkeypatch.undo()
+    remove(site, of, by)
+    assert Account.select().count() == 0
