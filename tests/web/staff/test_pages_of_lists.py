@@ -145,7 +145,8 @@ def test_every_entry_of_a_long_history_is_on_one_page(
         f"WITH RECURSIVE n(i) AS (SELECT {last + 1} UNION ALL SELECT i + 1 FROM n WHERE i < {last + more}) "
         "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac) "
         "SELECT instance_id, n.i, 'pause.begin', target, target, 'system', at, NULL, "
-        f"'{{\"reason\": \"because of ' || n.i || '\"}}', mac FROM history, n WHERE instance_id = {asked} AND seq = {last}"
+        "'{\"reason\": \"because of ' || n.i || '\"}', mac FROM history, n "
+        f"WHERE instance_id = {asked} AND seq = {last}"
     )
     path, pages = f"/staff/requests/{asked}", 0
     said: list[int] = []
