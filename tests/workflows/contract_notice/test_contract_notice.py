@@ -71,7 +71,7 @@ def test_each_who_may_act_is_told_in_their_language_and_nobody_twice(
         [
             (CONTRACTOR, "ご契約の終了を取り消しました"),
             ("admin@customer.example", "ご契約の終了を取り消しました"),
-            ("editor@customer.example", "A contract of your company goes on"),
+            ("editor@customer.example", "A contract of your company continues"),
         ]
     )
     assert any_site.engine.verify(act) == []
