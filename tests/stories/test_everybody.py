@@ -166,3 +166,6 @@ def test_lists_of_the_staff_are_read_line_by_line(chromium: Browser, staged: tup
             for name in ("staff-waiting", "staff-incidents", "staff-notices"):
                 shown(page, product, scene, _shot(name))
                 assert page.evaluate(wrong) == [], (name, device)
+            shown(page, product, scene, _shot("staff-notice"))
+            parts = page.locator("summary").first.evaluate("one => one.childNodes.length")
+            assert parts == 1  # several stand side by side, each too narrow for its words
