@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from threading import Barrier, Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import peewee as pw
 import pytest
@@ -17,7 +16,6 @@ import pytest
 from engine.attempt import Refusal
 from engine.store.base import database
 from engine.store.opening import open_database
-from engine.store.schema import migrate
 from engine.text import catalogue as translations
 from tests.kit.databases import close_database
 from tests.kit.hash_work import hash_work
@@ -32,7 +30,6 @@ from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
 from workflows.business.catalogue import DEFAULT_CATALOGUE
 from workflows.business.records import Account, Contract, Customer, PendingApplication, Session, Throttle
-from workflows.registry import MIGRATIONS
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)  # 12:00 in Tokyo
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -89,16 +86,10 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["sqlite", "postgresql"], autouse=True)
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[pw.Database]:
+@pytest.fixture(autouse=True)
+def db(database_url: str) -> Iterator[pw.Database]:
     """An empty, migrated database, which all records use."""
-    on_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path}/site.db" if on_sqlite else request.getfixturevalue("module_postgres_url")
-    opened: Any = open_database(url, pool=THREADS + 4)
-    if not on_sqlite:
-        database.execute_sql("DROP SCHEMA public CASCADE")
-        database.execute_sql("CREATE SCHEMA public")
-    migrate(opened, MIGRATIONS)
+    opened = open_database(database_url, pool=THREADS + 4)
     yield opened
     close_database(opened)
 

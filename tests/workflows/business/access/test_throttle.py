@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
-from typing import Any
 
 import psycopg
 import pytest
@@ -17,12 +16,10 @@ import pytest
 import workflows
 from engine.store.base import database
 from engine.store.opening import open_database
-from engine.store.schema import migrate
 from tests.kit.databases import close_database
 from tests.kit.waiting import PATIENCE
 from workflows.business.access.throttle import Limit, Throttles, network_of, too_many
 from workflows.business.records import Throttle
-from workflows.registry import MIGRATIONS
 
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -32,17 +29,11 @@ THREADS = 50
 ROOT = Path(workflows.__file__).parents[1]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def url(database_url: str) -> Iterator[str]:
     """The URL of an empty, migrated database, which all records use."""
-    on_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path}/site.db" if on_sqlite else request.getfixturevalue("module_postgres_url")
-    opened: Any = open_database(url, pool=THREADS + 4)
-    if not on_sqlite:
-        database.execute_sql("DROP SCHEMA public CASCADE")
-        database.execute_sql("CREATE SCHEMA public")
-    migrate(opened, MIGRATIONS)
-    yield url
+    opened = open_database(database_url, pool=THREADS + 4)
+    yield database_url
     close_database(opened)
 
 
@@ -142,7 +133,7 @@ def test_forgotten_bucket_starts_anew(throttles: Throttles) -> None:
     assert throttles.reserve(LIMIT, "there", NOON) == MINUTE
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # on SQLite one writes at a time
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # on SQLite one writes at a time
 def test_purge_leaves_what_somebody_counts_in_right_now(throttles: Throttles, url: str) -> None:
     """Waiting for one row while it holds others, it could meet a guess that waits the other way round."""
     for key in ("held", "free"):
