@@ -29,7 +29,7 @@ class Member(Browser):
 
     def filled(self, button: str, **typed: Any) -> tuple[str, dict[str, Any]]:
         """As `Browser.filled`; a value may be a list. Of several such buttons the first is meant."""
-        found = [b for b in self.page.find_all("button") if b.get_text(strip=True) == button]
+        found = [b for b in self.forms.find_all("button") if b.get_text(strip=True) == button]
         assert found, f"no button {button!r} on {self.path}"
         form = around(found[0], "form")
         data: dict[str, Any] = {}

@@ -57,12 +57,12 @@ def test_when_several_migrate_at_once_one_does_it_and_all_are_content(empty_url:
     }
     commands = [
         subprocess.Popen([sys.executable, "-m", "web", "migrate"], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
+        for _ in range(2)  # in tests/trials/test_race.py more of them begin at one moment
     ]
     said = sorted(command.communicate(timeout=PATIENCE)[0] for command in commands)
-    assert [command.returncode for command in commands] == [0] * 4
+    assert [command.returncode for command in commands] == [0, 0]
     assert sum("applied" in text for text in said) == 1
-    assert said.count("the database is up to date\n") == 3
+    assert said.count("the database is up to date\n") == 1
 
 
 class ToldToStop(Exception):
