@@ -21,6 +21,7 @@ from engine.errors import TransitionConflict
 from engine.store.base import database, transaction
 from engine.store.opening import open_database
 from tests.kit.customer_files import FULL, ROW, row, sheet
+from tests.kit.databases import opened_database
 from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue, Product
 from workflows.business.customer_file.columns import CUSTOMER_COLUMNS, HEADER, OPTIONAL, REQUIRED
 from workflows.business.customer_file.exporting import export_customers
@@ -34,17 +35,11 @@ from workflows.registry import RECORDS
 MANY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[pw.Database]:
+@pytest.fixture
+def db(database_url: str) -> Iterator[pw.Database]:
     """An empty database that all records use."""
-    sqlite = request.param == "sqlite"
-    opened = open_database(
-        f"sqlite:///{tmp_path}/site.db" if sqlite else request.getfixturevalue("module_postgres_url")
-    )
-    opened.drop_tables(RECORDS)
-    opened.create_tables(RECORDS)
-    yield opened
-    opened.close()
+    with opened_database(database_url) as opened:
+        yield opened
 
 
 def load(data: bytes, **options: Any) -> ImportReport:
@@ -657,7 +652,7 @@ ANY = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
 @given(st.fixed_dictionaries(dict.fromkeys(CUSTOMER_COLUMNS, ANY)), st.lists(ANY, min_size=3, max_size=3))
 @example(dict.fromkeys(CUSTOMER_COLUMNS, "#REF!"), ['="x"', "'=", "45383"])
 @MANY
-@pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_any_record_comes_back_without_a_change(db: pw.Database, customer: dict[str, str], contract: list[str]) -> None:
     with database.atomic() as undo:
         load(sheet({**FULL, "ended_on": ""}))
