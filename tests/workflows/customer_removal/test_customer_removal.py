@@ -125,7 +125,7 @@ def test_whoever_belongs_to_the_customer_is_gone_with_the_commit(
         [
             (CONTRACTOR, TOLD),
             (EMAIL, OWNER_TOLD),
-            ("jiro@customer.example", "Your support site account was deleted with your company's record"),
+            ("jiro@customer.example", "Your support site account was deleted with your company’s record"),
         ]
     )
     assert state(site, number) == "kept"
