@@ -47,12 +47,9 @@ class Standing:
 
 
 def faults(site: Site, made: int, known: Collection[str] = ()) -> Iterator[str]:
-    """A line for each. `made` is how many accounts no procedure made, `known` the incidents that there were before."""
-    rows = site.db.execute_sql("SELECT id, workflow, version, state FROM instance").fetchall()
-    states = {
-        number: Standing(workflow, state, site.engine.workflows[workflow, version].by_name[state].final)
-        for number, workflow, version, state in rows
-    }
+    """A line for each. `made` is how many accounts no procedure made (`accounts_without_procedure`), `known` the
+    incidents that there were before."""
+    states = _states(site)
     yield from _engine(site, states, known)
     yield from _accounts(states, made)
     yield from _applications(site, states)
@@ -61,6 +58,19 @@ def faults(site: Site, made: int, known: Collection[str] = ()) -> Iterator[str]:
     yield from _payments(states)
     yield from _addresses(states)
     yield from _notices(states)
+
+
+def accounts_without_procedure(site: Site) -> int:
+    """How many accounts there are that no procedure made, by what procedures say of the others."""
+    return Account.select().count() - _grown(_states(site))
+
+
+def _states(site: Site) -> dict[int, Standing]:
+    rows = site.db.execute_sql("SELECT id, workflow, version, state FROM instance").fetchall()
+    return {
+        number: Standing(workflow, state, site.engine.workflows[workflow, version].by_name[state].final)
+        for number, workflow, version, state in rows
+    }
 
 
 def _of(states: dict[int, Standing], *workflows: str) -> dict[int, Standing]:
@@ -88,12 +98,16 @@ def _engine(site: Site, states: dict[int, Standing], known: Collection[str]) -> 
 _MEANT = ("no_recipient", "price_changed")
 
 
-def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
+def _grown(states: dict[int, Standing]) -> int:
+    """How many accounts procedures have made and not removed."""
     ways = ("account_creation", "account_invitation", "account_opening")
-    grown = sum(one.state == "activated" for one in _of(states, *ways).values())
-    removed = len(_of(states, "account_removal"))
-    if Account.select().count() != made + grown - removed:
-        yield f"{Account.select().count()} accounts, of {made} made, {grown} activated and {removed} removed"
+    activated = sum(one.state == "activated" for one in _of(states, *ways).values())
+    return activated - len(_of(states, "account_removal"))
+
+
+def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
+    if Account.select().count() != made + _grown(states):
+        yield f"{Account.select().count()} accounts, of {made} made and {_grown(states)} activated and not removed"
     for account in Account.select():
         if typed.email(account.email) != account.email or typed.user_name(account.user_name) != account.user_name:
             yield f"an account with the address {account.email!r} and the name {account.user_name!r}"
@@ -160,7 +174,8 @@ def _requests(states: dict[int, Standing]) -> Iterator[str]:
         if not 1 <= contract.users <= 10**7 or contract.term not in ("monthly", "annual") or not contract.subdomain:
             yield f"a contract {contract.__data__}"
     for customer in Customer.select():
-        if not customer.company or typed.email(customer.contractor_email) != customer.contractor_email:
+        address = "" if customer.removed_on is not None else typed.email(customer.contractor_email)
+        if not customer.company or address != customer.contractor_email:
             yield f"a customer {customer.__data__}"
 
 

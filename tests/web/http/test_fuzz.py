@@ -26,7 +26,7 @@ from engine.operations.incidents import incidents
 from engine.testing import Clock
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME
 from tests.kit.dumps import dump
-from tests.kit.faults import faults
+from tests.kit.faults import accounts_without_procedure, faults
 from tests.kit.members import add_account
 from tests.kit.scale import in_full, repeatable, say, seed, trials
 from tests.kit.senders import KNOWN, URLENCODED, Person, Shown, body, forms_of, headers, odd, right, urlencoded
@@ -372,7 +372,7 @@ def test_anything_is_answered_and_leaves_nothing_half_done(
     site = world.site
     rng = random.Random(f"{chosen} {group} {database_url.partition(':')[0]}")
     known = frozenset(found.ref for found in incidents(site.engine))
-    crowd = Crowd(world, rng, len(world.accounts) + 2, known)  # the other customer's, and one that no mail reaches
+    crowd = Crowd(world, rng, accounts_without_procedure(site), known)
     others = _of_the_other(world)
 
     def remember(_app: Flask, exception: BaseException, **_more: Any) -> None:
