@@ -31,7 +31,17 @@ from workflows.business.access.account_standing import STANDINGS
 from workflows.business.access.actor_names import names_of
 from workflows.business.customer_aliases import alias_of
 from workflows.business.permissions import ROLES, number_of
-from workflows.business.records import STOPPED, Account, ChangeRequest, Contract, Customer, StaffAct, running_contracts
+from workflows.business.records import (
+    STOPPED,
+    Account,
+    ChangeRequest,
+    Contract,
+    Customer,
+    CustomerAlias,
+    StaffAct,
+    running_contracts,
+)
+from workflows.business.shared import staff_acts
 from workflows.business.shared.change_request import CONTRACT_LABELS, contract_terms, said
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.business.shared.withdrawals import can_be_withdrawn, open_requests, staying_requests
@@ -253,26 +263,43 @@ def _last_day(act: Act, text: str) -> date | None:
 
 @pages.get(f"/customers/<{NUMBER}:customer>/remove")
 @staff_only
-def customer_removal(customer: int) -> str:
+def customer_removal(customer: int) -> str | Response:
     """What the removal would do to the customer, and its form. Read-only (I4)."""
-    return _removal_page(_customer(customer))
+    record = _customer(customer)
+    return merged_already(record) if isinstance(record, CustomerAlias) else _removal_page(record)
 
 
 @pages.post(f"/customers/<{NUMBER}:customer>/remove")
 @staff_only
 def remove_customer(customer: int) -> str | Response:
     """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
+    about = f"customer:{customer}"
+    if _did(REMOVAL, about):
+        return _removed()
     record = _customer(customer)
-    refused = _do(REMOVAL, f"customer:{record.id}", StaffActInput(_typed_reason()), _accounts(record))
+    if isinstance(record, CustomerAlias):
+        return merged_already(record)
+    refused = _do(REMOVAL, about, StaffActInput(_typed_reason()), _accounts(record))
     if refused is None:
-        flash(str(REMOVAL.done))
-        return redirect(url_for("staff.customers"), 303)  # its own page may be gone as soon as the mail was accepted
+        return _removed()
     return make_response(_removal_page(record, refused.refusals), refused.status)
 
 
-def _customer(number: int) -> Customer:
+def _removed() -> Response:
+    flash(str(REMOVAL.done))
+    return redirect(url_for("staff.customers"), 303)  # its own page may be gone as soon as the mail was accepted
+
+
+def _customer(number: int) -> Customer | CustomerAlias:
+    """The customer, or what is left of one who was merged into another one. 404 where there is neither."""
     found: Customer | None = Customer.get_or_none(Customer.id == number)
-    return found if found is not None else abort(404)
+    return found or alias_of(number) or abort(404)
+
+
+def merged_already(alias: CustomerAlias) -> Response:
+    """The page of the customer into whom this one was merged already, perhaps a moment ago by somebody else."""
+    flash(str(staff_acts.ALREADY_MERGED.message), "care")
+    return redirect(url_for("staff.customer", customer=alias.customer_id), 303)
 
 
 def _accounts(customer: Customer) -> tuple[int, ...]:
@@ -418,17 +445,26 @@ def _request(one: ChangeRequest, place: Standing) -> Ended:
     return Ended(one.instance, kind, state_title(definition, place.state), can)
 
 
+def _did(act: Act, about: str) -> bool:
+    """Whether this form has done the act, so that it was sent twice."""
+    outcome = site().engine.outcome_under(key_of(request.form.get("request_key")), actor())
+    if outcome is None:
+        return False
+    done = site().engine.look(outcome.instance_id).instance
+    return (done.workflow, done.about) == (act.workflow, about)
+
+
 def _do(act: Act, about: str, data: StaffActInput, also: tuple[int, ...] = ()) -> NotDone | None:
     """Do the act once for each form; None where it is done. `also` are the numbers of what else the page showed."""
     key, engine = key_of(request.form.get("request_key")), site().engine
-    if engine.outcome_under(key, actor()) is not None:
-        return None
-    missing = () if request.form.get("checked") == "yes" else (_UNCHECKED,)
-    foreseen = _foresee(act, about, data)
-    if foreseen.refusals:
-        return NotDone(foreseen.refusals, 409)
-    if foreseen.seal((data.last_day, *also)) != request.form.get("shown", ""):
-        return NotDone((_CHANGED,), 409)
+    missing: tuple[Refusal, ...] = ()
+    if engine.outcome_under(key, actor()) is None:  # else the engine tells a form sent twice from one with other data
+        missing = () if request.form.get("checked") == "yes" else (_UNCHECKED,)
+        foreseen = _foresee(act, about, data)
+        if foreseen.refusals:
+            return NotDone(foreseen.refusals, 409)
+        if foreseen.seal((data.last_day, *also)) != request.form.get("shown", ""):
+            return NotDone((_CHANGED,), 409)
     try:
         if missing:
             engine.preview_start(act.workflow, about, actor(), data)  # what else is wrong is told with it

@@ -22,6 +22,7 @@ from web.http.current import site
 from web.http.request_keys import key_of, mark, new_key
 from web.http.who_may import staff_only
 from web.staff.area import actor, pages
+from web.staff.customer_acts import merged_already
 from workflows.business import typed
 from workflows.business.customer_aliases import abouts_of, alias_of, customer_numbered
 from workflows.business.permissions import ROLES
@@ -74,7 +75,7 @@ def customer_merge(customer: int) -> str | Response:
     """Which customer shall stay, and what a merge into them would do, with its form. Read-only (I4)."""
     record, asked = _customer(customer), request.args.get("into", "")
     if isinstance(record, CustomerAlias):
-        return _merged(record)
+        return merged_already(record)
     if not asked:
         return _page(record, asked, Foreseen())
     into = _named(asked)
@@ -87,31 +88,29 @@ def customer_merge(customer: int) -> str | Response:
 @staff_only
 def merge_customer(customer: int) -> str | Response:
     """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
-    key, engine = key_of(request.form.get("request_key")), site().engine
-    into = _named(request.form.get("into", ""))
-    if not isinstance(into, Refusal) and engine.outcome_under(key, actor()) is not None:
-        return _done(into)
+    key, into = key_of(request.form.get("request_key")), _named(request.form.get("into", ""))
     record = _customer(customer)
     if isinstance(record, CustomerAlias):
-        return _merged(record)
+        sent_twice = not isinstance(into, Refusal) and _was_done(record, into, key)
+        return _done(record.customer_id) if sent_twice else merged_already(record)
     if isinstance(into, Refusal):
         return make_response(_page(record, request.form.get("into", ""), Foreseen(), (into,)), 422)
     refused = _merge(record, into, key)
     if refused is None:
-        return _done(into)
+        return _done(into.id)
     said, status = refused
     return make_response(_page(record, into.number, _foresee(record, into), said), status)
 
 
-def _done(into: Customer) -> Response:
+def _was_done(alias: CustomerAlias, into: Customer, key: str) -> bool:
+    """Whether this form has merged them, so that it was sent twice."""
+    outcome = site().engine.outcome_under(key, actor())
+    return outcome is not None and (outcome.instance_id, into.id) == (alias.instance, alias.customer_id)
+
+
+def _done(into: int) -> Response:
     flash(str(_("お客様を統合しました。")))
-    return redirect(url_for("staff.customer", customer=into.id), 303)
-
-
-def _merged(alias: CustomerAlias) -> Response:
-    """The page of the customer into whom this one was merged already, perhaps a moment ago by somebody else."""
-    flash(str(_("このお客様は、すでにほかのお客様に統合されています。")), "care")
-    return redirect(url_for("staff.customer", customer=alias.customer_id), 303)
+    return redirect(url_for("staff.customer", customer=into), 303)
 
 
 def _customer(number: int) -> Customer | CustomerAlias:

@@ -20,7 +20,6 @@ UNKNOWN = Refusal("unknown", _("統合先のお客様が見つかりません。
 SAME = Refusal("same", _("統合元と同じお客様です。別のお客様番号をご入力ください。"), "into")
 NOT_DIRECT = Refusal("not_direct", _("販売パートナー様・ASPサービス経由のご契約のお客様は、統合できません。"), "into")
 REMOVED = Refusal("removed", _("削除手続き中または削除済みのお客様は、統合できません。"), "into")
-ALREADY_MERGED = Refusal("already_merged", _("このお客様は、すでにほかのお客様に統合されています。"))
 
 
 @needs_input
@@ -37,7 +36,7 @@ def customers_can_be_merged(attempt: Attempt) -> Refusal | None:
         attempt.records.lock_rows(Customer, id=number)
     former, customer = attempt.records.get_each((Customer, {"id": goes}), (Customer, {"id": stays}))
     if former is None:
-        return ALREADY_MERGED if followed(goes, attempt.records) is not None else staff_acts.GONE
+        return staff_acts.ALREADY_MERGED if followed(goes, attempt.records) is not None else staff_acts.GONE
     if customer is None:
         return UNKNOWN
     if any(one.removed_on is not None for one in (former, customer)):

@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
+from workflows.business.customer_aliases import followed
 from workflows.business.permissions import number_of
 from workflows.business.records import (
     Account,
@@ -47,8 +48,14 @@ GOES_ON = Refusal("books_are_kept", _("法令により保存する記録があ�
 
 
 def customer_is_there(attempt: Attempt) -> Refusal | None:
-    """The customer is there and not removed yet; read under the lock of its row."""
-    return staff_acts.GONE if _customer(attempt) is None else None
+    """The customer is there and not removed yet; read under the lock of its row.
+
+    Of one who was merged into another one nothing is left to remove: the other one's is not what staff have seen.
+    """
+    if _customer(attempt) is not None:
+        return None
+    merged = followed(number_of(attempt.instance.about), attempt.records) is not None
+    return staff_acts.ALREADY_MERGED if merged else staff_acts.GONE
 
 
 def no_contract_runs(attempt: Attempt) -> Refusal | None:
@@ -197,7 +204,9 @@ def _kept_until(attempt: Attempt) -> date | None:
 def _customer(attempt: Attempt) -> Customer | None:
     """The customer as it was before this event wrote anything, under the lock of its row; read once."""
     if "customer" not in attempt.memo:
-        attempt.memo["customer"] = locked_customer(attempt.records, number_of(attempt.instance.about))
+        number = number_of(attempt.instance.about)
+        found = locked_customer(attempt.records, number)
+        attempt.memo["customer"] = found if found is not None and found.id == number else None
     customer: Customer | None = attempt.memo["customer"]
     return customer
 

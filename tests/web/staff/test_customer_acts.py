@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from engine.testing import MemoryMailer
+from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import Browser
 from tests.kit.contract_scenes import actor, do_all_due, ordered, request
 from tests.kit.dumps import dump
@@ -122,6 +122,22 @@ def test_staff_end_a_contract_on_a_day_and_let_it_go_on(site: Site, staffed: Bro
         "ご契約終了の取り消し",
         "ご契約の終了",
     ]
+
+
+def test_a_form_of_before_with_another_day_does_not_say_that_it_was_done(
+    staffed: Browser, customer: Customer, clock: Clock
+) -> None:
+    """The way back of the browser, to a form that was sent: the day that it brings now is not registered."""
+    contract = Contract.get(Contract.customer == customer.id)
+    path, first = f"/staff/contracts/{contract.id}/end", (clock().date() + timedelta(days=40))
+    staffed.open(f"{path}?last_day={first}")
+    _action, form = staffed.filled("契約を終了する", reason="ご解約のため", checked="yes")
+    assert [staffed.client.post(path, data=form).status_code for _click in range(2)] == [303, 303]
+    for changed in ({"last_day": f"{first + timedelta(days=9)}"}, {"reason": "ご解約のお申し出のため"}):
+        answer = staffed.client.post(path, data={**form, **changed})
+        assert answer.status_code == 409
+        assert "すでに処理しています" in answer.get_data(as_text=True)
+    assert (Contract.get_by_id(contract.id).ended_on, StaffAct.select().count()) == (first, 1)
 
 
 def test_a_day_that_cannot_be_is_refused_before_anything_is_typed(staffed: Browser, customer: Customer) -> None:

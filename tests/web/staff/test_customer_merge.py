@@ -134,6 +134,24 @@ def test_who_is_late_is_led_to_the_one_who_stays(site: Site, staffed: Browser, c
     assert Customer.select().where(Customer.id == third.id).exists()
 
 
+def test_a_form_of_before_with_another_number_does_not_say_that_it_was_done(
+    staffed: Browser, customer: Customer
+) -> None:
+    stays, third = other(), customer_of("A00000003")
+    staffed.open(page_of(customer, OTHER))
+    _action, form = staffed.filled("お客様を統合する", reason=REASON, checked="yes")
+    done = [staffed.client.post(page_of(customer), data=form, follow_redirects=True) for _click in range(2)]
+    assert ["お客様を統合しました" in answer.get_data(as_text=True) for answer in done] == [True, True]
+    answer = staffed.client.post(page_of(customer), data={**form, "into": third.number}, follow_redirects=True)
+    assert answer.request.path == f"/staff/customers/{stays.id}"
+    assert "すでにほかのお客様に統合されています" in answer.get_data(as_text=True)
+    staffed.open(page_of(third, OTHER))
+    _action, another = staffed.filled("お客様を統合する", reason=REASON, checked="yes")
+    answer = staffed.client.post(page_of(third), data={**another, "request_key": form["request_key"]})
+    assert answer.status_code == 409
+    assert CustomerAlias.select().count() == 1
+
+
 def test_those_of_the_one_who_is_gone_go_on_at_the_one_who_stays(
     site: Site, staffed: Browser, hanako: Member, customer: Customer, asked: int
 ) -> None:

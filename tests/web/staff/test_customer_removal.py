@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
+from engine.definition import Actor
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import Browser
 from tests.kit.contract_scenes import at, do_all_due
@@ -26,8 +27,10 @@ from workflows.business.records import (
     PendingApplication,
     RemovedCustomer,
     StaffAct,
+    StaffMember,
 )
 from workflows.business.request_number import request_number
+from workflows.customer_merge import MergeInput
 
 REASON = "ご解約に伴うお申し出のため"
 BUTTON = "お客様を削除する"
@@ -135,6 +138,35 @@ def test_two_members_at_once_remove_once(site: Site, staffed: Browser, gone: Cus
     assert StaffAct.select().count() == 1
 
 
+def test_who_is_late_is_led_to_the_one_into_whom_it_was_merged(site: Site, staffed: Browser, gone: Customer) -> None:
+    stays = new_customer("A00000055")
+    staffed.open(page_of(gone))
+    _action, form = staffed.filled(BUTTON, reason=REASON, checked="yes")
+    by = Actor("staff", str(StaffMember.get().id))
+    site.engine.start("customer_merge", f"customer:{gone.id}", by, MergeInput(REASON, into=stays.id))
+    answer = staffed.client.post(page_of(gone), data=form, follow_redirects=True)
+    assert answer.request.path == f"/staff/customers/{stays.id}"
+    assert "すでにほかのお客様に統合されています" in answer.get_data(as_text=True)
+    assert staffed.open(page_of(gone)).request.path == f"/staff/customers/{stays.id}"
+    assert Customer.get_by_id(stays.id).removed_on is None
+    assert Account.select().count() == 1
+
+
+def test_a_form_that_has_removed_one_customer_does_not_say_that_it_removed_another(
+    site: Site, staffed: Browser, gone: Customer
+) -> None:
+    never = new_customer("A00000055")
+    staffed.open(page_of(gone))
+    action, form = staffed.filled(BUTTON, reason=REASON, checked="yes")
+    assert staffed.client.post(action or page_of(gone), data=form).status_code == 303
+    staffed.open(page_of(never))
+    _action, another = staffed.filled(BUTTON, reason=REASON, checked="yes")
+    answer = staffed.client.post(page_of(never), data={**another, "request_key": form["request_key"]})
+    assert answer.status_code == 409
+    assert "すでに処理しています" in answer.get_data(as_text=True)
+    assert Customer.get_by_id(never.id).removed_on is None
+
+
 def test_a_contract_that_runs_is_named_before_anything_is_typed(staffed: Browser, customer: Customer) -> None:
     staffed.open(page_of(customer))
     assert staffed.page.find("textarea") is None
@@ -158,7 +190,12 @@ def test_pages_of_who_is_erased_are_404_and_the_procedure_is_still_found(
 
 def test_what_never_began_is_gone_at_once_and_no_page_breaks(site: Site, staffed: Browser) -> None:
     never = new_customer("A00000055")
-    remove(staffed, never)
+    staffed.open(page_of(never))
+    action, form = staffed.filled(BUTTON, reason=REASON, checked="yes")
+    for _click in range(2):
+        answer = staffed.client.post(action or page_of(never), data=form)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/staff/customers")
+        do_all_due(site)
     number = StaffAct.get().instance
     do_all_due(site)
     assert staffed.open(f"/staff/customers/{never.id}").status_code == 404

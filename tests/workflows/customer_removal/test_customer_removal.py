@@ -53,6 +53,7 @@ from workflows.business.records import (
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
+from workflows.customer_merge import MergeInput
 from workflows.customer_removal_notice import OwnerInput
 from workflows.customer_removal_notice.rules import forget_untold
 
@@ -238,6 +239,29 @@ def test_a_contract_that_runs_is_named_with_the_way_out(any_site: Site, hanako: 
     assert code(site, of) == "contract_runs"
     end_all(site, of, today(site) - timedelta(days=1))
     remove(site, of)
+
+
+def test_who_was_merged_meanwhile_is_not_there_and_the_other_one_stays_as_they_are(
+    any_site: Site, hanako: Account, mailer: MemoryMailer
+) -> None:
+    """Staff have seen the customer of before: nobody of the other one hears that anything was removed."""
+    site, of = any_site, hanako.customer
+    end_all(site, of)
+    stays = new_customer("A00000002")
+    add_account(site, stays, "admin", "jiro@customer.example")
+    by, merge = staff(), MergeInput("同じ会社の重複登録のため", into=stays.id)
+    site.engine.start("customer_merge", f"customer:{of.id}", by, merge)
+    do_all_due(site)
+    sent(mailer)
+    before = dump(site.db)
+    with pytest.raises(Refused) as refused:
+        remove(site, of, by)
+    assert refused.value.refusals[0].code == "already_merged"
+    do_all_due(site)
+    assert (dump(site.db), sent(mailer)) == (before, [])
+    remove(site, stays, by)
+    do_all_due(site)
+    assert (Account.select().count(), Customer.get().removed_on) == (0, today(site))
 
 
 def test_only_staff_may_and_only_with_a_reason(any_site: Site, hanako: Account) -> None:

@@ -34,6 +34,7 @@ from workflows.business.typed import normalise
 
 LONGEST_REASON = 1000  # characters, as StaffAct.reason
 GONE = Refusal("gone", _("対象が見つかりません。すでに削除された可能性があります。"))
+ALREADY_MERGED = Refusal("already_merged", _("このお客様は、すでにほかのお客様に統合されています。"))
 REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
 REASON_LONG = Refusal("reason_long", _("理由は1000文字以内でご入力ください。"), "reason")
 
