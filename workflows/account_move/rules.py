@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from engine import Engine
 from engine.definition import (
     NOBODY,
     Address,
@@ -17,9 +19,13 @@ from engine.definition import (
     Refusal,
     needs_input,
 )
+from engine.store.base import transaction
 from engine.text import _
 from workflows.business.permissions import STAFF_ACT_KIND
-from workflows.business.records import Account, Customer, MovedAccount
+from workflows.business.records import Account, Customer, CustomerAlias, MovedAccount
+from workflows.services import Services
+
+KEPT_FOR = timedelta(days=30)
 
 TOLD = Refusal("told", _("このアカウントの引き継ぎは、すでにお知らせしています。"))
 
@@ -52,6 +58,19 @@ def take_the_row(attempt: Attempt) -> None:
 def forget_owner(attempt: Attempt) -> None:
     """Delete what was kept for the mail: nothing personal stays of an account that was removed."""
     attempt.records.delete(MovedAccount, instance=attempt.instance.id)
+
+
+def forget_untold(engine: Engine, _services: Services) -> int:
+    """Forget the owners whom nothing began to tell, because an operator has skipped it. Returns how many."""
+    waiting = MovedAccount.select(MovedAccount.merge).where(MovedAccount.instance.is_null())
+    if not waiting.exists():
+        return 0
+    merges = CustomerAlias.select(CustomerAlias.instance).where(
+        CustomerAlias.instance.in_(waiting), CustomerAlias.merged_at < engine.store.now() - KEPT_FOR
+    )
+    over = MovedAccount.instance.is_null() & MovedAccount.merge.in_(merges)
+    with transaction():
+        return int(MovedAccount.delete().where(over).execute())
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:

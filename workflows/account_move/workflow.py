@@ -4,8 +4,6 @@ The account has moved already, or was removed; this tells its owner, in their ow
 for that.
 """
 
-from datetime import timedelta
-
 from engine.definition import SYSTEM, Mail, Start, State, Timer, Transition, Workflow
 from engine.text import _
 from workflows.account_move import rules
@@ -24,7 +22,7 @@ ACCOUNT_MOVE = Workflow(
         effects=(Mail("account_moved", to="owner", done="told"),),
     ),
     states=(
-        State("moved", _("引き継ぎ済み（通知メール送信待ち）"), timers=(Timer("give_up", after=timedelta(days=30)),)),
+        State("moved", _("引き継ぎ済み（通知メール送信待ち）"), timers=(Timer("give_up", after=rules.KEPT_FOR),)),
         State("told", _("引き継ぎ済み（通知済み）"), final=True),
         State("untold", _("引き継ぎ済み（通知できず）"), final=True),
     ),

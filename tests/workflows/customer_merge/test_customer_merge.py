@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.definition import Actor, Secret
+from engine.delivery import Failed
 from engine.errors import ConfigurationError, EngineError, Forbidden, Refused, TransitionConflict
-from engine.operations.incidents import incidents
+from engine.operations.incidents import incidents, skip
 from engine.store.base import transaction
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import VISITOR, application, apply, holder
@@ -31,6 +32,7 @@ from web.assembly.site import Site
 from workflows.account_creation.records import Application
 from workflows.account_invitation.inputs import ActivationInput, InvitationInput, ShownInput
 from workflows.account_invitation.records import Invitation
+from workflows.account_move.rules import forget_untold
 from workflows.account_opening.inputs import OpeningInput
 from workflows.account_opening.records import Opening, Wave
 from workflows.account_opening.waves import known
@@ -54,9 +56,11 @@ from workflows.business.shared.moved_accounts import MoveInput
 from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
 from workflows.customer_merge import MergeInput, rules
+from workflows.customer_merge.effects import MergeEffect
 from workflows.customer_merge.moving import LEFT_TO_GO, move, referring
 from workflows.customer_merge.records import CustomerMerge
 from workflows.notice.channel_facts import ChannelFacts
+from workflows.registry import CHORES
 
 REASON = "同じ会社の重複登録のため"
 GOES, STAYS = "A00000001", "A00000002"
@@ -703,6 +707,30 @@ def test_addresses_are_forgotten_where_nobody_can_be_told(
     assert (CustomerMerge.select().count(), MovedAccount.select().count()) == (0, 0)
     assert site.engine.look(number).state.final
     assert everything_verifies(site)
+
+
+def test_an_owner_whom_nothing_began_to_tell_is_forgotten_too(
+    any_site: Site, goes: Customer, stays: Customer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator has skipped the effect, which another merge has not reached yet."""
+    site = any_site
+    for of in (goes, stays):
+        account(of, email="hanako@mihon.example")
+    merge(site, goes, stays)
+    monkeypatch.setattr(MergeEffect, "deliver", lambda *given: Failed("no_way", "no way"))
+    do_all_due(site)
+    (found,) = incidents(site.engine)
+    skip(site.engine, found.ref, Actor("operator", "hanzawa"), "お電話でお伝えしたため")
+    clock.forward(days=29)
+    last = with_contract("A00000003")
+    account(last, email="hanako@mihon.example")
+    merge(site, stays, last)
+    assert (forget_untold(site.engine, site.services), MovedAccount.select().count()) == (0, 2)
+    clock.forward(days=2)
+    assert forget_untold(site.engine, site.services) == 1
+    (kept,) = MovedAccount.select()
+    assert kept.number == STAYS
+    assert forget_untold in CHORES
 
 
 # -- every table -------------------------------------------------------------------------------------------------------
