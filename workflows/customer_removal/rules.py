@@ -65,7 +65,16 @@ def no_contract_runs(attempt: Attempt) -> Refusal | None:
     if not running:
         return None
     catalogue = attempt.services.catalogue
-    names = listed(f"{said('product', one.product, one.product, catalogue)}（{one.subdomain}）" for one in running)
+    names = listed(
+        str(
+            _(
+                "%(product)s（%(subdomain)s）",
+                product=said("product", one.product, one.product, catalogue),
+                subdomain=one.subdomain,
+            )
+        )
+        for one in running
+    )
     message = _(
         "ご利用中のご契約があるため、削除できません：%(contracts)s。"
         "お客様のページの「契約を終了する」で終了日を登録し、終了日の翌日以降にもう一度お試しください。",
