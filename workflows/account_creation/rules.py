@@ -19,7 +19,7 @@ from engine.definition import (
 )
 from engine.text import _
 from workflows.account_creation.records import Application
-from workflows.business.permissions import ADMIN, VIEWER, customer_of
+from workflows.business.permissions import ADMIN, VIEWER
 from workflows.business.records import OPEN, UNCONFIRMED, Account, Customer
 from workflows.business.required import required
 from workflows.business.shared import languages
@@ -36,7 +36,7 @@ NOT_DIRECT = Refusal("not_direct", _("ご契約の形態により、当サイト
 _CHANNEL, _ANY_ACCOUNT = only(Customer, "channel", "removed_on"), only(Account, "id")
 _READER = only(Application, "email", "language")
 _CONTRACTOR = only(Customer, "contractor_email", "contractor_language", "removed_on")
-_WARNED = only(Customer, "contractor_language", "contractor_language_before", "contractor_language_since")
+_WARNED = only(Customer, "removed_on", "contractor_language", "contractor_language_before", "contractor_language_since")
 
 ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
 
@@ -72,20 +72,21 @@ def _customer_and_account(attempt: Attempt) -> list[Any | None]:
 
 
 def application_of(attempt: Attempt) -> Application | None:
-    """The application, as it was before this event wrote anything. None where it was deleted."""
-    return _application_and_customer(attempt)[0]
+    """The application, as it was before this event wrote anything; read once. None where it was deleted."""
+    if "application" not in attempt.memo:
+        attempt.memo["application"] = _application(attempt.instance, attempt.records)
+    application: Application | None = attempt.memo["application"]
+    return application
 
 
-def _application_and_customer(attempt: Attempt) -> tuple[Application | None, Customer | None]:
-    """The application, and the customer whose contractor will hear of the account; read once, in one round trip."""
-    if "application_and_customer" not in attempt.memo:
-        instance, records = attempt.instance, attempt.records
-        customer = customer_of(instance.about, records)
-        attempt.memo["application_and_customer"] = records.get_each(
-            (Application, {"instance": instance.id}), (_WARNED, {"id": customer})
-        )
-    application, customer = attempt.memo["application_and_customer"]
-    return application, customer
+def _customer_of_account(attempt: Attempt) -> Customer | None:
+    """The customer who gets the account, whose contractor hears of it; locked and read once. None where the customer
+    was removed."""
+    if "customer" not in attempt.memo:
+        application = required(application_of(attempt), NO_CUSTOMER)
+        attempt.memo["customer"] = locked_customer(attempt.records, application.customer_id, _WARNED)
+    customer: Customer | None = attempt.memo["customer"]
+    return customer
 
 
 def address_is_free(attempt: Attempt) -> Refusal | None:
@@ -122,7 +123,7 @@ def create_account(attempt: Attempt) -> None:
     """
     records = attempt.records
     application = required(application_of(attempt), NO_CUSTOMER)
-    required(locked_customer(records, application.customer_id), NO_CUSTOMER)
+    required(_customer_of_account(attempt), NO_CUSTOMER)
     another = records.exists(Account, customer=application.customer_id, role=ADMIN, standing=OPEN)
     waits = not another and attempt.services is not None and attempt.services.confirm_first_account
     records.insert(
@@ -172,8 +173,7 @@ def _applicant_language(attempt: Attempt) -> str:
 
 
 def _contractor_language(attempt: Attempt) -> str:
-    _application, customer = _application_and_customer(attempt)
-    return languages.warning_of_contractor(customer, attempt.now)
+    return languages.warning_of_contractor(_customer_of_account(attempt), attempt.now)
 
 
 def _applicant(instance: Instance, records: Records) -> Address | Nobody:

@@ -6,18 +6,21 @@ two at once the second sees what the first did.
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.definition import NOBODY, Address, Nobody, Records
 from workflows.business.customer_aliases import followed
 from workflows.business.records import Customer
 
 
-def locked_customer(records: Records, number: int | None) -> Customer | None:
-    """The customer, under the lock of its row, or whom it was merged into; None where it is removed or gone."""
+def locked_customer(records: Records, number: int | None, columns: Any = Customer) -> Customer | None:
+    """The customer, under the lock of its row, or whom it was merged into; None where it is removed or gone. `columns`
+    are those that are read (`only`), `removed_on` among them."""
     records.lock_rows(Customer, id=number)
-    customer: Customer | None = records.get(Customer, id=number)
+    customer: Customer | None = records.get(columns, id=number)
     if customer is None and number is not None:
         stays = followed(number, records)
-        return locked_customer(records, stays) if stays is not None else None
+        return locked_customer(records, stays, columns) if stays is not None else None
     return customer if customer is not None and customer.removed_on is None else None
 
 
