@@ -227,7 +227,7 @@ def test_a_date_is_said_as_far_as_it_is_known() -> None:
     assert str(said["阿波町農業協同組合"]) == "阿波町農業協同組合は2021年に阿波市農業協同組合になり、現在は某です。"
     assert str(said["南るもい農業協同組合"]) == "南るもい農業協同組合は2021年2月に某になりました。"
     with reading_in("en"):
-        assert str(said["八千代銀行"]) == "八千代銀行 became 某 (2018-05-01)."
+        assert str(said["八千代銀行"]) == "八千代銀行 became 某 (1 May 2018)."
 
 
 def test_every_branch_answers_to_every_name_that_it_goes_by_and_no_other_does() -> None:
