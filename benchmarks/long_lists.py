@@ -311,16 +311,23 @@ class Filling:
 
 @dataclass(frozen=True)
 class List:
-    """A list of the staff: its address, and how many rows a page of it shows (0: it has no pages)."""
+    """A list of the staff: its address, and how many rows a page of it shows (0: it has no pages).
+
+    Where its pages begin after a row, `key` is what an address has of the row at a place (from 0) of so many.
+    """
 
     name: str
     path: str
     on_a_page: int = 0
+    key: Callable[[int, int], str] | None = None
 
     def last(self, count: int) -> str:
         """The address of the last page of `count` rows."""
         number = max((count + self.on_a_page - 1) // self.on_a_page, 1)
-        return f"{self.path}{'&' if '?' in self.path else '?'}page={number}"
+        if self.key is not None and number == 1:
+            return self.path
+        asked = f"page={number}" if self.key is None else f"after={self.key((number - 1) * self.on_a_page - 1, count)}"
+        return f"{self.path}{'&' if '?' in self.path else '?'}{asked}"
 
 
 LISTS = (
@@ -350,8 +357,8 @@ LISTS = (
     List("notices, still open", "/staff/notices?state=open", 20),
     List("questions", "/staff/faq", 20),
     List("questions, hidden", "/staff/faq?state=hidden", 20),
-    List("customers", "/staff/customers", 25),
-    List("customers, by a word", "/staff/customers?q=company", 25),
+    List("customers", "/staff/customers", 25, lambda place, count: f"B{place:08d}"),
+    List("customers, by a word", "/staff/customers?q=company", 25, lambda place, count: str(_A_KIND + place)),
     List("accounts of a customer", f"/staff/customers/{_BIG}", 20),
     List("mails of a customer", f"/staff/customers/{_A_KIND}/mails", 20),
     List("search", "/staff/search?q=company"),

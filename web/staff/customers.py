@@ -5,7 +5,10 @@ No page shows anything of a password, not even whether there is one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from flask import abort, redirect, render_template, request, url_for
@@ -13,18 +16,21 @@ from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.operations.census import standing
+from engine.store.base import LARGEST
 from engine.text import Text, _
 from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import page_number, pages
+from web.staff.beside import AFTER, BEFORE, Page, beside, number_beside, page_of
 from web.staff.customer_acts import acts_for, acts_for_contract, acts_of, removal_of
 from web.staff.history import state_title
 from web.staff.under_way import under_way
 from workflows.business import typed
 from workflows.business.access.account_standing import STANDINGS, refusal_of
 from workflows.business.customer_aliases import alias_of, aliases_of
+from workflows.business.customer_search.keys import key
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, RemovedCustomer
 from workflows.business.request_number import MISTYPED, read_request_number
@@ -71,14 +77,14 @@ class ChangeRequestLine:
 def customers() -> str:
     """Found by what somebody on the phone can tell (`CustomerSearch`); without a question all of them, by number."""
     asked = request.args.get("q", "")[:LONGEST_QUERY]
-    page = page_number(_MOST_PAGES)
-    rows = matching(asked, (page - 1) * _ON_A_PAGE)
+    page, place = _found(asked)
+    rows = page.rows
     return render_template(
         "staff/customers.html",
         asked=asked,
-        rows=rows[:_ON_A_PAGE],
-        page=page,
-        more=len(rows) > _ON_A_PAGE,
+        rows=rows,
+        previous={BEFORE: place(rows[0])} if page.previous and rows else None,
+        following={AFTER: place(rows[-1])} if page.following and rows else None,
         mistyped=mistyped(asked) if not rows else "",
     )
 
@@ -89,24 +95,52 @@ def mistyped(asked: str) -> Text | str:
     return read.message if isinstance(read, Refusal) and read.code == MISTYPED else ""
 
 
-def matching(asked: str, first: int) -> list[Any]:
-    """The customers of whom something contains what was asked for, from the place `first` on; one more than a page has,
-    which tells whether there is another. A pasted URL stands for its subdomain.
-    """
-    lines: Any = Customer.select(
-        Customer.id, Customer.company, Customer.number, Customer.contractor_email, Customer.removed_on
-    )
-    most = _ON_A_PAGE + 1
+def matching(asked: str, most: int) -> list[Any]:
+    """The first customers of whom something contains what was asked for, at most `most`."""
+    query = _query(asked)
+    return _numbered(query, None, False, most) if query is not None else _searched(asked, None, False, most)
+
+
+def _found(asked: str) -> tuple[Page[Any], Callable[[Any], str]]:
+    """The page of customers that the address asks for, and what an address carries of a row."""
+    query = _query(asked)
+    if query is not None:
+        number, backwards = beside()
+        return page_of(partial(_numbered, query), number or None, backwards, _ON_A_PAGE), attrgetter("number")
+    return page_of(partial(_searched, asked), *number_beside(), _ON_A_PAGE), attrgetter("id")
+
+
+_LINES = Customer.id, Customer.company, Customer.number, Customer.contractor_email, Customer.removed_on
+
+
+def _query(asked: str) -> Any:
+    """The customers that are found by their records alone, and are shown in the order of their numbers: all, where
+    nothing is asked for, or those with the environment whose URL was pasted. None where it is the search that finds
+    them."""
+    lines: Any = Customer.select(*_LINES)
     environment = typed.subdomain(asked, site().catalogue)
     if not isinstance(environment, Refusal) and environment.product is not None:
         named = (Contract.subdomain == environment.name) & (Contract.product == environment.product)
         has_it = Customer.id.in_(Contract.select(Contract.customer).where(named))
-        with_it = lines.where(has_it, Customer.removed_on.is_null())
-        return list(with_it.order_by(Customer.number).offset(first).limit(most).namedtuples())
-    ids = site().search.matching(asked, first, most)
-    if ids is None:
-        return list(lines.order_by(Customer.number).offset(first).limit(most).namedtuples())
-    return list(lines.where(Customer.id.in_(ids)).order_by(Customer.id).namedtuples()) if ids else []
+        return lines.where(has_it, Customer.removed_on.is_null())
+    return lines if not key(asked) else None
+
+
+def _numbered(query: Any, number: str | None, backwards: bool, most: int) -> list[Any]:
+    """The rows of a query beside a customer number."""
+    if number is not None:
+        query = query.where(Customer.number < number if backwards else Customer.number > number)
+    found = list(query.order_by(Customer.number.desc() if backwards else Customer.number).limit(most).namedtuples())
+    return found[::-1] if backwards else found
+
+
+def _searched(asked: str, customer: int | None, backwards: bool, most: int) -> list[Any]:
+    """What the search finds, in the order of ids, beside that of a customer."""
+    if backwards:
+        ids = site().search.matching_before(asked, LARGEST if customer is None else customer, most)
+    else:
+        ids = site().search.matching(asked, customer or 0, most)
+    return list(Customer.select(*_LINES).where(Customer.id.in_(ids)).order_by(Customer.id).namedtuples()) if ids else []
 
 
 @pages.get(f"/customers/<{NUMBER}:customer>")

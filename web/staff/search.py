@@ -26,6 +26,7 @@ from workflows.business.typed.text import normalise
 from workflows.notice.records import Notice, NoticeRevision
 
 _SHOWN = 20  # of each kind
+_LOOKED_IN = 26  # customers, for their accounts
 _SHORTEST = 2  # of a part of a notice's title
 
 
@@ -48,7 +49,7 @@ def search() -> str | Response:
     requests = _request(number) if isinstance(number, int) else None
     if requests and normalise(asked)[:1].upper() == "R":
         return redirect(requests.url)
-    customers = matching(asked, 0) if asked else []
+    customers = matching(asked, _LOOKED_IN) if asked else []
     if len(customers) == 1 and _is_number_of(customers[0].id, asked):
         return redirect(url_for("staff.customer", customer=customers[0].id))
     return render_template(

@@ -98,6 +98,49 @@ def test_an_upgrade_tells_questions_that_were_removed(empty_url: str, tmp_path: 
     close_database(db)
 
 
+def pages_before(browser: Browser, links: str) -> list[list[str]]:
+    """The links of the pages before the one that is open, the first page first, as the way back leads."""
+    found: list[list[str]] = []
+    while before := browser.page.select("a[rel=prev]"):
+        browser.open(address(before[0]))
+        found.insert(0, [address(link) for link in browser.page.select(links)])
+    return found
+
+
+@pytest.mark.parametrize("asked", ["", "?q=取引先"])
+def test_every_customer_is_on_one_page_while_others_change_them(
+    site: Site, staffed: Browser, customer: Customer, asked: str
+) -> None:
+    # The order of the numbers is not that of the ids.
+    made = [
+        Customer.create(
+            number=f"Q{(n * 7) % 60:02d}", company=f"取引先{n}", channel="direct", contractor_name="名",
+            contractor_email="a@b.example",
+        )
+        for n in range(60)
+    ]  # fmt: skip
+    if not asked:
+        made = [customer, *sorted(made, key=lambda one: str(one.number))]
+    there = [f"/staff/customers/{one.id}" for one in made]
+    found = pages_of(staffed, f"/staff/customers{asked}", "tbody th a")
+    assert found == [there[:25], there[25:50], there[50:]]
+    assert pages_before(staffed, "tbody th a") == found[:2]
+    assert staffed.page.select("a[rel=prev]") == []
+    following = address(staffed.one("a[rel=next]"))
+    for gone in (made[3], made[24]):  # one of the first page, and the one that the second begins after
+        gone.delete_instance()
+    staffed.open(following)
+    assert [address(link) for link in staffed.page.select("tbody th a")] == found[1]
+    last = address(staffed.one("a[rel=next]"))
+    Customer.delete().where(Customer.id.in_([one.id for one in made[50:]])).execute()
+    staffed.open(last)  # which is empty now: what is left stands on the last page
+    assert address(staffed.page.select("tbody th a")[-1]) == there[49]
+    assert staffed.page.select("a[rel=next]") == []
+    for wrong in ("after=x", "after=", "before=%00", "after=" + "9" * 200, "before=-1", "page=7", "before=9&after=3"):
+        ending = f"{asked}&{wrong}" if asked else f"?{wrong}"
+        assert staffed.client.get(f"/staff/customers{ending}").status_code == 200
+
+
 def test_every_account_of_a_customer_is_on_one_page(site: Site, staffed: Browser, customer: Customer) -> None:
     Account.delete().execute()
     for number in range(45):

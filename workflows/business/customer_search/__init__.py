@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -31,6 +32,27 @@ _FIRST, _LATER = 64, 512  # texts that are read at once
 log = logging.getLogger("tetsuzuki.search")
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The customers above an id in order; or, with `backwards`, those below it, the last one first."""
+
+    id: int
+    backwards: bool = False
+
+    def has(self, customer: int) -> bool:
+        """Whether a customer is on this side."""
+        return customer < self.id if self.backwards else customer > self.id
+
+    def ordered(self, customers: Iterable[int]) -> list[int]:
+        """Those of them on this side, the nearest first."""
+        return sorted(filter(self.has, customers), reverse=self.backwards)
+
+    @property
+    def segment(self) -> int:
+        """The segment that the id is in."""
+        return self.id // SEGMENT
+
+
 class CustomerSearch:
     """Finds customers in what `sources` know of them. Safe to use from several threads."""
 
@@ -39,25 +61,35 @@ class CustomerSearch:
         self._index = Index(self._known)
         self._clock = clock
 
-    def matching(self, asked: str, first: int, count: int) -> list[int] | None:
-        """The ids of customers of whom something contains what was `asked`, in order, from the place `first` on.
+    def matching(self, asked: str, after: int, count: int) -> list[int] | None:
+        """The ids of customers of whom something contains what was `asked`, in order, those above `after` alone.
 
         At most `count`; None where nothing was asked. A number may also be that of a request (受付番号).
 
         A customer counts as it is in the records at this moment. The time does not grow with how many there are.
         """
+        return self._matching(asked, _Side(after), count)
+
+    def matching_before(self, asked: str, before: int, count: int) -> list[int] | None:
+        """The last ids below `before` of what `matching` finds, in order."""
+        found = self._matching(asked, _Side(before, backwards=True), count)
+        return found[::-1] if found is not None else None
+
+    def _matching(self, asked: str, side: _Side, count: int) -> list[int] | None:
+        """The ids on a side, the nearest first."""
         wanted = key(asked)
         if not wanted:
             return None
         # In this order: what is brought in line meanwhile goes from one to the next, and is missed by none.
         stale = self._stale()
+        texts = self._known.texts([customer for customer in stale if side.has(customer)])
         read = (
-            self._of_request(asked),
-            sorted(customer for customer, text in self._known.texts(stale) if wanted in text),
-            _without_postings(wanted, set(stale)),
-            _with_postings(wanted, set(stale)),
+            side.ordered(self._of_request(asked)),
+            side.ordered(customer for customer, text in texts if wanted in text),
+            side.ordered(_without_postings(wanted, set(stale))),
+            _with_postings(wanted, set(stale), side),
         )
-        return list(islice(_once(merge(*read)), first, first + count))
+        return list(islice(_once(merge(*read, reverse=side.backwards)), count))
 
     def catch_up(self, *, most: int | None = None, progress: Progress | None = None) -> int:
         """Bring the index in line with the records. See `Index.catch_up`."""
@@ -103,15 +135,15 @@ class CustomerSearch:
 
 def _without_postings(wanted: str, stale: set[int]) -> list[int]:
     texts = _rows("SELECT customer_id, text FROM search_text WHERE posted = 0")
-    return sorted(customer for customer, text in texts if wanted in text and customer not in stale)
+    return [customer for customer, text in texts if wanted in text and customer not in stale]
 
 
-def _with_postings(wanted: str, stale: set[int]) -> Iterator[int]:
+def _with_postings(wanted: str, stale: set[int], side: _Side) -> Iterator[int]:
     """The customers whose text has it, of those who have its grams; read as they are asked for."""
-    candidates = (customer for customer in _candidates(wanted) if customer not in stale)
+    candidates = (customer for customer in _candidates(wanted, side) if customer not in stale)
     most = _FIRST
     while some := list(islice(candidates, most)):
-        yield from _having(wanted, some)
+        yield from side.ordered(_having(wanted, some))
         most = min(2 * most, _LATER)
 
 
@@ -119,7 +151,7 @@ def _having(wanted: str, customers: Sequence[int]) -> list[int]:
     """Those of `customers` whose text has it."""
     has_it = f"text LIKE {database.obj.param} ESCAPE '!'"
     sql = f"SELECT customer_id FROM search_text WHERE customer_id IN ({_marks(customers)}) AND {has_it}"
-    return sorted(customer for (customer,) in _rows(sql, [*customers, _pattern(wanted)]))
+    return [customer for (customer,) in _rows(sql, [*customers, _pattern(wanted)])]
 
 
 def _pattern(text: str) -> str:
@@ -128,17 +160,22 @@ def _pattern(text: str) -> str:
     return f"%{text}%"
 
 
-def _candidates(wanted: str) -> Iterator[int]:
-    """The customers who have every gram, or had it, by their ids."""
+def _candidates(wanted: str, side: _Side) -> Iterator[int]:
+    """The customers on a side who have every gram, or had it, the nearest first."""
     wanted_grams = looked_for(wanted)
-    sql = f"SELECT segment, members FROM search_posting WHERE gram IN ({_marks(wanted_grams)})"
+    here = side.segment
+    sql = (
+        f"SELECT segment, members FROM search_posting WHERE gram IN ({_marks(wanted_grams)}) "
+        f"AND segment {'<=' if side.backwards else '>='} {database.obj.param}"
+    )
     by_segment: dict[int, list[bytes]] = {}
-    for segment, members in _rows(sql, wanted_grams):
+    for segment, members in _rows(sql, [*wanted_grams, here]):
         by_segment.setdefault(segment, []).append(bytes(members))
-    for segment in sorted(by_segment):
+    for segment in sorted(by_segment, reverse=side.backwards):
         of_segment = by_segment[segment]
         if len(of_segment) == len(wanted_grams):
-            for place in common(of_segment):
+            beside = side.id % SEGMENT if segment == here else None
+            for place in common(of_segment, beside, backwards=side.backwards):
                 yield segment * SEGMENT + place
 
 

@@ -22,8 +22,9 @@ def packed(places: Sequence[int]) -> bytes:
     return _bits(places).to_bytes(_BYTES, "little")
 
 
-def common(kept: Sequence[bytes]) -> Iterator[int]:
-    """The places that all of several have, in order.
+def common(kept: Sequence[bytes], beside: int | None = None, *, backwards: bool = False) -> Iterator[int]:
+    """The places that all of several have, in order, or with `backwards` the last one first; of those beyond the place
+    `beside` alone, where it is given.
 
     A few places are looked up in the others, which is quicker than to make bits of each list.
     """
@@ -32,8 +33,12 @@ def common(kept: Sequence[bytes]) -> Iterator[int]:
         bits = int.from_bytes(shortest, "little")
         for members in others:
             bits &= int.from_bytes(members, "little")
-        return _places_of(bits)
+        if beside is not None:
+            bits = bits & ((1 << beside) - 1) if backwards else bits >> (beside + 1) << (beside + 1)
+        return _places_down(bits) if backwards else _places_of(bits)
     places = set(_listed(shortest))
+    if beside is not None:
+        places = {place for place in places if (place < beside if backwards else place > beside)}
     for members in others:
         if not places:
             break
@@ -41,7 +46,7 @@ def common(kept: Sequence[bytes]) -> Iterator[int]:
             places = {place for place in places if members[place >> 3] >> (place & 7) & 1}
         else:
             places.intersection_update(_listed(members))
-    return iter(sorted(places))
+    return iter(sorted(places, reverse=backwards))
 
 
 def _listed(kept: bytes) -> tuple[int, ...]:
@@ -53,6 +58,13 @@ def _places_of(bits: int) -> Iterator[int]:
         lowest = bits & -bits
         yield lowest.bit_length() - 1
         bits ^= lowest
+
+
+def _places_down(bits: int) -> Iterator[int]:
+    while bits:
+        highest = bits.bit_length() - 1
+        yield highest
+        bits ^= 1 << highest
 
 
 def _bits(places: Sequence[int]) -> int:

@@ -281,6 +281,60 @@ def test_more_than_a_search_should_read_is_brought_in_line_first(search: Custome
     assert SearchText.select().where(SearchText.posted == 1).count() == 501
 
 
+@pytest.mark.parametrize("index", ["none", "whole", "a part"])
+def test_what_stands_beside_a_customer_is_found_from_either_side(search: CustomerSearch, index: str) -> None:
+    ids = [*range(1, 400, 13), *range(SEGMENT - 3, SEGMENT + 3), *range(2 * SEGMENT, 2 * SEGMENT + 500)]
+    if index == "a part":  # the rest is taken from the records
+        ids, later = ids[:-7], ids[-7:]
+    for one in ids:
+        customer(f"C{one}", "会社", id=one)
+    if index != "none":
+        search.catch_up()
+    if index == "a part":
+        for one in later:
+            customer(f"C{one}", "会社", id=one)
+        ids += later
+        Customer.update(company="会社に").where(Customer.id == ids[3]).execute()
+    for place in (0, 1, 2, 30, 33, 34, 36, 200, len(ids) - 8, len(ids) - 2, len(ids) - 1):
+        assert search.matching("会社", ids[place], 30) == ids[place + 1 : place + 31]
+        assert search.matching_before("会社", ids[place], 30) == ids[max(place - 30, 0) : place]
+    assert search.matching("会社", ids[-1], 30) == search.matching_before("会社", ids[0], 30) == []
+    assert search.matching_before("会社", 9 * SEGMENT, 30) == ids[-30:]
+    assert search.matching_before("会社", ids[-1], 600) == ids[:-1]
+    Customer.delete().where(Customer.id == ids[40]).execute()  # the one that a page begins after
+    assert search.matching("会社", ids[40], 3) == ids[41:44]
+    assert search.matching_before("会社", ids[40], 3) == ids[37:40]
+    assert search.matching_before("", 5, 3) is None
+
+
+def test_the_last_page_of_a_search_reads_no_more_texts_than_the_first(search: CustomerSearch) -> None:
+    add_customers(500)
+    search.catch_up()
+    last = Customer.select().order_by(Customer.id.desc()).get().id
+    asked: list[int] = []
+    execute = database.obj.execute_sql
+
+    class Counting:
+        """The database, which writes down how many texts each statement asks for."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def execute_sql(self, sql: str, *given: Any) -> Any:
+            if "text LIKE" in sql:
+                asked.append(len(given[0]) - 1)
+            return execute(sql, *given)
+
+    real = database.obj
+    database.initialize(Counting())
+    try:
+        assert search.matching("会社", 0, 26) == list(range(last - 499, last - 473))
+        assert search.matching_before("会社", last, 26) == list(range(last - 26, last))
+    finally:
+        database.initialize(real)
+    assert asked == [64, 64]
+
+
 def test_the_search_answers_where_nothing_can_be_written(search: CustomerSearch) -> None:
     add_customers(501)
     database.obj.only_look()
