@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records
+from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, SiteAddress
 from workflows.business.permissions import number_of
 from workflows.business.records import Account, Customer
 from workflows.business.shared import languages
@@ -50,8 +50,13 @@ def _contractor(instance: Instance, records: Records) -> Address | Nobody:
     return contractor_of(customer) if customer is not None else NOBODY
 
 
+def _staff(instance: Instance, records: Records) -> Address | SiteAddress | Nobody | None:
+    """The staff, while there is an account of which they can be told."""
+    return languages.STAFF.address(instance, records) if account_of(instance, records) is not None else NOBODY
+
+
 RECIPIENTS = {
     "owner": Recipient(_owners_warning, _owner),
     "contractor": Recipient(languages.contractors_warning, _contractor),
-    "staff": languages.STAFF,
+    "staff": Recipient(languages.STAFF.language, _staff),
 }
