@@ -67,8 +67,8 @@ def test_member_is_added_listed_reset_and_shut_out(run: Run, site: Site) -> None
     [
         (("add", "nobody", "佐藤"), "nobody: "),
         (("add", "a@b.example", " "), "a@b.example: Please enter a name."),
-        (("reset", "nobody@office.example"), "nobody@office.example is not on the staff"),
-        (("deactivate", "\0"), "is not on the staff"),
+        (("reset", "nobody@office.example"), "nobody@office.example is not registered as staff"),
+        (("deactivate", "\0"), "is not registered as staff"),
     ],
 )
 def test_errors_say_who_and_what_was_expected(run: Run, command: tuple[str, ...], says: str) -> None:
@@ -83,7 +83,7 @@ def test_adding_twice_names_the_way_to_a_new_set_up(run: Run) -> None:
     run("staff", "add", "sato@office.example", "佐藤")
     said = run("staff", "add", "sato@office.example", "佐藤")
     assert said.code == 1
-    assert "sato@office.example is on the staff already" in said.err
+    assert "sato@office.example is already registered as staff" in said.err
     assert "tetsuzuki staff reset" in said.err
 
 
