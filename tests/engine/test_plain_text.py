@@ -17,7 +17,7 @@ def test_a_full_width_letter_takes_two_columns(text: str, columns: int) -> None:
 
 def test_values_stand_under_each_other() -> None:
     assert aligned("受付番号：R-1\nお申し込みになった方：見本：花子\nE-mail：a@b.jp\n") == (
-        "受付番号　　　　　：R-1\nお申し込みになった方：見本：花子\nE-mail　　　　　　：a@b.jp\n"
+        "受付番号　　　　　　：R-1\nお申し込みになった方：見本：花子\nE-mail　　　　　　　：a@b.jp\n"
     )
     assert aligned("abc：1\n日本：2") == "abc ：1\n日本：2"
     assert aligned("Before: Bank\nRequested by: Hanako: H\n") == "Before:       Bank\nRequested by: Hanako: H\n"

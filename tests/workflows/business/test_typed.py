@@ -543,7 +543,7 @@ def test_defaults_are_the_guides() -> None:
 def test_every_title_has_an_english_text() -> None:
     with reading_in("en"):
         for title in (*TERM_LABELS.values(), *PAYMENT_METHODS.values(), *CHANNELS.values(), *BILLING_MODES.values()):
-            assert str(title).isascii()
+            assert str(title).replace("’", "'").isascii()
 
 
 def test_organisation_takes_its_own_values() -> None:

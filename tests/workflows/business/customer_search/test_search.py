@@ -21,7 +21,15 @@ from workflows.business.customer_search.keys import grams, key, keys, looked_for
 from workflows.business.customer_search.members import SEGMENT, common, packed
 from workflows.business.customer_search.records import SearchPosting, SearchSegment, SearchStale, SearchText
 from workflows.business.folding import VERSION
-from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer, PendingApplication
+from workflows.business.records import (
+    Account,
+    AddressChange,
+    ChangeRequest,
+    Contract,
+    Customer,
+    CustomerAlias,
+    PendingApplication,
+)
 from workflows.registry import DATA_STEPS, SEARCHED
 
 
@@ -79,10 +87,11 @@ def everything_of(one: Customer, clock: Clock) -> None:
         instance=4711, customer=one, kind="details", asked_by=1, asked_by_name="x", asked_at=clock(), after="{}",
         effective_on="2026-04-01",
     )  # fmt: skip
+    CustomerAlias.create(number="A00000009", former=9, customer=one, instance=77, merged_at=clock())
 
 
 QUESTIONS = (
-    "A00000001", "ａ００００", "髙島屋", "高島屋", "㈱高島", "（株）髙", "株", "屋", "島屋", "かすみ が ｾｷ", "霞が関",
+    "A00000001", "A00000009", "ａ００００", "髙島屋", "高島屋", "㈱高島", "（株）髙", "株", "屋", "島屋", "かすみ が ｾｷ", "霞が関",
     "霞ヶ", "山﨑 𠮷男", "山崎吉男", "03-1234-5678", "0312345678", "03(1234)5678", "+81-3-1234-5678", "1234",
     "〒100-0001", "1000001", "千代田区千代田１－１", "takashima-ya", "TAKASHIMA", "takashimaya", "hanako@mihon",
     "浜田次郎", "apply@under.example", "invited@under", "form@under", "new@under", "opens@under", "4711", "#71", "73",
