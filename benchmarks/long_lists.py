@@ -313,21 +313,19 @@ class Filling:
 class List:
     """A list of the staff: its address, and how many rows a page of it shows (0: it has no pages).
 
-    Where its pages begin after a row, `key` is what an address has of the row at a place (from 0) of so many.
+    Where its pages begin after a row, `end` is a key beyond all of its rows: the last page ends before it.
     """
 
     name: str
     path: str
     on_a_page: int = 0
-    key: Callable[[int, int], str] | None = None
+    end: str = ""
 
     def last(self, count: int) -> str:
         """The address of the last page of `count` rows."""
         number = max((count + self.on_a_page - 1) // self.on_a_page, 1)
-        if self.key is not None and number == 1:
-            return self.path
-        asked = f"page={number}" if self.key is None else f"after={self.key((number - 1) * self.on_a_page - 1, count)}"
-        return f"{self.path}{'&' if '?' in self.path else '?'}{asked}"
+        asked = f"before={self.end}" if self.end else f"page={number}"
+        return f"{self.path}{'&' if '?' in self.path else '?'}{asked}" if number > 1 else self.path
 
 
 LISTS = (
@@ -357,10 +355,10 @@ LISTS = (
     List("notices, still open", "/staff/notices?state=open", 20),
     List("questions", "/staff/faq", 20),
     List("questions, hidden", "/staff/faq?state=hidden", 20),
-    List("customers", "/staff/customers", 25, lambda place, count: f"B{place:08d}"),
-    List("customers, by a word", "/staff/customers?q=company", 25, lambda place, count: str(_A_KIND + place)),
+    List("customers", "/staff/customers", 25, "Z"),
+    List("customers, by a word", "/staff/customers?q=company", 25, f"{9 * _A_KIND}"),
     List("accounts of a customer", f"/staff/customers/{_BIG}", 20),
-    List("mails of a customer", f"/staff/customers/{_A_KIND}/mails", 20),
+    List("mails of a customer", f"/staff/customers/{_A_KIND}/mails", 20, "1.1.0.1970-01-01 00:00:00"),
     List("search", "/staff/search?q=company"),
 )
 

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any, Literal, Protocol
 
 from engine.definition import Address, Effect, Instance, SiteAddress, Workflow
@@ -20,7 +19,7 @@ from engine.runtime import answers
 from engine.runtime.engine import Engine
 from engine.runtime.sent_again import AGAIN_EVENT
 from engine.store import outbox_reports
-from engine.store.base import INSTANCE, NEVER, Row, Unit, from_db, instance_of
+from engine.store.base import COLUMNS, NEVER, Row, Unit, from_db, instance_of, to_db
 
 log = logging.getLogger("tetsuzuki.mails")
 
@@ -58,6 +57,16 @@ class MailRecipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mail stands among others: when it was written, aware, and its `ref` as numbers."""
+
+    written_at: datetime
+    instance_id: int
+    seq: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """One mail: `effect` is its name in the definition of `workflow`, `ref` the one in logs, as in `42.1.0`.
 
@@ -78,6 +87,12 @@ class Mail:
     language: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> Place:
+        """Where it stands among others, for `mails_of`."""
+        _number, seq, position = self.ref.split(".")
+        return Place(self.written_at, self.instance_id, int(seq), int(position))
+
 
 class Letterhead(Protocol):
     """What the mails of a site have in common: `engine.outbox.renderer.Renderer` is one."""
@@ -91,24 +106,30 @@ def mails_of(
     letterhead: Letterhead,
     instance_ids: Collection[int],
     most: int = 200,
+    beside: Place | None = None,
     *,
-    skip: int = 0,
-    take: int | None = None,
+    backwards: bool = False,
 ) -> list[Mail]:
-    """The mails of these instances, newest first, each with what became of it for each recipient: at most `take` of
-    them after the first `skip`. Read-only.
+    """The mails of these instances, newest first, at most `most`, each with what became of it for each recipient:
+    those after the mail at `beside`, or with `backwards` the last ones before it; without a place the first ones, or
+    the last. Whether that mail is still there does not matter. Read-only.
 
-    At most `most` rows are read; a mail may have two. Due timers are not applied: the outbox is shown as it is.
+    Due timers are not applied: the outbox is shown as it is.
     """
     if not instance_ids:
         return []
+    place = (to_db(beside.written_at), beside.instance_id, beside.seq, beside.position) if beside is not None else None
     with engine.store.snapshot() as unit:
-        reader, last = _Reader(engine, letterhead, unit), None if take is None else skip + take
+        reader = _Reader(engine, letterhead, unit)
         found: dict[tuple[int, int, int], list[Row]] = {}
-        for row in outbox_reports.mails_of(unit, instance_ids, most):
+        rows = outbox_reports.mails_of(unit, instance_ids, 2 * most, place, backwards=backwards)  # a mail may have two
+        for row in rows:
             number, seq, position = row[:3]
             found.setdefault((number, seq, position if position >= 0 else copy_of(position)), []).append(row)
-        return [reader.mail(effect_id, rows) for effect_id, rows in islice(found.items(), skip, last)]
+        wanted = list(found.items())
+        wanted = wanted[-most:] if backwards else wanted[:most]
+        reader.read({number for (number, _seq, _position), _rows in wanted})
+        return [reader.mail(effect_id, rows) for effect_id, rows in wanted]
 
 
 @dataclass
@@ -121,9 +142,16 @@ class _Reader:
     instances: dict[int, Instance] = field(default_factory=dict)
     addresses: dict[tuple[int, str], str] = field(default_factory=dict)
 
+    def read(self, numbers: Collection[int]) -> None:
+        """Read the instances that the mails are of."""
+        if numbers:
+            marks = ", ".join("?" * len(numbers))
+            rows = self.unit.rows(f"SELECT {COLUMNS} FROM instance i WHERE i.id IN ({marks})", sorted(numbers))
+            self.instances = {row[0]: instance_of(row) for row in rows}
+
     def mail(self, effect_id: tuple[int, int, int], rows: Sequence[Row]) -> Mail:
         """The mail of these rows: its own and, where it has one, its copy's."""
-        instance = self._instance(effect_id[0])
+        instance = self.instances[effect_id[0]]
         name, nonce, written = rows[0][3], rows[0][10], rows[0][13]
         key = self.engine.mailed_links.key_under(*effect_id, bytes(nonce))
         return Mail(
@@ -157,11 +185,6 @@ class _Reader:
             address = self._address(workflow, effect, effect.cc, instance)
             if address and address != to:
                 yield _recipient(own, effect.cc, True, address)
-
-    def _instance(self, number: int) -> Instance:
-        if number not in self.instances:
-            self.instances[number] = instance_of(self.unit.rows(INSTANCE, (number,))[0])
-        return self.instances[number]
 
     def _address(self, workflow: Workflow | None, effect: Effect | None, role: str, instance: Instance) -> str:
         if workflow is None or effect is None or role not in workflow.recipients:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from engine.store.base import NEVER, Row, Unit
 from engine.store.outbox_rows import OPEN
@@ -13,16 +14,46 @@ _MAIL = (
 )
 
 
-def mails_of(unit: Unit, instance_ids: Collection[int], most: int) -> list[Row]:
+# Among the mails of many instances those of a page are found by their places alone, and only these are read whole. A
+# mail and its copy stand at the same place. When a mail was put is looked up for each: a join would read all histories.
+_PLACED = (
+    "SELECT m.instance_id, m.seq, m.position, "
+    "(SELECT e.at FROM history e WHERE e.instance_id = m.instance_id AND e.seq = m.seq) AS put "
+    "FROM outbox m WHERE m.instance_id IN ({}) AND m.kind = 'mail'"
+)
+_PLACE = ("put", "p.instance_id", "p.seq", "ABS(2 * p.position + 1)")
+
+
+def mails_of(
+    unit: Unit,
+    instance_ids: Collection[int],
+    most: int,
+    beside: tuple[str, int, int, int] | None = None,
+    *,
+    backwards: bool = False,
+) -> list[Row]:
     """The rows of the newest mails of these instances, at most `most`, each as (instance, seq, position, name,
-    recipient, state, attempts, delivered, due, error, nonce, answer, answered, put, event, language, figures)."""
-    marks = ", ".join("?" * len(instance_ids))
-    return unit.rows(
-        f"SELECT {_MAIL} FROM outbox o JOIN history h ON h.instance_id = o.instance_id AND h.seq = o.seq "
-        f"WHERE o.instance_id IN ({marks}) AND o.kind = 'mail' "
-        "ORDER BY h.at DESC, o.instance_id DESC, o.seq DESC, ABS(o.position + 0.5) DESC, o.position DESC LIMIT ?",
-        (*instance_ids, most),
+    recipient, state, attempts, delivered, due, error, nonce, answer, answered, put, event, language, figures).
+
+    With `beside`, which is (put, instance, seq, position) of a mail, those of older mails; with `backwards` those that
+    come last among newer ones, or among all.
+    """
+    beyond, values = "put IS NOT NULL", list[Any]()
+    if beside is not None:
+        put, number, seq, position = beside
+        beyond = f"({', '.join(_PLACE)}) {'>' if backwards else '<'} (?, ?, ?, ?)"
+        values = [put, number, seq, abs(2 * position + 1)]
+    way = "ASC" if backwards else "DESC"
+    order = ", ".join(f"{column} {way}" for column in (*_PLACE, "p.position"))
+    placed = _PLACED.format(", ".join("?" * len(instance_ids)))
+    some = f"SELECT * FROM ({placed}) p WHERE {beyond} ORDER BY {order} LIMIT ?"
+    rows = unit.rows(
+        f"SELECT {_MAIL} FROM ({some}) p "
+        "JOIN outbox o ON o.instance_id = p.instance_id AND o.seq = p.seq AND o.position = p.position "
+        f"JOIN history h ON h.instance_id = p.instance_id AND h.seq = p.seq ORDER BY {order}",
+        (*instance_ids, *values, most),
     )
+    return rows[::-1] if backwards else rows
 
 
 def depths(most: int) -> str:

@@ -11,6 +11,8 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
@@ -26,15 +28,16 @@ from engine.errors import (
     UnknownWorkflow,
 )
 from engine.operations.census import numbers_about
-from engine.operations.mails import Fate, Mail, MailRecipient, mails_of
+from engine.operations.mails import Fate, Mail, MailRecipient, Place, mails_of
 from engine.operations.sending_again import Way, send_again, way_of
 from engine.runtime.sent_again import AGAIN_EVENT
-from engine.store.base import Unit
+from engine.store.base import LARGEST, Unit, to_db
 from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import actor, pages
+from web.staff.beside import AFTER, BEFORE, beside, page_of
 from workflows.business.customer_aliases import abouts_of
 from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer, RemovedAccount
 from workflows.business.typed import email
@@ -42,7 +45,6 @@ from workflows.business.typed import email
 log = logging.getLogger("tetsuzuki.staff")
 
 _ON_A_PAGE = 20
-_MOST_PAGES = 20
 _MOST_PROCEDURES = 1000
 _LONGEST_REASON = 1000
 _REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
@@ -143,7 +145,7 @@ def customer_mails(customer: int) -> str:
 def send_mail_again(customer: int) -> str | Response:
     """Send a mail again, in the name of the logged-in member. A form that is sent twice sends once."""
     record, asked = _record(customer), _asked()
-    if not any(one.ref == asked.ref for one in _mails(record, _MOST_PAGES * _ON_A_PAGE)):
+    if not _is_of(record, asked.ref):
         abort(404)
     typed = email(asked.address) if asked.address else ""
     refusals = [*_wrong_reason(asked.reason), *([typed] if isinstance(typed, Refusal) else [])]
@@ -205,29 +207,50 @@ def _was_done(asked: Asked) -> bool:
 
 
 def _page(record: Customer, asked: Asked | None = None, refusals: Sequence[Refusal] = ()) -> str:
-    number = _page_number(request.args.get("page", ""))
-    first = (number - 1) * _ON_A_PAGE
-    found = _mails(record, _ON_A_PAGE + 1, first)
+    given, backwards = beside()
+    page = page_of(partial(_mails, _procedures(record)), _place(given), backwards, _ON_A_PAGE)
     return render_template(
         "staff/customer_mails.html",
         customer=record,
-        mails=_shown(found[:_ON_A_PAGE]),
-        page=number,
-        more=len(found) > _ON_A_PAGE and number < _MOST_PAGES,
+        mails=_shown(page.rows),
+        previous={BEFORE: _written(page.rows[0])} if page.previous and page.rows else None,
+        following={AFTER: _written(page.rows[-1])} if page.following and page.rows else None,
         asked=asked or Asked(),
         refusals=refusals,
     )
 
 
-def _page_number(text: str) -> int:
-    return min(max(int(text), 1), _MOST_PAGES) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
+def _written(mail: Mail) -> str:
+    """The place of a mail, as an address carries it."""
+    return f"{mail.ref}.{to_db(mail.written_at)}"
 
 
-def _mails(record: Customer, most: int, skip: int = 0) -> list[Mail]:
-    """The newest mails of a customer after the first `skip`, at most `most`; a mail may have two rows."""
-    engine = site().engine
-    rows, numbers = 2 * (skip + most), _procedures(record)
-    return mails_of(engine, site().dispatcher.renderer, numbers, rows, skip=skip, take=most)
+def _place(given: str) -> Place | None:
+    """The place that an address names; None where it names none."""
+    *numbers, time = given.split(".", 3)
+    if len(numbers) != 3 or not all(one.isascii() and one.isdecimal() and len(one) < 10 for one in numbers[1:]):
+        return None
+    if not numbers[0].isascii() or not numbers[0].isdecimal() or len(numbers[0]) > 18:
+        return None
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        return None
+    if moment.tzinfo is not None:
+        return None
+    return Place(moment.replace(tzinfo=UTC), *map(int, numbers))
+
+
+def _mails(numbers: Sequence[int], place: Place | None, backwards: bool, most: int) -> list[Mail]:
+    """The mails of procedures beside a place, the newest first."""
+    return mails_of(site().engine, site().dispatcher.renderer, numbers, most, place, backwards=backwards)
+
+
+def _is_of(record: Customer, ref: str) -> bool:
+    """Whether there is such a mail of a procedure of the customer."""
+    number = ref.partition(".")[0]
+    mine = [one for one in _procedures(record) if str(one) == number]
+    return any(one.ref == ref for one in _mails(mine, None, False, LARGEST // 2))
 
 
 def _procedures(record: Customer) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,16 @@ def test_the_newest_mail_is_first_and_its_copy_beside_it(counter: Counter) -> No
         (second, "receipt", 2),
         (first, "receipt", 2),
     ]
-    assert len(mails_of(counter.engine, counter.dispatcher.renderer, [first, second], 2)) == 2
-    assert mails_of(counter.engine, counter.dispatcher.renderer, [first, second], skip=1, take=2) == told[1:3]
-    assert mails_of(counter.engine, counter.dispatcher.renderer, [first, second], skip=3, take=2) == told[3:]
+    both = partial(mails_of, counter.engine, counter.dispatcher.renderer, [first, second])
+    for place, mail in enumerate(told):
+        for most in (1, 2, 9):
+            assert both(most) == told[:most]
+            assert both(most, backwards=True) == told[-most:]
+            assert both(most, mail.place) == told[place + 1 : place + 1 + most]
+            assert both(most, mail.place, backwards=True) == told[max(place - most, 0) : place]
+    gone = replace(told[2].place, position=7)  # of what is written at once, that at the later place stands first
+    assert both(9, gone) == told[2:]
+    assert both(9, gone, backwards=True) == told[:2]
 
 
 def test_what_is_delayed_says_why_and_until_when(counter: Counter) -> None:

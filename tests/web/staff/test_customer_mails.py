@@ -12,7 +12,7 @@ from engine.definition import Actor
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import apply
-from tests.kit.browser import Browser, add_customer, first
+from tests.kit.browser import Browser, add_customer, address, first
 from tests.kit.contract_scenes import do_all_due
 from tests.kit.dumps import dump
 from tests.kit.members import Member, add_account, member
@@ -183,12 +183,30 @@ def test_many_mails_come_in_pages_the_newest_first(
 ) -> None:
     numbers = [apply(site, customer, f"a{number}@mihon.example") for number in range(25)]
     site.dispatcher.drain()
-    seen = []
-    for page in ("1", "2", "3", "x", "9" * 30):
-        staffed.open(page_of(customer), query_string={"page": page})
-        seen.append([one["value"] for one in staffed.page.select("form input[name=ref]")])
     refs = [f"{number}.1.0" for number in reversed(numbers)]
-    assert seen == [refs[:20], refs[20:], [], refs[:20], refs[:20]]
+
+    def seen() -> list[str]:
+        return [str(one["value"]) for one in staffed.page.select("form input[name=ref]")]
+
+    staffed.open(page_of(customer))
+    following = address(staffed.one("a[rel=next]"))
+    assert (seen(), staffed.page.select("a[rel=prev]")) == (refs[:20], [])
+    newer = apply(site, customer, "newer@mihon.example")  # which moves no mail to the next page
+    site.dispatcher.drain()
+    staffed.open(following)
+    assert (seen(), staffed.page.select("a[rel=next]")) == (refs[20:], [])
+    staffed.open(address(staffed.one("a[rel=prev]")))
+    assert (seen(), len(staffed.page.select("a[rel=next]"))) == (refs[:20], 1)
+    staffed.open(address(staffed.one("a[rel=prev]")))
+    assert seen() == [f"{newer}.1.0", *refs[:19]]
+    time = following.rpartition(".1.0.")[2]
+    staffed.open(f"{page_of(customer)}?after=1.1.0.1970-01-01 00:00:00")  # nothing is older: the last page
+    assert (seen(), staffed.page.select("a[rel=next]")) == (refs[5:], [])
+    wrong = ("x", "1.1.0", f"1.1.{time}", f"9{time}", f"1.1.0.{time}Z", "1.1.0.9", f"{'9' * 19}.1.0.{time}", "%00")
+    for place in wrong:
+        staffed.open(f"{page_of(customer)}?after={place}")
+        assert (staffed.response.status_code, len(seen())) == (200, 20)
+    assert send(staffed, customer, filled(staffed, reason="届いていない") | {"ref": refs[-1]}) == 200
 
 
 def test_the_pages_speak_english(site: Site, staffed: Browser, customer: Customer, applied: int) -> None:
