@@ -584,7 +584,7 @@ def _reprice_scene(
     assert state(dear, number) == "applying"
     assert again(on).users == 10
     (incident,) = incidents(dear.engine)
-    assert incident.error == "price_changed: confirmed 11,000 a month; now 13,750 a month"
+    assert incident.error == "price_changed: confirmed ¥11,000 a month; now ¥13,750 a month"
     return dear, on, number, staff()
 
 

@@ -92,8 +92,8 @@ def everything_of(one: Customer, clock: Clock) -> None:
 
 QUESTIONS = (
     "A00000001", "ａ００００", "髙島屋", "高島屋", "㈱高島", "（株）髙", "株", "屋", "島屋", "かすみ が ｾｷ", "霞が関",
-    "A00000009", "霞ヶ", "山﨑 𠮷男", "山崎吉男", "03-1234-5678", "0312345678", "03(1234)5678", "+81-3-1234-5678", "1234",
-    "〒100-0001", "1000001", "千代田区千代田１－１", "takashima-ya", "TAKASHIMA", "takashimaya", "hanako@mihon",
+    "A00000009", "霞ヶ", "山﨑 𠮷男", "山崎吉男", "03-1234-5678", "0312345678", "03(1234)5678", "+81-3-1234-5678",
+    "1234", "〒100-0001", "1000001", "千代田区千代田１－１", "takashima-ya", "TAKASHIMA", "takashimaya", "hanako@mihon",
     "浜田次郎", "apply@under.example", "invited@under", "form@under", "new@under", "opens@under", "4711", "#71", "73",
     "74", "-", "〜", "・",
 )  # fmt: skip
