@@ -29,6 +29,7 @@ import peewee as pw
 from benchmarks import filling
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, spread, tell
+from engine.operations import deadline_rows
 from engine.store.base import SiteDatabase, to_db
 from engine.testing import Clock
 from tests.kit.browser import Browser
@@ -375,6 +376,8 @@ def staff_of(url: str, count: int, folder: Path) -> Iterator[tuple[Site, Browser
         enter(browser, enrol(site)[1], clock)
         Filling(site.db, count, clock.now).fill(StaffMember.get().id)
         site.search.catch_up()
+        while deadline_rows.bring_in(site.engine):
+            pass
         filling.analyze(site.db)
     yield site, browser
     site.close()

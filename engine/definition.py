@@ -437,6 +437,12 @@ class Workflow:
         return {state.name: {timer.event: timer for timer in state.timers} for state in self.states}
 
     @cached_property
+    def deadlines(self) -> Mapping[str, tuple[str, ...]]:
+        """The events of the timers that are deadlines, by state; states without one are left out."""
+        found = {state.name: tuple(timer.event for timer in state.timers if timer.deadline) for state in self.states}
+        return {state: events for state, events in found.items() if events}
+
+    @cached_property
     def link_roles(self) -> tuple[str, ...]:
         """The roles of the workflow's mailed links, each with a secret of its own."""
         return tuple(dict.fromkeys(effect.link for effect in self.all_effects() if effect.link)) or (HOLDER,)

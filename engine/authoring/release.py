@@ -80,7 +80,11 @@ def digest(workflow: Workflow) -> str:
 
 def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
     """Record the digest of each definition that runs here for the first time. Idempotent. Raises DefinitionChanged
-    where a version was released with another digest."""
+    where a version was released with another digest.
+
+    Which timers are deadlines is no part of it. Where a definition calls others so than before, the deadlines that the
+    rows of its instances hold count no more, and are worked out anew.
+    """
     with db.bound(), transaction():
         mark = db.param
         for workflow in workflows:
@@ -99,3 +103,19 @@ def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
                     f"{workflow.where}: workflow {workflow.name!r} version {workflow.version} was changed after its "
                     "release, and instances run on it: give the changed definition a new version and keep the old one."
                 )
+            _note_deadlines(db, workflow)
+
+
+def _note_deadlines(db: SiteDatabase, workflow: Workflow) -> None:
+    mark, pinned, said = db.param, (workflow.name, workflow.version), canonical(dict(workflow.deadlines))
+    here = f"name = {mark} AND version = {mark}"
+    before = db.execute_sql(f"SELECT deadlines FROM definition WHERE {here}", pinned).fetchone()[0]
+    if before == said:
+        return
+    db.execute_sql(f"UPDATE definition SET deadlines = {mark} WHERE {here}", (said, *pinned))
+    if before:
+        db.execute_sql(
+            f"UPDATE instance SET deadline_seq = 0 WHERE workflow = {mark} AND version = {mark} "
+            "AND deadline_seq >= seq",
+            pinned,
+        )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from engine.runtime.due_timers import SKIP_EVENT
+from engine.runtime.deadlines import passed
 from engine.runtime.engine import Engine
-from engine.runtime.recording import SINCE
 from engine.store.base import Unit, from_db
 
 COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them
@@ -106,8 +104,7 @@ def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Sta
 def _deadlines(engine: Engine, workflow: str, version: int, state: str) -> frozenset[str]:
     """The events of the timers of a state that are deadlines of people; none where its definition is not loaded."""
     definition = engine.workflows.get((workflow, version))
-    known = definition.by_name.get(state) if definition is not None else None
-    return frozenset(timer.event for timer in known.timers if timer.deadline) if known is not None else frozenset()
+    return frozenset(definition.deadlines.get(state, ())) if definition is not None else frozenset()
 
 
 def _set_times(unit: Unit, numbers: Sequence[int]) -> Mapping[int, Sequence[tuple[str, str]]]:
@@ -116,32 +113,17 @@ def _set_times(unit: Unit, numbers: Sequence[int]) -> Mapping[int, Sequence[tupl
     A timer that left the state as it was, whether it fired or was skipped, has another time now: its first one is what
     was due.
     """
-    found: dict[int, list[tuple[str, str]]] = {number: [] for number in numbers}
+    found = {number: list(times) for number, times in passed(unit, numbers).items()}
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
         marks = ", ".join("?" * len(some))
         for number, event, due in unit.rows(_TIMERS.format(marks), tuple(some)):
             found[number].append((event, due))
-        for number, event, due, data in unit.rows(_REMINDED.format(marks), (*some, SKIP_EVENT)):
-            found[number] += _reminded(event, due, data)
     return found
 
 
 _AT_ONCE = 500
 _TIMERS = "SELECT instance_id, event, due_at FROM timer WHERE instance_id IN ({})"
-_REMINDED = (
-    "SELECT r.instance_id, r.event, r.due_at, r.data FROM history r WHERE r.instance_id IN ({}) "
-    "AND r.source = r.target AND (r.due_at IS NOT NULL OR r.event = ?) AND r.seq > (SELECT MAX(e.seq) FROM history e "
-    "WHERE e.instance_id = r.instance_id AND e.source <> e.target)"
-)
-
-
-def _reminded(event: str, due: str | None, data: str) -> Iterator[tuple[str, str]]:
-    """The first of the times for which an entry counts; of what was skipped, the entry's data name the timer."""
-    said = json.loads(data) if data else {}
-    for time in (due, said.get(SINCE)):
-        if time is not None:
-            yield str(said.get("timer", event)) if event == SKIP_EVENT else event, time
 
 
 def _first(*times: Any) -> datetime | None:

@@ -17,7 +17,7 @@ from engine.errors import EventNotPossible
 from engine.operations.reasons import given_reason
 from engine.operations.stuck import mails_of_links
 from engine.outcomes import Committed
-from engine.runtime import answers, history
+from engine.runtime import answers, deadlines, history
 from engine.runtime.engine import Engine
 from engine.runtime.history_rows import entries_of
 from engine.store import outbox_rows
@@ -48,8 +48,13 @@ def restore_timers(engine: Engine, instance_id: int, actor: Actor, reason: str) 
                 "INSERT INTO timer (instance_id, event, due_at, wake_at, failures, error) VALUES (?, ?, ?, ?, 0, '')",
                 (instance.id, event, to_db(due), to_db(due)),
             )
-        said = {"timers": {event: to_db(due) for event, due in lost.items()}, "reason": reason}
-        engine.note(unit, instance, TIMERS_EVENT, actor, said, now)
+        restored = {event: to_db(due) for event, due in lost.items()}
+        said = {"timers": restored, "reason": reason}
+        times = {timer.event: to_db(timer.due_at) for timer in timers} | restored
+        passed = deadlines.passed(unit, (instance.id,))[instance.id]
+        definition = engine.workflows.get((instance.workflow, instance.version))
+        deadline = deadlines.deadline(definition, instance.state, times, passed)
+        engine.note(unit, instance, TIMERS_EVENT, actor, said, now, history.AS_BEFORE, deadline)
         engine.store.commit(unit)
     engine.tell(Committed(instance=instance, next_due=min(lost.values())))
     return lost

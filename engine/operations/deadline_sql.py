@@ -1,8 +1,9 @@
 """Deadlines as SQL, so that a database puts instances in their order, however many there are.
 
 A deadline is what `Standing.deadline` is: the first due time that the present state had set for a person, even where
-that has passed and only led to a reminder. A timer that left its state as it was has another time by now; its first one
-is in history.
+that has passed and only led to a reminder. The row of an instance holds it (`engine.runtime.deadlines`), and an index
+gives the instances of a state in the order of theirs. Where a row does not (`UNKNOWN`), the expressions here work it
+out: a timer that left its state as it was has another time by now; its first one is in history.
 """
 
 from __future__ import annotations
@@ -13,51 +14,50 @@ from typing import Any
 
 from engine.definition import Workflow
 from engine.operations.awaited import Pinned
-from engine.runtime.due_timers import SKIP_EVENT
-from engine.runtime.recording import SINCE
-from engine.store.base import Unit
+from engine.runtime.deadlines import SINCE, SKIP_EVENT
+from engine.store.base import NEVER, Unit
 
 Events = Mapping[Pinned, tuple[str, ...]]
 """The events of the timers that are deadlines, by state; states without one are left out."""
 Expression = tuple[str, list[Any]]
 """A scalar expression, and its parameters."""
 
+# As the indexes of migration 14 have it. With equality PostgreSQL would not find that a query asks for the same.
+KNOWN, UNKNOWN = "i.deadline_seq >= i.seq", "i.deadline_seq < i.seq"
+DATED = f"i.deadline_at IS NOT NULL AND {KNOWN} AND i.deadline_at < '{NEVER}'"
+UNDATED = f"i.deadline_at IS NOT NULL AND {KNOWN} AND i.deadline_at = '{NEVER}'"
+"""Conditions on the row of the instance `i`, in a state with deadlines: whether it holds one, or that none is set."""
+
 
 @lru_cache(maxsize=16)
 def deadline_events(workflows: tuple[Workflow, ...]) -> Events:
     """The events of the deadlines of every state of these definitions."""
     return {
-        (workflow.name, workflow.version, state.name): events
+        (workflow.name, workflow.version, state): events
         for workflow in workflows
-        for state in workflow.states
-        if (events := tuple(timer.event for timer in state.timers if timer.deadline))
+        for state, events in workflow.deadlines.items()
     }
 
 
 def deadline_in_state(unit: Unit, events: Collection[str]) -> Expression:
-    """The deadline of the instance `i`, which is in a state with deadlines of these events; NULL where none is set."""
-    marks = ", ".join("?" * len(events))
-    return _expression(unit, f"{{}} IN ({marks})", list(events))
-
-
-def deadline_anywhere(unit: Unit, events: Events) -> Expression:
-    """The deadline of the instance `i`, whatever its state is; NULL where none is set."""
-    known = [(*place, event) for place, named in events.items() for event in named]
-    if not known:
-        return "CAST(NULL AS timestamp)", []
-    rows = ", ".join(f"(?, {version}, ?, ?)" for _workflow, version, _state, _event in known)
-    values = [text for workflow, _version, state, event in known for text in (workflow, state, event)]
-    return _expression(unit, f"(i.workflow, i.version, i.state, {{}}) IN (VALUES {rows})", values)
-
-
-def _expression(unit: Unit, is_deadline: str, values: list[Any]) -> Expression:
-    """`is_deadline` is the condition on the name of a timer, which stands before the `values` that it binds."""
+    """The deadline of the instance `i`, which is in a state with deadlines of these events, worked out from its timers
+    and its history; NULL where none is set."""
+    is_deadline, values = f"{{}} IN ({', '.join('?' * len(events))})", list(events)
     text = _TEXT_ON_POSTGRES if unit.is_postgres else _TEXT_ON_SQLITE
     since, timer = (text.format(name) for name in (SINCE, "timer"))
     since = f"CAST({since} AS timestamp)" if unit.is_postgres else since  # SQLite would make a number of it
     named = f"CASE WHEN r.event = ? THEN COALESCE({timer}, r.event) ELSE r.event END"
     sql = _DEADLINE.format(timer=is_deadline.format("t.event"), since=since, entry=is_deadline.format(named))
     return sql, [*values, SKIP_EVENT, SKIP_EVENT, *values]
+
+
+def in_places(events: Events) -> Expression:
+    """Whether the instance `i` is in a state with deadlines."""
+    if not events:
+        return "(1 = 0)", []
+    rows = ", ".join(f"(?, {version}, ?)" for _workflow, version, _state in events)
+    values = [text for workflow, _version, state in events for text in (workflow, state)]
+    return f"((i.workflow, i.version, i.state) IN (VALUES {rows}))", values
 
 
 _TEXT_ON_SQLITE = "json_extract(NULLIF(r.data, ''), '$.{}')"

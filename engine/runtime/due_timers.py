@@ -23,11 +23,12 @@ from engine.errors import (
 )
 from engine.outcomes import Explanation
 from engine.runtime import answers, deciding, history, timetable
+from engine.runtime.deadlines import OCCURRENCES, SINCE, SKIP_EVENT
 from engine.runtime.definitions import Definitions
 from engine.runtime.held import Held
 from engine.runtime.history_rows import sealed_times
 from engine.runtime.machine import NO_PERMISSION
-from engine.runtime.recording import OCCURRENCES, SINCE, Recording, set_timer
+from engine.runtime.recording import Recording, set_timer
 from engine.runtime.step import Steps
 from engine.runtime.timetable import Circle, Occurrence
 from engine.store.base import Due, to_db
@@ -37,7 +38,6 @@ TIMER_BROKEN = Refusal("timer_broken", _("自動処理に問題が起きてい�
 
 PIECE = 500  # firings of one instance in one commit: its other callers must not wait for all that was missed
 MOST_PIECES = 200  # commits after which a caller with another purpose is told to try again
-SKIP_EVENT = "timer.skip"  # its entry says which times of a timer were left out
 
 PASSING = (Busy, DatabaseAway, OutcomeUnknown, TransitionConflict)
 """What is not a timer's fault, and passes."""
@@ -203,7 +203,8 @@ class DueTimers:
         return deciding.decide(self._definitions.of(attempt.instance), attempt).transition
 
     def _skip(self, held: Held, occurrence: Occurrence, to: datetime) -> None:
-        """Skip the times that a timer has missed: it moves on, and a sealed entry of history records that."""
+        """Skip the times that a timer has missed: it moves on, and a sealed entry of history records that. Its
+        first time stays the deadline of this state."""
         event = occurrence.timer.event
         _move(held.timers, event, to)
         said = {"timer": event, OCCURRENCES: occurrence.count, SINCE: to_db(occurrence.at)}

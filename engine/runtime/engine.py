@@ -26,7 +26,7 @@ from engine.keyring import HISTORY, REQUESTS, Keyring
 from engine.migration import Migration
 from engine.outcomes import Choices, Claim, Committed, Explanation, Offer, Outcome, Preview, Sight
 from engine.rules import needs_input as needs_input  # where it was before
-from engine.runtime import conflicts, deciding, verification, version_move
+from engine.runtime import conflicts, deadlines, deciding, verification, version_move
 from engine.runtime.catching_up import CatchUp
 from engine.runtime.commits import Commits
 from engine.runtime.completing import Completing
@@ -305,13 +305,14 @@ class Engine:
         data: Mapping[str, Any],
         now: datetime,
         timers: str = AS_BEFORE,
+        deadline: str | None = deadlines.AS_BEFORE,
     ) -> None:
         """Write an entry of history that changes no state, inside an open unit: an operator's act and its reason.
 
         `timers` are the due times of all timers of the instance (`runtime.history.timers_text`), where the act has
-        changed one.
+        changed one; `deadline` is what `runtime.deadlines.deadline` then tells.
         """
-        self.recording.note(Held(unit, instance, [], now, Committed()), event, actor, data, timers)
+        self.recording.note(Held(unit, instance, [], now, Committed()), event, actor, data, timers, deadline)
 
     def renew_link(self, unit: Unit, instance: Instance) -> None:
         """Renew the link: a new generation, with which the old link is dead. See `Recording.renew_link`."""

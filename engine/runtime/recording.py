@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from engine.canonical import canonical
 from engine.definition import Actor, Attempt, Effect, Instance, Start, Transition, Workflow
 from engine.outcomes import Claim, Outcome
-from engine.runtime import answers, history, links, resends, timetable
+from engine.runtime import answers, deadlines, history, links, resends, timetable
+from engine.runtime.deadlines import OCCURRENCES, SINCE
 from engine.runtime.definitions import Definitions
 from engine.runtime.held import Held
 from engine.runtime.history_rows import as_sealed, sealed_times
@@ -19,12 +20,12 @@ from engine.runtime.request_keys import without_secrets
 from engine.store import outbox_rows
 from engine.store.base import Due, Unit, to_db
 
-OCCURRENCES, SINCE = "occurrences", "since"  # under which an entry says how many times it stands for, and the first
-
 _NEW_INSTANCE = (
-    "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head, nonce) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head, nonce, deadline_at, "
+    "deadline_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_ENTERED = "UPDATE instance SET state = ?, seq = ?, head = ?, deadline_at = ?, deadline_seq = ? WHERE id = ?"
+_SAME_DEADLINE = "UPDATE instance SET state = ?, seq = ?, head = ?, deadline_seq = deadline_seq + 1 WHERE id = ?"
 _NEW_ENTRY = (
     "INSERT INTO history (instance_id, seq, event, source, target, actor, at, due_at, data, mac, timers) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -114,9 +115,11 @@ class Recording:
         instance.state = target
         if source == target and isinstance(way, Transition) and workflow.timers[target]:
             after = self._timers_after_return(held, workflow, attempt, way, due_at)
+            deadline = _deadline_after_return(held, workflow, attempt, after, due_at)
         else:
             after = _timers_of_state(held, workflow, attempt)
-        self._enter(held, attempt.event, source, str(attempt.actor), due_at, data, after.said)
+            deadline = deadlines.deadline(workflow, target, after.times) if target in workflow.deadlines else None
+        self._enter(held, attempt.event, source, str(attempt.actor), due_at, data, after.said, deadline)
         if after.times or held.timers:
             self._set_timers(held, after)
         effects = self._definitions.listening.with_listeners(workflow, attempt.event, way.effects)
@@ -136,7 +139,9 @@ class Recording:
         source, instance.state = instance.state, target
         times = {name: to_db(at) for name, at in due.items()}
         said = history.timers_text(times) if times else "{}"
-        self._enter(held, event, source, str(actor), None, canonical(data), said)
+        passed = deadlines.passed(held.unit, (instance.id,))[instance.id] if source == target else ()
+        deadline = deadlines.deadline(self._definitions.of(instance), target, times, passed)
+        self._enter(held, event, source, str(actor), None, canonical(data), said, deadline)
         self._set_timers(held, _TimersAfter(due, times, (), said))
         outcome = Outcome(instance.id, instance.seq, event, source, target, held.now)
         if self._watchers.observer is not None:
@@ -144,10 +149,17 @@ class Recording:
         return outcome
 
     def note(
-        self, held: Held, event: str, actor: Actor, data: Mapping[str, Any], timers: str = history.AS_BEFORE
+        self,
+        held: Held,
+        event: str,
+        actor: Actor,
+        data: Mapping[str, Any],
+        timers: str = history.AS_BEFORE,
+        deadline: str | None = deadlines.AS_BEFORE,
     ) -> None:
-        """Record an entry that changes no state. `timers` are the due times of all timers where the act changed one."""
-        self._enter(held, event, held.instance.state, str(actor), None, canonical(data), timers)
+        """Record an entry that changes no state. `timers` are the due times of all timers where the act changed one,
+        and `deadline` is what `deadlines.deadline` tells then."""
+        self._enter(held, event, held.instance.state, str(actor), None, canonical(data), timers, deadline)
 
     @staticmethod
     def _said(attempt: Attempt, way: Start | Transition, renews: bool) -> dict[str, Any]:
@@ -182,7 +194,15 @@ class Recording:
         return _TimersAfter(wanted, times, kept, said)
 
     def _enter(
-        self, held: Held, event: str, source: str, actor: str, due_at: datetime | None, data: str, timers: str
+        self,
+        held: Held,
+        event: str,
+        source: str,
+        actor: str,
+        due_at: datetime | None,
+        data: str,
+        timers: str,
+        deadline: str | None,
     ) -> None:
         """Write one sealed entry of history, and its seal into the instance's row; the target is the state that
         `held.instance` has."""
@@ -194,9 +214,11 @@ class Recording:
         )
         if seq == 1:
             named = (instance.id, instance.workflow, instance.version, instance.about)
-            unit.write(_NEW_INSTANCE, (*named, target, seq, instance.generation, mac, instance.nonce))
+            unit.write(_NEW_INSTANCE, (*named, target, seq, instance.generation, mac, instance.nonce, deadline, seq))
+        elif deadline == deadlines.AS_BEFORE:
+            unit.write(_SAME_DEADLINE, (target, seq, mac, instance.id))
         else:
-            unit.write("UPDATE instance SET state = ?, seq = ?, head = ? WHERE id = ?", (target, seq, mac, instance.id))
+            unit.write(_ENTERED, (target, seq, mac, deadline, seq, instance.id))
         unit.write(_NEW_ENTRY, (instance.id, seq, event, source, target, actor, at, due, data, mac, timers))
         instance.seq, instance.head = seq, mac
 
@@ -307,3 +329,17 @@ def _timers_of_state(held: Held, workflow: Workflow, attempt: Attempt) -> _Timer
         wanted[timer.event] = due = due or answers.due(timer, attempt)
         times[timer.event] = to_db(due)
     return _TimersAfter(wanted, times, (), history.timers_text(times) if times else "{}")
+
+
+def _deadline_after_return(
+    held: Held, workflow: Workflow, attempt: Attempt, after: _TimersAfter, due_at: datetime | None
+) -> str | None:
+    """The deadline after a transition back into its own state (`deadlines.after_return`)."""
+    events = workflow.deadlines.get(held.instance.state)
+    if events is None:
+        return None
+    if after.said == history.AS_BEFORE:
+        return deadlines.AS_BEFORE
+    before = [(timer.event, to_db(timer.due_at)) for timer in held.timers]
+    fired = [(attempt.event, to_db(attempt.since or due_at))] if due_at is not None else []
+    return deadlines.after_return(held.unit, held.instance.id, events, before, after.times, fired)

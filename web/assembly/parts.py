@@ -14,7 +14,7 @@ from engine.definition import Workflow
 from engine.delivery import AnyMailer
 from engine.errors import ConfigurationError
 from engine.keyring import Keyring
-from engine.operations import bulk_acts
+from engine.operations import bulk_acts, deadline_rows
 from engine.operations.known_keys import watch
 from engine.operations.retention import Purger
 from engine.outbox.dispatcher import Dispatcher
@@ -178,6 +178,7 @@ def chores(
         *(partial(chore, engine, services) for chore in CHORES),
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
+        partial(deadline_rows.bring_in, engine),
         Keeper(engine),
         Purger(engine, periods(ground.settings.retention)),
         lambda: forget_troubles(ground.clock()),

@@ -2,8 +2,9 @@
 
 A page begins after a row, or ends before one, and not at a place: so it skips nothing and shows nothing twice while
 others decide. In the order of their numbers a page reads as many rows of each state as it shows, whatever the list's
-length: the index of `instance` by workflow, version and state gives them so. The order by deadline needs the deadline
-of every row of the list that has one (`engine.operations.deadline_sql`).
+length: the index of `instance` by workflow, version and state gives them so, and another one gives them in the order
+of the deadlines that they hold. Where rows do not hold theirs yet, it is worked out for each of these
+(`engine.operations.deadline_sql`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from engine.operations.awaited import Pinned
 from engine.operations.census import COUNTED
-from engine.operations.deadline_sql import Events, Expression, deadline_anywhere, deadline_in_state
+from engine.operations.deadline_sql import DATED, UNDATED, UNKNOWN, Events, Expression, deadline_in_state, in_places
 from engine.store import incident_rows
 from engine.store.base import Unit, from_db, to_db
 from web.shown.counts import Count
@@ -143,7 +144,8 @@ def _count(unit: Unit, wanted: Wanted, slices: Sequence[_Slice], most: int) -> i
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A FROM clause with its conditions and their parameters; and the deadline of `i`, where it may have one."""
+    """A FROM clause with its conditions and their parameters; and the deadline of `i`, where that counts: `_HELD` in
+    its row, or as it is worked out."""
 
     sql: str
     values: list[Any]
@@ -151,6 +153,7 @@ class _Part:
 
 
 _NO_DEADLINE: Expression = ("CAST(NULL AS timestamp)", [])
+_HELD: Expression = ("i.deadline_at", [])
 _INCIDENT = f" AND {incident_rows.among('i.id')}"
 
 
@@ -163,6 +166,8 @@ def _narrowed(part: _Part, wanted: Wanted, one: _Slice) -> Expression:
         sql, values = f"{sql} AND i.id {'<' if one.down else '>'} ?", [*values, beside.number]
     if part.deadline is None:
         return f"SELECT i.id AS number, {_NO_DEADLINE[0]} AS due {sql}", values
+    if part.deadline is _HELD:
+        return _held(sql, values, wanted, one)
     deadline, params = part.deadline
     sql, values = f"SELECT number, due FROM (SELECT i.id AS number, {deadline} AS due {sql}) p", [*params, *values]
     sql += " WHERE due IS NULL" if one.which == "undated" else " WHERE due IS NOT NULL"
@@ -174,8 +179,22 @@ def _narrowed(part: _Part, wanted: Wanted, one: _Slice) -> Expression:
     return sql, values
 
 
+def _held(sql: str, values: list[Any], wanted: Wanted, one: _Slice) -> Expression:
+    """The statement of a part of rows that hold their deadlines, as the index has them."""
+    if one.which == "undated":
+        return f"SELECT i.id AS number, {_NO_DEADLINE[0]} AS due {sql} AND {UNDATED}", values
+    sql = f"SELECT i.id AS number, i.deadline_at AS due {sql} AND {DATED}"
+    if wanted.until is not None:
+        sql, values = f"{sql} AND i.deadline_at <= ?", [*values, to_db(wanted.until)]
+    if one.by_due and one.beside is not None and one.beside.deadline is not None:
+        sql = f"{sql} AND (i.deadline_at, i.id) {'<' if one.down else '>'} (?, ?)"
+        values = [*values, to_db(one.beside.deadline), one.beside.number]
+    return sql, values
+
+
 def _parts(unit: Unit, wanted: Wanted, which: _Which) -> list[_Part]:
-    """One part for each state, so that each is read in the order of its index."""
+    """One part for each state, so that each is read in the order of its index; and one for those of its rows that do
+    not hold their deadlines."""
     filters, values = _filters(wanted)
     if wanted.customer is not None:
         own = _of_customer(unit, wanted.customer)
@@ -185,20 +204,24 @@ def _parts(unit: Unit, wanted: Wanted, which: _Which) -> list[_Part]:
     places = [(place, more) for some, more in ((wanted.places, ""), (wanted.stopped, _INCIDENT)) for place in some]
     if wanted.all_but is not None:
         marks = ", ".join("?" * len(wanted.all_but)) or "''"
-        if which != "dated":
-            deadline = deadline_anywhere(unit, wanted.deadlines) if which == "undated" else None
-            sql = f"FROM instance i WHERE i.workflow NOT IN ({marks}){filters}"
-            return [_Part(sql, [*wanted.all_but, *values], deadline)]
+        sql, values_of_all = f"FROM instance i WHERE i.workflow NOT IN ({marks}){filters}", [*wanted.all_but, *values]
+        if which == "all":
+            return [_Part(sql, values_of_all)]
         places = [(place, "") for place in wanted.deadlines if place[0] not in wanted.all_but]
-    return [
-        _Part(
-            f"FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?{more}{filters}",
-            [*place, *values],
-            deadline_in_state(unit, events) if events and which != "all" else None,
-        )
-        for place, more in places
-        if (events := wanted.deadlines.get(place, ())) or which != "dated"
-    ]
+    parts = []
+    if wanted.all_but is not None and which == "undated":
+        elsewhere, pinned = in_places(wanted.deadlines)
+        parts.append(_Part(f"{sql} AND NOT {elsewhere}", [*values_of_all, *pinned]))
+    for place, more in places:
+        events = wanted.deadlines.get(place, ())
+        sql = f"FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?{more}"
+        if events and which != "all":
+            parts.append(_Part(sql + filters, [*place, *values], _HELD))
+            unknown = f"{sql} AND {UNKNOWN}{filters}"
+            parts.append(_Part(unknown, [*place, *values], deadline_in_state(unit, events)))
+        elif which != "dated":
+            parts.append(_Part(sql + filters, [*place, *values]))
+    return parts
 
 
 def _filters(wanted: Wanted) -> tuple[str, list[Any]]:

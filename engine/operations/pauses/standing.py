@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from engine.definition import Actor, Instance, Workflow
-from engine.runtime import history
+from engine.runtime import deadlines, history
 from engine.runtime.engine import Engine
 from engine.runtime.pauses.rows import INSTANCE_TARGETS, timers_in
 from engine.runtime.pauses.scopes import DueTimer, OneChannel, OneInstance, OneVersion, Pause, Scope
@@ -48,8 +48,11 @@ def restart(
 ) -> frozenset[int]:
     """Put off the timers that stood, each under the seal of an entry. Returns the instances with such an entry."""
     noted = set[int]()
-    for instance, timers, set_at in _standing_instances(engine, unit, lasting.scope):
-        events = _standing(engine.workflows.get((instance.workflow, instance.version))).get(instance.state, frozenset())
+    found = _standing_instances(engine, unit, lasting.scope)
+    passed = deadlines.passed(unit, [instance.id for instance, _timers, _set_at in found])
+    for instance, timers, set_at in found:
+        workflow = engine.workflows.get((instance.workflow, instance.version))
+        events = _standing(workflow).get(instance.state, frozenset())
         begun = max(lasting.since, set_at)
         times = {event: put_off_by(due, begun, now) if event in events else due for event, due in timers.items()}
         moved = {event: due for event, due in times.items() if due != timers[event]}
@@ -57,7 +60,8 @@ def restart(
             continue
         unit.owner = instance.id
         texts = {event: to_db(due) for event, due in times.items()}
-        engine.note(unit, instance, RESUME_EVENT, actor, said, now, history.timers_text(texts))
+        deadline = deadlines.deadline(workflow, instance.state, texts, passed[instance.id])
+        engine.note(unit, instance, RESUME_EVENT, actor, said, now, history.timers_text(texts), deadline)
         for event in moved:
             unit.write(
                 "UPDATE timer SET due_at = ?, wake_at = ? WHERE instance_id = ? AND event = ?",

@@ -16,8 +16,7 @@ from engine.operations.census import (
     standing,
     standing_about,
 )
-from engine.runtime.due_timers import SKIP_EVENT
-from engine.runtime.recording import SINCE
+from engine.runtime.deadlines import SINCE, SKIP_EVENT
 from engine.store.base import to_db
 from engine.testing import Clock
 from tests.kit.dumps import dump

@@ -9,14 +9,16 @@ from datetime import timedelta
 
 import pytest
 
+from engine.authoring.release import release
 from engine.definition import SYSTEM, State, Timer, Transition
-from engine.operations.census import standing
-from engine.operations.deadline_sql import deadline_anywhere, deadline_events, deadline_in_state
-from engine.runtime.due_timers import SKIP_EVENT
-from engine.runtime.recording import OCCURRENCES, SINCE
-from engine.store.base import from_db, to_db
+from engine.operations.deadline_rows import bring_in
+from engine.operations.pauses.acts import pause, resume
+from engine.runtime.deadlines import OCCURRENCES, SINCE, SKIP_EVENT
+from engine.runtime.pauses.scopes import OneVersion
+from engine.store.base import to_db
 from engine.testing import Clock
-from tests.kit.reviews import AUTHOR, REVIEW, REVIEW_2, Office, open_office
+from tests.kit.deadlines import held_deadlines, unknown_deadlines
+from tests.kit.reviews import AUTHOR, OPERATOR, REVIEW, REVIEW_2, Office, open_office
 
 DAY = timedelta(days=1)
 NAGGING = replace(
@@ -45,20 +47,8 @@ def office(database_url: str, clock: Clock) -> Iterator[Office]:
 
 def told_alike(office: Office) -> list[timedelta | None]:
     """The deadlines of all instances from the clock's beginning on, by each of the three ways."""
-    numbers = [number for (number,) in office.sql("SELECT id FROM instance ORDER BY id")]
-    events = deadline_events(tuple(office.engine.workflows.values()))
-    there = standing(office.engine, numbers)
-    with office.engine.store.reading() as unit:
-        sql, values = deadline_anywhere(unit, events)
-        rows = unit.rows(f"SELECT i.id, {sql} FROM instance i ORDER BY i.id", values)
-        for number, due in rows:
-            place = (there[number].workflow, there[number].version, there[number].state)
-            if place in events:
-                sql, values = deadline_in_state(unit, events[place])
-                assert unit.rows(f"SELECT {sql} FROM instance i WHERE i.id = ?", [*values, number]) == [(due,)]
-    found = {number: from_db(due) if due is not None else None for number, due in rows}
-    assert found == {number: one.deadline for number, one in there.items()}
     begun = Clock().now
+    found = held_deadlines(office.engine)
     return [due - begun if due is not None else None for due in found.values()]
 
 
@@ -100,11 +90,68 @@ def test_what_was_skipped_or_stood_for_several_times_counts_as_the_first_of_them
         f"{'NULL' if due is None else '?'}, ?, mac, '' FROM history",
         *(event, *(() if due is None else (to_db(begun + timedelta(hours=due)),)), json.dumps(said) if said else ""),
     )
+    office.sql("UPDATE instance SET deadline_seq = 0")
+    assert unknown_deadlines(office.engine) == {1}  # what was worked out agrees with what pages show
+    assert bring_in(office.engine) == 1
     assert told_alike(office) == [timedelta(hours=shown)]
 
 
-def test_without_definitions_there_are_no_deadlines(office: Office) -> None:
+def test_what_a_process_of_the_version_before_wrote_is_worked_out_until_it_is_brought_in(office: Office) -> None:
+    kept, moved, new = (office.submit() for _one in range(3))
+    office.sql("UPDATE instance SET deadline_seq = 0, deadline_at = NULL WHERE id = ?", new)  # as it inserts one
+    office.sql("UPDATE instance SET seq = seq + 1 WHERE id = ?", moved)  # as it moves one: the deadline is another's
+    office.sql("UPDATE instance SET deadline_at = ? WHERE id = ?", to_db(office.clock.now), moved)
+    office.sql("INSERT INTO history SELECT instance_id, 2, 'x', source, target, actor, at, due_at, data, mac, timers "
+               "FROM history WHERE instance_id = ?", moved)  # fmt: skip
+    assert unknown_deadlines(office.engine) == {moved, new}
+    office.clock.forward(hours=1.5)
+    office.engine.run_due()  # a note leads back, and leaves a deadline as unknown as it was
+    assert unknown_deadlines(office.engine) == {moved, new}
+    assert bring_in(office.engine, most=1) == 1
+    assert len(unknown_deadlines(office.engine)) == 1
+    assert bring_in(office.engine) == 1
+    assert bring_in(office.engine) == 0
+    assert told_alike(office) == [DAY, DAY, DAY]
+    assert kept not in unknown_deadlines(office.engine)
+
+
+def test_resuming_a_version_moves_the_deadlines_that_stood(database_url: str, clock: Clock) -> None:
+    stands = replace(
+        NAGGING,
+        states=(
+            State("submitted", timers=(Timer("remind", DAY, deadline=True, while_paused="stands"),)),
+            *NAGGING.states[1:],
+        ),
+        transitions=tuple(way for way in NAGGING.transitions if way.event != "note"),
+    )
+    office = open_office(database_url, clock, stands)
+    reminded = office.submit()
+    clock.forward(hours=25)
+    office.engine.run_due()
     office.submit()
-    with office.engine.store.reading() as unit:
-        sql, values = deadline_anywhere(unit, {})
-        assert unit.rows(f"SELECT {sql} FROM instance i", values) == [(None,)]
+    pause(office.engine, OneVersion("review", 1), OPERATOR, "x")
+    clock.forward(hours=5)
+    resume(office.engine, OneVersion("review", 1), OPERATOR, "x")
+    assert told_alike(office) == [DAY, DAY + timedelta(hours=30)]
+    assert office.sql("SELECT due_at FROM timer WHERE instance_id = ?", reminded) != []
+    office.close()
+
+
+def test_a_definition_that_calls_other_timers_deadlines_has_them_worked_out_anew(office: Office) -> None:
+    office.submit()
+    assert told_alike(office) == [DAY]
+    other = replace(
+        NAGGING,
+        states=(
+            State("submitted", timers=(Timer("remind", DAY), Timer("note", timedelta(hours=1), deadline=True))),
+            *NAGGING.states[1:],
+        ),
+    )
+    release(office.engine.db, (NAGGING, REVIEW_2))  # as at each start: nothing has changed
+    assert told_alike(office) == [DAY]
+    release(office.engine.db, (other, REVIEW_2))
+    again = office.engine
+    again.workflows[("review", 1)] = other
+    assert unknown_deadlines(again) == {1}
+    assert bring_in(again) == 1
+    assert told_alike(office) == [timedelta(hours=1)]

@@ -18,7 +18,7 @@ from engine.operations.incidents import incidents
 from engine.operations.pauses.acts import pause
 from engine.outcomes import Committed
 from engine.runtime import due_timers, timetable
-from engine.runtime.due_timers import SKIP_EVENT
+from engine.runtime.deadlines import SKIP_EVENT
 from engine.runtime.engine import Engine
 from engine.runtime.held import Held
 from engine.runtime.pauses.scopes import OneInstance

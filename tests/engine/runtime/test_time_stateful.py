@@ -50,6 +50,7 @@ from engine.outcomes import Claim
 from engine.runtime.pauses.scopes import OneInstance
 from engine.store.base import from_db
 from engine.text import _
+from tests.kit.deadlines import held_deadlines
 from tests.kit.reviews import OPERATOR, VISITOR, Office, open_office
 from tests.kit.scale import trials
 
@@ -76,8 +77,8 @@ def duty(name: str, version: int) -> Workflow:
     def timers(state: str) -> tuple[Timer, ...]:
         kind = "open" if state == "open" else "mailed"
         return (
-            Timer("nag", NAG, missed=missed),  # type: ignore[arg-type]
-            Timer("expire", LIFE[kind, version], while_paused="stands" if kind == "mailed" else "runs"),
+            Timer("nag", NAG, missed=missed, deadline=True),  # type: ignore[arg-type]
+            Timer("expire", LIFE[kind, version], while_paused="stands" if kind == "mailed" else "runs", deadline=True),
         )
 
     return Workflow(
@@ -470,6 +471,7 @@ class Duties(RuleBasedStateMachine):
             number for number, model in self.models.items() if model.paused is not None
         }
         assert stuck(self.office.engine) == []
+        assert held_deadlines(self.office.engine).keys() >= self.models.keys()
 
     def one(self, which: int) -> tuple[int, Model]:
         """One of the instances."""

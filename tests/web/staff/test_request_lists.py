@@ -11,6 +11,7 @@ from flask import Flask
 
 from engine.operations.awaited import waiting_states
 from engine.operations.census import standing
+from engine.operations.deadline_rows import bring_in
 from engine.operations.deadline_sql import deadline_events
 from engine.store.base import to_db
 from engine.testing import Clock
@@ -185,9 +186,9 @@ def test_a_list_has_pages_which_keep_the_filters(site: Site, staffed: Browser, a
     assert listed(staffed) == seen
 
 
-def scattered(site: Site, asked: int, count: int) -> list[int]:
+def scattered(site: Site, asked: int, count: int, *, held: int = 2) -> list[int]:
     """Very many requests, due at few times or at none, of which some were reminded of; in the order of their deadlines,
-    as a look at each of them tells."""
+    as a look at each of them tells. Of `held` thirds of them the rows hold their deadlines."""
     numbers = [asked, *many(site, asked, count)]
     begun = site.clock()
     for hours in range(5):
@@ -203,6 +204,9 @@ def scattered(site: Site, asked: int, count: int) -> list[int]:
         "FROM history WHERE instance_id % 13 = 0 AND target = 'in_review'",
         to_db(begun - timedelta(hours=1)),
     )
+    sql(site.db, "UPDATE instance SET deadline_seq = 0")
+    assert bring_in(site.engine) == count + 1
+    sql(site.db, "UPDATE instance SET deadline_seq = 0, deadline_at = ? WHERE id % 3 >= ?", to_db(begun), held)
     there = standing(site.engine, numbers)
     never = begun + timedelta(days=9999)
     return sorted(numbers, key=lambda one: (there[one].deadline or never, one))
@@ -212,8 +216,9 @@ def wanted_in_review(site: Site, **more: Any) -> Wanted:
     return Wanted(places=(PLACE,), deadlines=deadline_events(tuple(site.engine.workflows.values())), **more)
 
 
-def test_the_order_by_due_date_is_exact_over_very_many(site: Site, staffed: Browser, asked: int) -> None:
-    expected = scattered(site, asked, 1200)
+@pytest.mark.parametrize("held", [0, 2, 3])
+def test_the_order_by_due_date_is_exact_over_very_many(site: Site, staffed: Browser, asked: int, held: int) -> None:
+    expected = scattered(site, asked, 1200, held=held)
     assert expected != sorted(expected)
     assert listed(staffed, REVIEW) == expected[:25]
     assert "全1,201件中 1〜25件目（期限の近い順）" in staffed.text
@@ -234,8 +239,9 @@ def test_the_order_by_due_date_is_exact_over_very_many(site: Site, staffed: Brow
                 assert before == found[max(place - 7, 0) : place]
 
 
-def test_filters_by_due_date_choose_among_very_many(site: Site, staffed: Browser, asked: int) -> None:
-    expected = scattered(site, asked, 1200)
+@pytest.mark.parametrize("held", [0, 2, 3])
+def test_filters_by_due_date_choose_among_very_many(site: Site, staffed: Browser, asked: int, held: int) -> None:
+    expected = scattered(site, asked, 1200, held=held)
     there, now = standing(site.engine, expected), site.clock()
     for query, chosen in (
         ("overdue", [one for one in expected if (due := there[one].deadline) is not None and due <= now]),
@@ -284,14 +290,19 @@ def test_a_page_whose_requests_were_all_decided_leads_back(site: Site, staffed: 
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which alone counts its steps
-@pytest.mark.parametrize("order", ["oldest", "newest"])
+@pytest.mark.parametrize("order", ["due", "oldest", "newest"])
 def test_a_page_of_a_long_list_takes_no_more_steps_than_that_of_a_short_one(
     site: Site, asked: int, order: Order
 ) -> None:
-    wanted = (Wanted(places=(PLACE, ("contract_change", 2, "in_review"))), Wanted(all_but=("notice", "faq_entry")))
+    events = deadline_events(tuple(site.engine.workflows.values()))
+    wanted = (
+        Wanted(places=(PLACE, ("contract_change", 2, "in_review")), deadlines=events),
+        Wanted(all_but=("notice", "faq_entry"), deadlines=events),
+    )
     steps = []
     for since, count in ((1_000, 40), (2_000, 10_000)):
         many(site, asked, count, since)
+        assert bring_in(site.engine) == count
         taken = [0]
 
         def step(taken: list[int] = taken) -> None:
