@@ -38,7 +38,7 @@ from workflows.registry import CHANGE_REQUEST_KINDS, PROCEDURES
 
 REVIEW, WAITING, EVERY = "review", "waiting", "every"
 
-_ON_A_PAGE = 25
+_ON_A_PAGE = 20
 _AFTER, _BEFORE = "after", "before"  # which row an address begins after, or ends before
 
 

@@ -137,9 +137,9 @@ def _count(unit: Unit, wanted: Wanted, slices: Sequence[_Slice], most: int) -> i
     parts = [_narrowed(part, wanted, one) for one in slices for part in _parts(unit, wanted, one.which)]
     if not parts:
         return 0
-    united = " UNION ALL ".join(f"SELECT * FROM ({sql} LIMIT ?) c{at}" for at, (sql, _) in enumerate(parts))
+    united = " UNION ALL ".join(f"SELECT COUNT(*) FROM ({sql} LIMIT ?) c{at}" for at, (sql, _) in enumerate(parts))
     params = [value for _sql, values in parts for value in (*values, most + 1)]
-    return int(unit.rows(f"SELECT COUNT(*) FROM ({united}) a", params)[0][0])
+    return sum(count for (count,) in unit.rows(united, params))
 
 
 @dataclass(frozen=True, slots=True)

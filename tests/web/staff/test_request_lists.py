@@ -177,9 +177,9 @@ def test_what_is_no_filter_is_no_fault(staffed: Browser, asked: int, query: str)
 def test_a_list_has_pages_which_keep_the_filters(site: Site, staffed: Browser, asked: int) -> None:
     everything = [asked, *many(site, asked, 30)]
     seen = listed(staffed, f"{REVIEW}?sort=oldest&assigned=nobody")
-    assert "全31件中 1〜25件目（受付の古い順）" in staffed.text
+    assert "全31件中 1〜20件目（受付の古い順）" in staffed.text
     staffed.open(address(staffed.one("a[rel=next]")))
-    assert "26〜31件目" in staffed.text
+    assert "21〜31件目" in staffed.text
     assert [*seen, *listed(staffed)] == everything
     assert staffed.page.select_one("a[rel=next]") is None
     staffed.open(address(staffed.one("a[rel=prev]")))
@@ -220,12 +220,12 @@ def wanted_in_review(site: Site, **more: Any) -> Wanted:
 def test_the_order_by_due_date_is_exact_over_very_many(site: Site, staffed: Browser, asked: int, held: int) -> None:
     expected = scattered(site, asked, 1200, held=held)
     assert expected != sorted(expected)
-    assert listed(staffed, REVIEW) == expected[:25]
-    assert "全1,201件中 1〜25件目（期限の近い順）" in staffed.text
+    assert listed(staffed, REVIEW) == expected[:20]
+    assert "全1,201件中 1〜20件目（期限の近い順）" in staffed.text
     staffed.open(address(staffed.one("a[rel=next]")))
-    assert listed(staffed) == expected[25:50]
+    assert listed(staffed) == expected[20:40]
     staffed.open(address(staffed.one("a[rel=prev]")))
-    assert listed(staffed) == expected[:25]
+    assert listed(staffed) == expected[:20]
     every = wanted_in_review(site)
     for wanted in (every, replace(every, places=(), all_but=("notice", "faq_entry"))):
         with site.engine.store.reading() as unit:
@@ -249,10 +249,10 @@ def test_filters_by_due_date_choose_among_very_many(site: Site, staffed: Browser
     ):
         assert len(chosen) > 50
         for sort, order in (("due", chosen), ("oldest", sorted(chosen)), ("newest", sorted(chosen, reverse=True))):
-            assert listed(staffed, f"{REVIEW}?due={query}&sort={sort}") == order[:25], (query, sort)
-            assert f"全{len(chosen)}件中 1〜25件目" in staffed.text
+            assert listed(staffed, f"{REVIEW}?due={query}&sort={sort}") == order[:20], (query, sort)
+            assert f"全{len(chosen)}件中 1〜20件目" in staffed.text
             staffed.open(address(staffed.one("a[rel=next]")))
-            assert listed(staffed) == order[25:50], (query, sort)
+            assert listed(staffed) == order[20:40], (query, sort)
 
 
 @pytest.mark.parametrize("order", ["due", "oldest", "newest"])
@@ -282,9 +282,9 @@ def test_a_page_whose_requests_were_all_decided_leads_back(site: Site, staffed: 
     numbers = [asked, *many(site, asked, 30)]
     listed(staffed, f"{REVIEW}?sort=oldest")
     following = address(staffed.one("a[rel=next]"))
-    for number in numbers[25:]:
+    for number in numbers[20:]:
         sql(site.db, "UPDATE instance SET state = 'rejected' WHERE id = ?", number)
-    assert listed(staffed, following) == numbers[:24] + numbers[24:25]
+    assert listed(staffed, following) == numbers[:20]
     for wrong in ("after=x", "before=99999999999999999999", "after=-1", "after=1.x", "before=1.9999-99-99"):
         assert listed(staffed, f"{REVIEW}?{wrong}"), wrong
 
