@@ -7,7 +7,7 @@ called other timers deadlines. Lists work them out by themselves until then, and
 from __future__ import annotations
 
 from engine.operations.awaited import Pinned
-from engine.operations.deadline_sql import UNKNOWN, Events, deadline_events, deadline_in_state
+from engine.operations.deadline_sql import UNKNOWN, deadline_events, deadline_in_state, unknown_places
 from engine.runtime.engine import Engine
 from engine.store.base import NEVER, Unit
 
@@ -23,7 +23,9 @@ def bring_in(engine: Engine, most: int = MOST) -> int:
     """
     events = deadline_events(tuple(engine.workflows.values()))
     done = 0
-    for place in _places(engine, events):
+    with engine.store.reading() as unit:
+        places = unknown_places(unit, events)
+    for place in places:
         while done < most:
             some = min(AT_ONCE, most - done)
             with engine.store.begin() as unit:
@@ -33,16 +35,6 @@ def bring_in(engine: Engine, most: int = MOST) -> int:
             if count < some:
                 break
     return done
-
-
-def _places(engine: Engine, events: Events) -> list[Pinned]:
-    """The states with deadlines in which there are such rows."""
-    if not events:
-        return []
-    places = list(events)
-    asked = " UNION ALL ".join(f"SELECT {at} AS place WHERE EXISTS (SELECT 1 {_THERE})" for at in range(len(places)))
-    with engine.store.reading() as unit:
-        return [places[at] for (at,) in unit.rows(asked, [value for place in places for value in place])]
 
 
 def _some(unit: Unit, place: Pinned, events: tuple[str, ...], most: int) -> int:

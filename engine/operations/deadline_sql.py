@@ -8,7 +8,7 @@ out: a timer that left its state as it was has another time by now; its first on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -49,6 +49,17 @@ def deadline_in_state(unit: Unit, events: Collection[str]) -> Expression:
     named = f"CASE WHEN r.event = ? THEN COALESCE({timer}, r.event) ELSE r.event END"
     sql = _DEADLINE.format(timer=is_deadline.format("t.event"), since=since, entry=is_deadline.format(named))
     return sql, [*values, SKIP_EVENT, SKIP_EVENT, *values]
+
+
+def unknown_places(unit: Unit, places: Iterable[Pinned]) -> list[Pinned]:
+    """Those of these states in which there are instances whose rows do not hold their deadlines."""
+    asked = list(places)
+    if not asked:
+        return []
+    there = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ?"
+    each = (f"SELECT {at} AS place WHERE EXISTS (SELECT 1 {there} AND {UNKNOWN})" for at in range(len(asked)))
+    rows = unit.rows(" UNION ALL ".join(each), [value for place in asked for value in place])
+    return [asked[at] for (at,) in rows]
 
 
 def in_places(events: Events) -> Expression:
