@@ -15,6 +15,7 @@ _WORK: Mapping[str, Text] = {
     "withdrawal": _("手続き中のお申し込みの取り下げ"),
     "customer_merge": _("お客様の統合に伴う、お申し込みの取り下げとアカウントの方へのお知らせ"),
     "contract_notice": _("アカウントの方へのご契約のお知らせ"),
+    "removed_owners": _("削除したお客様のアカウントの方へのお知らせ"),
     "listener": _("プラグインへの通知"),
 }
 """What effects do that are no mails, by their kind."""
