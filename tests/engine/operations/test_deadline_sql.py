@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from engine.authoring.release import release
-from engine.definition import SYSTEM, State, Timer, Transition
+from engine.definition import ANYONE, SYSTEM, State, Timer, Transition
 from engine.operations.deadline_rows import bring_in
 from engine.operations.pauses.acts import pause, resume
 from engine.runtime.deadlines import OCCURRENCES, SINCE, SKIP_EVENT
@@ -155,3 +155,19 @@ def test_a_definition_that_calls_other_timers_deadlines_has_them_worked_out_anew
     assert unknown_deadlines(again) == {1}
     assert bring_in(again) == 1
     assert told_alike(office) == [timedelta(hours=1)]
+
+
+def test_a_restarted_deadline_moves_until_one_has_passed(database_url: str, clock: Clock) -> None:
+    extend = Transition("extend", ("submitted",), "submitted", allow=ANYONE, restarts=("remind",))
+    office = open_office(database_url, clock, replace(NAGGING, transitions=(*NAGGING.transitions, extend)))
+    number = office.submit()
+    clock.forward(hours=5)
+    office.engine.fire(number, "extend", AUTHOR)
+    assert told_alike(office) == [timedelta(hours=29)]
+    clock.forward(hours=25)
+    office.engine.run_due()
+    assert told_alike(office) == [timedelta(hours=29)]
+    clock.forward(hours=2)
+    office.engine.fire(number, "extend", AUTHOR)
+    assert told_alike(office) == [timedelta(hours=29)]
+    office.close()

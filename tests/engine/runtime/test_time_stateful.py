@@ -77,7 +77,7 @@ def duty(name: str, version: int) -> Workflow:
     def timers(state: str) -> tuple[Timer, ...]:
         kind = "open" if state == "open" else "mailed"
         return (
-            Timer("nag", NAG, missed=missed, deadline=True),  # type: ignore[arg-type]
+            Timer("nag", NAG, missed=missed, deadline=missed == "skip"),  # type: ignore[arg-type]
             Timer("expire", LIFE[kind, version], while_paused="stands" if kind == "mailed" else "runs", deadline=True),
         )
 
