@@ -201,7 +201,8 @@ def _page(shown: List, chosen: Filters) -> Page:
         some = found[1:] if more and backwards else found[:_ON_A_PAGE]
         first = counted_before(unit, wanted, order, some[0]) if beside is not None and some else 0
         after = more if not backwards else bool(keys(unit, wanted, order, 1, some[-1]))
-        count = counted(unit, wanted)
+        # What filters leave is counted by asking of each row: fewer of them, then.
+        count = counted(unit, wanted, GLANCED) if chosen.narrow else counted(unit, wanted)
     return Page(
         tuple(_lines([one.number for one in some])),
         count,
