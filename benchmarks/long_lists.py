@@ -315,16 +315,18 @@ class List:
     """A list of the staff: its address, and how many rows a page of it shows (0: it has no pages).
 
     Where its pages begin after a row, `end` is a key beyond all of its rows: the last page ends before it.
+    `tenths` says how many of ten rows it has.
     """
 
     name: str
     path: str
     on_a_page: int = 0
     end: str = ""
+    tenths: int = 10
 
     def last(self, count: int) -> str:
         """The address of the last page of `count` rows."""
-        number = max((count + self.on_a_page - 1) // self.on_a_page, 1)
+        number = max((count * self.tenths // 10 + self.on_a_page - 1) // self.on_a_page, 1)
         asked = f"before={self.end}" if self.end else f"page={number}"
         return f"{self.path}{'&' if '?' in self.path else '?'}{asked}" if number > 1 else self.path
 
@@ -352,10 +354,10 @@ LISTS = (
     List("what an act could not settle", "/staff/incidents/bulk/1"),
     List("pauses", "/staff/workflows/pauses", 20),
     List("notices", "/staff/notices", 20),
-    List("notices, of one kind", "/staff/notices?kind=outage", 20),
-    List("notices, still open", "/staff/notices?state=open", 20),
+    List("notices, of one kind", "/staff/notices?kind=outage", 20, tenths=9),
+    List("notices, still open", "/staff/notices?state=open", 20, tenths=9),
     List("questions", "/staff/faq", 20),
-    List("questions, hidden", "/staff/faq?state=hidden", 20),
+    List("questions, hidden", "/staff/faq?state=hidden", 20, tenths=9),
     List("customers", "/staff/customers", 25, "Z"),
     List("customers, by a word", "/staff/customers?q=company", 25, f"{9 * _A_KIND}"),
     List("accounts of a customer", f"/staff/customers/{_BIG}", 20),

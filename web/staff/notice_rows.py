@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.operations.census import COUNTED
-from engine.store.base import Unit
+from engine.store.base import Unit, database
 from web.shown.counts import Count
 from workflows.notice import NOTICE
 
@@ -31,12 +31,38 @@ def counted(unit: Unit, chosen: Chosen, most: int = COUNTED) -> Count:
 
 def notices(unit: Unit, chosen: Chosen, first: int, most: int, count: Count) -> list[str]:
     """The ids of at most `most` notices from the place `first` (from 0) on, the last changed first. `count` is how many
-    there are."""
-    sql, params = _from(chosen, few=count.number < _FEW or first > _FEW)
+    there are, as of the same moment: what is nearer to the end is read from there."""
+    rest = count.number - first
+    from_end = not count.more and rest < first
+    most, skipped = (min(most, max(rest, 0)), max(rest - most, 0)) if from_end else (most, first)
+    sql, params = _from(chosen, few=count.number < _FEW or skipped > _FEW)
+    way = "ASC" if from_end else "DESC"
     rows = unit.rows(
-        f"SELECT n.id {sql} ORDER BY n.updated_at DESC, n.id DESC LIMIT ? OFFSET ?", [*params, most, first]
+        f"SELECT n.id {sql} ORDER BY n.updated_at {way}, n.id {way} LIMIT ? OFFSET ?", [*params, most, skipped]
     )
-    return [row[0] for row in rows]
+    return [row[0] for row in (rows[::-1] if from_end else rows)]
+
+
+# Titles first, and of the few that have it everything else.
+_HAS_IT = (
+    "({0}(r.title_ja) LIKE {0}(CAST(? AS TEXT)) ESCAPE '!' OR {0}(r.title_en) LIKE {0}(CAST(? AS TEXT)) ESCAPE '!')"
+)
+_TITLED = (
+    "WITH titled AS MATERIALIZED (SELECT r.notice_id, r.number, r.title_ja FROM notice_revision r "
+    f"WHERE {_HAS_IT} UNION ALL SELECT r.notice_id, r.number, r.title_ja FROM notice_revision r "
+    f"WHERE r.notice_id = ? AND NOT {_HAS_IT}) "
+    "SELECT n.id, t.title_ja FROM titled t JOIN notice n ON n.id = t.notice_id AND n.revision = t.number "
+    "ORDER BY n.updated_at DESC, n.id LIMIT ?"
+)
+
+
+def titled(unit: Unit, asked: str, most: int) -> list[tuple[str, str]]:
+    """The id and the Japanese title of at most `most` notices with it in a title, and of that with this id; the last
+    changed first. Small letters of ASCII are large ones as well."""
+    part = asked.translate({ord(letter): f"!{letter}" for letter in "!%_"})
+    pattern = f"%{part}%"
+    sql = _TITLED.format("LOWER" if database.obj.is_shared else "")  # SQLite's LIKE takes them for one by itself
+    return [(row[0], row[1]) for row in unit.rows(sql, (pattern, pattern, asked, pattern, pattern, most))]
 
 
 _VERSIONS = ", ".join(str(version) for version in range(1, NOTICE.version + 1))

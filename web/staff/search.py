@@ -17,13 +17,13 @@ from web.http.who_may import staff_only
 from web.staff.area import pages
 from web.staff.customers import LONGEST_QUERY, matching, mistyped
 from web.staff.history import state_title
+from web.staff.notice_rows import titled
 from web.staff.review import request_title
 from workflows.business.customer_search.keys import key
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Customer
 from workflows.business.request_number import read_request_number, request_number
 from workflows.business.typed.text import normalise
-from workflows.notice.records import Notice, NoticeRevision
 
 _SHOWN = 20  # of each kind
 _LOOKED_IN = 26  # customers, for their accounts
@@ -108,8 +108,7 @@ def _notices(asked: str) -> Iterator[Found]:
     """The notices with it in a title, the last changed first, and the one of this id."""
     if len(asked) < _SHORTEST:
         return
-    rows = NoticeRevision.select(NoticeRevision, Notice).join(Notice)
-    title: Any = NoticeRevision.title_ja.contains(asked) | NoticeRevision.title_en.contains(asked)
-    rows = rows.where(NoticeRevision.number == Notice.revision, title | (Notice.id == asked))
-    for revision in rows.order_by(Notice.updated_at.desc(), Notice.id).limit(_SHOWN):
-        yield Found(url_for("staff_notices.read", notice=revision.notice_id), revision.title_ja)
+    with site().engine.store.reading() as unit:
+        found = titled(unit, asked, _SHOWN)
+    for notice, title in found:
+        yield Found(url_for("staff_notices.read", notice=notice), title)

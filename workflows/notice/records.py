@@ -35,7 +35,11 @@ class Notice(Record):
     turn = pw.CharField(16, default="")
 
     class Meta:
-        indexes = ((("kind", "closes_at"), False), (("updated_at", "id", "kind", "instance"), False))
+        indexes = (
+            (("kind", "closes_at"), False),
+            (("updated_at", "id", "kind", "instance"), False),
+            (("kind", "updated_at", "id", "instance"), False),
+        )
 
 
 class NoticeRevision(Record):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from engine.definition import Actor
 from tests.kit.browser import Browser, address
+from tests.kit.contract_scenes import staff
 from tests.kit.notices import begin, draft
 from tests.kit.raw_sql import sql
 from web.assembly.site import Site
 from web.shown.counts import Count
-from web.staff.notice_rows import Chosen, counted, notices
+from web.staff.notice_rows import Chosen, counted, notices, titled
 from workflows.business.records import StaffMember
-from workflows.notice.inputs import PublishInput
-from workflows.notice.records import Notice
+from workflows.notice.inputs import PublishInput, Wording
+from workflows.notice.records import Notice, NoticeRevision
 
 LIST = "/staff/notices"
 
@@ -74,6 +76,50 @@ def test_every_notice_is_on_a_page_and_what_is_live_is_found_among_many(
     assert "この条件に当てはまるお知らせはありません" in staffed.text
     for query in ("page=0", "page=9999999", "state=x", "kind=%00", "state=" + "x" * 3000):
         assert staffed.client.get(f"{LIST}?{query}").status_code == 200
+
+
+def test_notices_are_found_by_a_part_of_their_present_titles(any_site: Site) -> None:
+    titles = ("100%_完了", "All Done"), ("100 完了", ""), ("障害!", "all ends"), ("停止", "Al")
+    for number, (ja, en) in enumerate(titles):
+        wording = Wording(ja, "本文", en, "Text" if en else "")
+        begin(any_site, staff(), replace(draft(notice=f"n{number:011d}"), wording=wording))
+    ids = [one.id for one in Notice.select().order_by(Notice.id)]
+    with any_site.engine.store.reading() as unit:
+        found = {
+            asked: [ids.index(one) for one, _title in titled(unit, asked, 9)]
+            for asked in ("ALL", "0%", "_", "!", "了", "停止", ids[1], ids[1][:-1])
+        }
+        assert titled(unit, "了", 1) == [(ids[0], "100%_完了")]
+        assert titled(unit, ids[1], 9) == [(ids[1], "100 完了")]
+        assert titled(unit, "All", 9) == [(ids[0], "100%_完了"), (ids[2], "障害!")]
+    NoticeRevision.update(number=2).where(NoticeRevision.notice == ids[0]).execute()  # not the present one
+    with any_site.engine.store.reading() as unit:
+        assert titled(unit, "All", 9) == [(ids[2], "障害!")]
+    assert found == {
+        "ALL": [0, 2], "0%": [0], "_": [0], "!": [2], "了": [0, 1], "停止": [3], ids[1]: [1],
+        ids[1][:-1]: [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "chosen", [Chosen(), Chosen("outage"), Chosen(states=("draft",)), Chosen("outage", ("closed",))]
+)
+def test_what_is_near_the_end_is_read_from_there(any_site: Site, chosen: Chosen) -> None:
+    like = begin(any_site, staff())
+    many(any_site, like, 7, "closed")
+    many(any_site, like, 7, "draft", since=2000)
+    there = [
+        one.id
+        for one in Notice.select().order_by(Notice.updated_at.desc(), Notice.id.desc())
+        if any_site.engine.look(one.instance).state.name in (chosen.states or ("closed", "draft"))
+    ]
+    with any_site.engine.store.reading() as unit:
+        count = counted(unit, chosen)
+        assert count == Count(len(there))
+        for first in range(len(there) + 2):
+            for most in (1, 4, 99):
+                assert notices(unit, chosen, first, most, count) == there[first : first + most]
+                assert notices(unit, chosen, first, most, Count(3, more=True)) == there[first : first + most]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which alone counts its steps
