@@ -70,11 +70,15 @@ class Incident:
     figures: str = "{}"
 
 
-def incidents(engine: Engine, criteria: Criteria = ALL, most: int = LARGEST, skip: int = 0) -> list[Incident]:
+def incidents(
+    engine: Engine, criteria: Criteria = ALL, most: int = LARGEST, skip: int = 0, total: int | None = None
+) -> list[Incident]:
     """The open incidents that meet the criteria, oldest first: effects that were given up, and timers whose rules are
-    broken. At most `most` of them, after the first `skip`. Read-only."""
+    broken. At most `most` of them, after the first `skip`. `total` says how many there are, where that is known as of
+    the same moment (`Engine.at_one_moment`): a page near the end then costs no more than one near the beginning.
+    Read-only."""
     with engine.store.reading() as unit:
-        return [_incident(row) for row in incident_rows.listed(unit, criteria, most, skip)]
+        return [_incident(row) for row in incident_rows.listed(unit, criteria, most, skip, total)]
 
 
 def count(engine: Engine, criteria: Criteria = ALL) -> int:

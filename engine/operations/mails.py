@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from engine.definition import Address, Effect, Instance, SiteAddress, Workflow
+from engine.operations.census import instances
 from engine.outcomes import copy_of, effect_ref
 from engine.runtime import answers
 from engine.runtime.engine import Engine
 from engine.runtime.sent_again import AGAIN_EVENT
 from engine.store import outbox_reports
-from engine.store.base import COLUMNS, NEVER, Row, Unit, from_db, instance_of, to_db
+from engine.store.base import NEVER, Row, Unit, from_db, to_db
 
 log = logging.getLogger("tetsuzuki.mails")
 
@@ -120,7 +121,6 @@ def mails_of(
         return []
     place = (to_db(beside.written_at), beside.instance_id, beside.seq, beside.position) if beside is not None else None
     with engine.store.snapshot() as unit:
-        reader = _Reader(engine, letterhead, unit)
         found: dict[tuple[int, int, int], list[Row]] = {}
         rows = outbox_reports.mails_of(unit, instance_ids, 2 * most, place, backwards=backwards)  # a mail may have two
         for row in rows:
@@ -128,7 +128,7 @@ def mails_of(
             found.setdefault((number, seq, position if position >= 0 else copy_of(position)), []).append(row)
         wanted = list(found.items())
         wanted = wanted[-most:] if backwards else wanted[:most]
-        reader.read({number for (number, _seq, _position), _rows in wanted})
+        reader = _Reader(engine, letterhead, unit, instances(unit, [effect_id[0] for effect_id, _rows in wanted]))
         return [reader.mail(effect_id, rows) for effect_id, rows in wanted]
 
 
@@ -139,15 +139,8 @@ class _Reader:
     engine: Engine
     letterhead: Letterhead
     unit: Unit
-    instances: dict[int, Instance] = field(default_factory=dict)
+    instances: Mapping[int, Instance]
     addresses: dict[tuple[int, str], str] = field(default_factory=dict)
-
-    def read(self, numbers: Collection[int]) -> None:
-        """Read the instances that the mails are of."""
-        if numbers:
-            marks = ", ".join("?" * len(numbers))
-            rows = self.unit.rows(f"SELECT {COLUMNS} FROM instance i WHERE i.id IN ({marks})", sorted(numbers))
-            self.instances = {row[0]: instance_of(row) for row in rows}
 
     def mail(self, effect_id: tuple[int, int, int], rows: Sequence[Row]) -> Mail:
         """The mail of these rows: its own and, where it has one, its copy's."""

@@ -123,11 +123,13 @@ _ROWS = (
 _FIRST = f"SELECT * FROM ({{}} ORDER BY {ORDER} LIMIT ?) b"
 _SOME = f"{{}} ORDER BY {ORDER} LIMIT ? OFFSET ?"
 _OF_ONE_KIND = ORDER.removesuffix(", event")  # as the index has it: all effects have the same event, which is none
+_FROM_END = ", ".join(f"{column} DESC" for column in _OF_ONE_KIND.split(", "))
 _BROKEN = "SELECT 1 FROM timer WHERE failures > 0 LIMIT 1"
 
 
-def listed(unit: Unit, criteria: Criteria, most: int, skip: int) -> list[Row]:
-    """The incidents that meet the criteria, the oldest first, at most `most` after the first `skip`. Each is (instance,
+def listed(unit: Unit, criteria: Criteria, most: int, skip: int, total: int | None = None) -> list[Row]:
+    """The incidents that meet the criteria, the oldest first, at most `most` after the first `skip`. Of `total`, where
+    that is known as of the same moment, what is nearer to the end is read from there. Each is (instance,
     seq, position, event, since, subject, workflow, version, state of the instance, kind, name, recipient, attempts,
     error, delivered, reason, host, answer, failures, error of the timer, language, figures as JSON)."""
     branches = _branches(criteria, by_time=not criteria.host)
@@ -135,7 +137,10 @@ def listed(unit: Unit, criteria: Criteria, most: int, skip: int) -> list[Row]:
         return []
     if criteria.channel != TIMER and (len(branches) == 1 or not unit.rows(_BROKEN)):  # as nearly always
         sql, params = branches[0]
-        return unit.rows(_ROWS.format(f"{sql} ORDER BY {_OF_ONE_KIND} LIMIT ? OFFSET ?"), (*params, most, skip))
+        order = _OF_ONE_KIND
+        if total is not None and skip < total < 2 * skip:
+            order, most, skip = _FROM_END, min(most, total - skip), max(total - skip - most, 0)
+        return unit.rows(_ROWS.format(f"{sql} ORDER BY {order} LIMIT ? OFFSET ?"), (*params, most, skip))
     last = min(most + skip, LARGEST)
     sql = " UNION ALL ".join(_FIRST.format(branch) for branch, _ in branches)
     params = [param for _, bound in branches for param in (*bound, last)]

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.definition import Address, SiteAddress, Workflow
+from engine.definition import Address, Instance, SiteAddress, Workflow
+from engine.operations.census import instances
 from engine.operations.incidents import TIMER, Incident
 from engine.store.base import Unit
 from engine.text import Text, _
@@ -74,10 +75,11 @@ def shown(incidents: Sequence[Incident], *, subjects: bool = False) -> list[Show
     """Incidents as pages show them. With `subjects` a mail has its subject, rendered anew."""
     engine = site().engine
     with engine.store.reading() as unit:
-        return [_shown(one, unit, subjects) for one in incidents]
+        there = instances(unit, [one.instance_id for one in incidents])
+        return [_shown(one, there.get(one.instance_id), unit, subjects) for one in incidents]
 
 
-def _shown(incident: Incident, unit: Unit, subjects: bool) -> Shown:
+def _shown(incident: Incident, instance: Instance | None, unit: Unit, subjects: bool) -> Shown:
     definition = definition_of(incident)
     procedure = definition.title if definition is not None and definition.title is not None else incident.workflow
     return Shown(
@@ -86,7 +88,7 @@ def _shown(incident: Incident, unit: Unit, subjects: bool) -> Shown:
         procedure,
         state_title(definition, incident.state),
         _what(incident, procedure, definition),
-        _address(incident, definition, unit),
+        _address(incident, instance, definition, unit),
         recipient_title(incident.recipient),
         incident.attempts,
         local_time(incident.since),
@@ -120,13 +122,13 @@ def _why(incident: Incident) -> Text | str:
     return _REASONS.get(incident.reason, "")
 
 
-def _address(incident: Incident, definition: Workflow | None, unit: Unit) -> str:
+def _address(incident: Incident, instance: Instance | None, definition: Workflow | None, unit: Unit) -> str:
     """The recipient's address, as the records have it now."""
     recipient = definition.recipients.get(incident.recipient) if definition is not None else None
-    if recipient is None:
+    if recipient is None or instance is None:
         return ""
     try:
-        address = recipient.address(site().engine.store.read(unit, incident.instance_id)[0], unit)
+        address = recipient.address(instance, unit)
     except Exception as error:  # the rule is an author's, and may name what is gone
         log.info("no address of the incident %s: %s", incident.ref, type(error).__name__)
         return ""

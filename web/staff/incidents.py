@@ -89,11 +89,13 @@ def incidents() -> str:
     incidents may follow; and the last acts on many of them."""
     engine = site().engine
     criteria = incident_criteria.criteria_in(request.args)
-    figures = operations.incidents.figures(engine)
-    counted = incident_criteria.counted(criteria, figures)
-    total = counted if counted is not None else operations.incidents.count(engine, criteria)
-    page = min(page_number(request.args.get("page", "")), max((total + _ON_A_PAGE - 1) // _ON_A_PAGE, 1))
-    listed = operations.incidents.incidents(engine, criteria, _ON_A_PAGE, (page - 1) * _ON_A_PAGE)
+    with engine.at_one_moment():
+        figures = operations.incidents.figures(engine)
+        counted = incident_criteria.counted(criteria, figures)
+        total = counted if counted is not None else operations.incidents.count(engine, criteria)
+        page = min(page_number(request.args.get("page", "")), max((total + _ON_A_PAGE - 1) // _ON_A_PAGE, 1))
+        first = (page - 1) * _ON_A_PAGE
+        listed = operations.incidents.incidents(engine, criteria, _ON_A_PAGE, first, total)
     asked = {name: value for name, value in request.args.items() if value and name in _CRITERIA}
     return render_template(
         "staff/incidents.html",
@@ -101,7 +103,7 @@ def incidents() -> str:
         total=total,
         open=sum(one.count for one in figures),
         page=page,
-        first=(page - 1) * _ON_A_PAGE + 1,
+        first=first + 1,
         more=page * _ON_A_PAGE < total,
         asked=asked,
         narrowed=incident_criteria.is_narrowed(criteria),

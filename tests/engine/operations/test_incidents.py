@@ -13,7 +13,7 @@ import pytest
 from engine.definition import Retry
 from engine.delivery import Accepted, Failed
 from engine.errors import EventNotPossible, UnknownEffect, UnknownInstance
-from engine.operations.incidents import Incident, amend, incidents, retry, skip
+from engine.operations.incidents import ALL, Incident, amend, incidents, retry, skip
 from engine.outcomes import Committed
 from engine.store.base import NEVER, to_db
 from engine.testing import Clock
@@ -100,6 +100,27 @@ def test_the_list_has_effects_and_timers_oldest_first_and_whole(sqlite_office: O
     office.sql("UPDATE outbox SET due_at = ? WHERE instance_id = ?", to_db(begun + timedelta(days=9)), late)
     assert incidents(office.engine) == [mails[1], lapse, replace(mails[0], since=begun + timedelta(days=9))]
     assert [row[1] for row in outbox(office, sound)] == ["waiting"]
+
+
+def test_pages_near_the_end_are_the_same_from_either_side(office: Office) -> None:
+    for number in range(7):
+        office.submit(f"{number}")
+    office.mailer.answer = lambda message: Failed("550", "no")
+    for later in range(7):  # two of them at one time
+        office.clock.forward(seconds=later // 2)
+        office.dispatcher.drain(1)
+    whole = incidents(office.engine)
+    assert len(whole) == 7
+    for broken in (False, True):
+        if broken:
+            office.sql("UPDATE timer SET failures = 3, error = 'KeyError' WHERE instance_id = 3 AND event = 'lapse'")
+            whole = incidents(office.engine)
+            assert len(whole) == 8
+        for skipped in range(10):
+            for most in (1, 3, 99):
+                page = whole[skipped : skipped + most]
+                assert incidents(office.engine, ALL, most, skipped, len(whole)) == page
+                assert incidents(office.engine, ALL, most, skipped) == page
 
 
 def test_a_retry_begins_anew_with_the_whole_patience_and_is_told(sqlite_office: Office) -> None:
