@@ -20,7 +20,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.errors import EngineError
-from engine.operations.bulk_acts import carry_on
+from engine.operations.bulk_acts import REST, carry_on
 from engine.outbox.dispatcher import Dispatcher
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
@@ -171,6 +171,8 @@ class Heartbeat:
                 if not fired and more != NOTHING:
                     break
                 moved = True
+                if more == NOTHING:
+                    self._stopping.wait(REST)
             self._wake_in(_TIMERS, self.engine.next_due(), moved)
             if more and not self._stopping.is_set():
                 self._wake(_TIMERS, datetime.now(UTC) + more)

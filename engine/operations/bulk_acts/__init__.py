@@ -9,9 +9,9 @@ what moment, and whoever goes on with it. An incident that somebody else has set
 it is an incident again; one that cannot be settled keeps the reason why, and holds up no other. The disk is flushed
 once a slice (`Store.begin`): what a power cut undoes is open again, and is settled then.
 
-**Workers carry an act on** in slices, between two looks at the timers. One worker has it at a time, by a lease, so that
-two do not wait for each other; the lease of a worker that died runs out (`LEASE`). An operator stops an act between two
-incidents, and resumes it.
+**Workers carry an act on** in slices, between two looks at the timers, with a `REST` after each. One worker has it at a
+time, by a lease, so that two do not wait for each other; the lease of a worker that died runs out (`LEASE`). An
+operator stops an act between two incidents, and resumes it.
 
 The items of an act that has ended are forgotten after `KEPT`; the act keeps their numbers, and histories keep what was
 done.
@@ -25,6 +25,7 @@ from engine.operations.bulk_acts.acts import resume as resume
 from engine.operations.bulk_acts.acts import stop as stop
 from engine.operations.bulk_acts.carrying_on import KEPT as KEPT
 from engine.operations.bulk_acts.carrying_on import LEASE as LEASE
+from engine.operations.bulk_acts.carrying_on import REST as REST
 from engine.operations.bulk_acts.carrying_on import carry_on as carry_on
 from engine.operations.bulk_acts.carrying_on import forget as forget
 from engine.operations.bulk_acts.looking import BulkAct as BulkAct

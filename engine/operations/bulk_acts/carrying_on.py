@@ -23,6 +23,8 @@ KEPT = timedelta(days=30)
 """For how long the items of an act are kept that has ended."""
 AT_ONCE = 50
 """How many incidents one slice settles."""
+REST = 0.05
+"""For how many seconds a worker rests after a slice: pages and mails have the machine for that long."""
 _FORGOTTEN_AT_ONCE = 5_000
 
 _RUNNING = "SELECT number, leased_until FROM bulk_act WHERE state = 'running' ORDER BY number LIMIT 100"

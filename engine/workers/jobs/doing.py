@@ -9,7 +9,7 @@ from datetime import datetime
 from threading import Event
 
 from engine.errors import Busy, DatabaseAway, OutcomeUnknown
-from engine.operations.bulk_acts import carry_on
+from engine.operations.bulk_acts import REST, carry_on
 from engine.outbox.dispatcher import Dispatcher
 from engine.runtime.engine import Engine
 from engine.workers.chores import AT_ONCE, NOTHING, give_back, words
@@ -43,6 +43,7 @@ class Work:
                     if self._stopping.is_set():
                         self._wanted.ask(TIMERS)
                         return
+                    self._stopping.wait(REST)
                     continue
                 if more is not None:
                     self._wanted.ask(TIMERS, self._engine.store.now() + more)
