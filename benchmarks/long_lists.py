@@ -48,7 +48,7 @@ from workflows.payment_method_change import PAYMENT_METHOD_CHANGE
 
 _FEW, _LIMIT = 10, 2.0
 _A_KIND = 1_000_000  # from the first number of one kind of instances to that of the next
-_REVIEWED, _WAITING, _GIVEN_UP, _MAILED, _NOTICES, _QUESTIONS, _OLD = (kind * _A_KIND for kind in range(1, 8))
+_REVIEWED, _OLD, _WAITING, _GIVEN_UP, _MAILED, _NOTICES, _QUESTIONS = (kind * _A_KIND for kind in range(1, 8))
 _BIG = 1  # the customer with the accounts; the first of the others has the mails
 _HASH = "$argon2id$" + "h" * 87
 
@@ -260,16 +260,16 @@ class Filling:
         )  # fmt: skip
 
     def _old_request(self) -> None:
-        """A request that was noted about, or put off, again and again."""
+        """A request that was noted about, or put off, again and again, and is over: the lists of others have it not."""
         head = b"\0" * 32
-        request = _OLD, CONTRACT_CHANGE.name, CONTRACT_CHANGE.version, f"contract:{_A_KIND}", "in_review"
+        request = _OLD, CONTRACT_CHANGE.name, CONTRACT_CHANGE.version, f"contract:{_A_KIND}", "applied"
         filling.load(self.db, "instance", filling.INSTANCE, [(*request, self.count, 0, head)])
         filling.load(
             self.db,
             "history",
             filling.HISTORY,
             (
-                (_OLD, n + 1, "pause.begin" if n else "start", "in_review" if n else "", "in_review", "system",
+                (_OLD, n + 1, "pause.begin" if n else "start", "applied" if n else "", "applied", "system",
                  self._ago(seconds=self.count - n), None, "{}", head)
                 for n in self._numbers
             ),
@@ -331,19 +331,20 @@ class List:
         return f"{self.path}{'&' if '?' in self.path else '?'}{asked}" if number > 1 else self.path
 
 
+_END, _BEGINNING = f"{9 * _A_KIND}", "0"  # beyond the rows of every list: in its order, and newest first
 LISTS = (
-    List("requests to decide", "/staff/", 20),
-    List("requests to decide, newest first", "/staff/?sort=newest", 20),
-    List("requests to decide, of one kind", "/staff/?kind=users", 20),
+    List("requests to decide", "/staff/", 20, _END),
+    List("requests to decide, newest first", "/staff/?sort=newest", 20, _BEGINNING),
+    List("requests to decide, of one kind", "/staff/?kind=users", 20, _END),
     List("requests to decide, of one customer", "/staff/?customer=B00000001"),
-    List("requests to decide, one's own", "/staff/?assigned=me", 20),
-    List("requests to decide, one's own, oldest first", "/staff/?assigned=me&sort=oldest", 20),
-    List("requests to decide, due this week", "/staff/?due=week", 20),
-    List("requests that wait for others", "/staff/requests/waiting", 20),
-    List("requests that wait for others, oldest first", "/staff/requests/waiting?sort=oldest", 20),
-    List("all requests", "/staff/requests", 20),
-    List("all requests, oldest first", "/staff/requests?sort=oldest", 20),
-    List("all requests, of one kind", "/staff/requests?kind=payment_method", 20),
+    List("requests to decide, one's own", "/staff/?assigned=me", 20, _END),
+    List("requests to decide, one's own, oldest first", "/staff/?assigned=me&sort=oldest", 20, _END),
+    List("requests to decide, due this week", "/staff/?due=week", 20, _END),
+    List("requests that wait for others", "/staff/requests/waiting", 20, _END),
+    List("requests that wait for others, oldest first", "/staff/requests/waiting?sort=oldest", 20, _END),
+    List("all requests", "/staff/requests", 20, _BEGINNING),
+    List("all requests, oldest first", "/staff/requests?sort=oldest", 20, _END),
+    List("all requests, of one kind", "/staff/requests?kind=payment_method", 20, _BEGINNING),
     List("all requests, of one customer", "/staff/requests?customer=B00000001"),
     List("history of a request", f"/staff/requests/{_OLD}"),
     List("incidents", "/staff/incidents", 20),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import peewee as pw
 
@@ -46,13 +47,20 @@ class Standing:
     final: bool
 
 
-def faults(site: Site, made: int, known: Collection[str] = ()) -> Iterator[str]:
-    """A line for each. `made` is how many accounts no procedure made (`accounts_without_procedure`), `known` the
-    incidents that there were before."""
+class Before(NamedTuple):
+    """What there was before anything was tried: how many accounts no procedure had made, and how many procedures that
+    may remove any number of accounts."""
+
+    accounts: int
+    takers: int
+
+
+def faults(site: Site, before: Before, known: Collection[str] = ()) -> Iterator[str]:
+    """A line for each. `known` are the incidents that there were before."""
     states = _states(site)
     yield from _engine(site, states, known)
-    yield from _accounts(states, made)
-    yield from _applications(site, states)
+    yield from _accounts(states, before)
+    yield from _applications(site, states, before)
     yield from _invitations(states)
     yield from _requests(states)
     yield from _payments(states)
@@ -60,9 +68,10 @@ def faults(site: Site, made: int, known: Collection[str] = ()) -> Iterator[str]:
     yield from _notices(states)
 
 
-def accounts_without_procedure(site: Site) -> int:
-    """How many accounts there are that no procedure made, by what procedures say of the others."""
-    return Account.select().count() - _grown(_states(site))
+def there_before(site: Site) -> Before:
+    """What there is before anything is tried, by what procedures say of it."""
+    states = _states(site)
+    return Before(Account.select().count() - _grown(states), _takers(states))
 
 
 def _states(site: Site) -> dict[int, Standing]:
@@ -99,15 +108,28 @@ _MEANT = ("no_recipient", "price_changed")
 
 
 def _grown(states: dict[int, Standing]) -> int:
-    """How many accounts procedures have made and not removed."""
+    """How many accounts procedures have made and not removed one by one."""
     ways = ("account_creation", "account_invitation", "account_opening")
     activated = sum(one.state == "activated" for one in _of(states, *ways).values())
-    return activated - len(_of(states, "account_removal"))
+    return activated - _removed(states)
 
 
-def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
-    if Account.select().count() != made + _grown(states):
-        yield f"{Account.select().count()} accounts, of {made} made and {_grown(states)} activated and not removed"
+def _removed(states: dict[int, Standing]) -> int:
+    """How many accounts were removed one by one: by an administrator, or because nobody confirmed them."""
+    lapsed = sum(one.state in ("lapsing", "lapsed", "untold") for one in _of(states, "account_confirmation").values())
+    return lapsed + len(_of(states, "account_removal"))
+
+
+def _takers(states: dict[int, Standing]) -> int:
+    """How many procedures have removed the accounts of a customer, or those that another one had as well."""
+    return len(_of(states, "customer_removal", "customer_merge"))
+
+
+def _accounts(states: dict[int, Standing], before: Before) -> Iterator[str]:
+    there, grown = Account.select().count(), _grown(states)
+    may_be_fewer = _takers(states) > before.takers
+    if there > before.accounts + grown or (there < before.accounts + grown and not may_be_fewer):
+        yield f"{there} accounts, of {before.accounts} made and {grown} activated and not removed"
     for account in Account.select():
         if typed.email(account.email) != account.email or typed.user_name(account.user_name) != account.user_name:
             yield f"an account with the address {account.email!r} and the name {account.user_name!r}"
@@ -118,17 +140,17 @@ def _accounts(states: dict[int, Standing], made: int) -> Iterator[str]:
     yield from (f"customer {account.customer_id} has accounts and no administrator" for account in left)
     if Session.select().where(Session.account.not_in(Account.select(Account.id))).count():
         yield "a session of nobody"
-    there = StaffMember.select(StaffMember.id).where(StaffMember.active == 1)
-    if StaffSession.select().where(StaffSession.member.not_in(there)).count():
+    members = StaffMember.select(StaffMember.id).where(StaffMember.active == 1)
+    if StaffSession.select().where(StaffSession.member.not_in(members)).count():
         yield "a session of no member of staff"
 
 
-def _applications(site: Site, states: dict[int, Standing]) -> Iterator[str]:
+def _applications(site: Site, states: dict[int, Standing], before: Before) -> Iterator[str]:
     applications = {row.instance: row for row in Application.select()}
     creations = _of(states, "account_creation")
     activated = {number for number, one in creations.items() if one.state == "activated"}
     gone = activated - applications.keys()  # with the account that it became
-    if len(gone) > len(_of(states, "account_removal")):
+    if len(gone) > _removed(states) and _takers(states) == before.takers:
         yield f"{len(gone)} applications are gone, and fewer accounts were removed"
     for number, one in creations.items():
         kept = applications.pop(number, None)

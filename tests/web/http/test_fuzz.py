@@ -26,7 +26,7 @@ from engine.operations.incidents import incidents
 from engine.testing import Clock
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME
 from tests.kit.dumps import dump
-from tests.kit.faults import accounts_without_procedure, faults
+from tests.kit.faults import Before, faults, there_before
 from tests.kit.members import add_account
 from tests.kit.scale import in_full, repeatable, say, seed, trials
 from tests.kit.senders import KNOWN, URLENCODED, Person, Shown, body, forms_of, headers, odd, right, urlencoded
@@ -71,7 +71,7 @@ class Crowd:
 
     world: World
     rng: random.Random
-    made: int  # accounts that no procedure made
+    before: Before
     known: frozenset[str]  # incidents that there were before
     links: list[bytes] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
@@ -126,7 +126,7 @@ class Crowd:
             person.cookies[cookies.STAFF.name(False)] = token.token
             return
         email = f"{self.rng.randrange(10**9)}@customer.example"
-        self.made += 1
+        self.before = self.before._replace(accounts=self.before.accounts + 1)
         add_account(self.site, self.world.customer, kind, email)
         answer = person.press(b"/", subdomain=SUBDOMAIN, email=email, password=PASSWORD)
         assert answer.headers["Location"] == "/top", answer.data
@@ -372,7 +372,7 @@ def test_anything_is_answered_and_leaves_nothing_half_done(
     site = world.site
     rng = random.Random(f"{chosen} {group} {database_url.partition(':')[0]}")
     known = frozenset(found.ref for found in incidents(site.engine))
-    crowd = Crowd(world, rng, accounts_without_procedure(site), known)
+    crowd = Crowd(world, rng, there_before(site), known)
     others = _of_the_other(world)
 
     def remember(_app: Flask, exception: BaseException, **_more: Any) -> None:
@@ -406,7 +406,7 @@ def test_anything_is_answered_and_leaves_nothing_half_done(
             if sent in ("read", "forged"):
                 assert _without_sessions(site) == before, f"a request wrote: {sent}"
             crowd.do_all_due()
-            assert list(faults(site, crowd.made, known)) == []
+            assert list(faults(site, crowd.before, known)) == []
             assert _of_the_other(world) == others
     assert {f"{method} {rule.rule}" for rule, method in rules if method in ("GET", "POST")} <= crowd.sent.keys()
     states = site.db.execute_sql("SELECT workflow, count(*) FROM instance GROUP BY workflow").fetchall()
