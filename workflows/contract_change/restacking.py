@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
-from engine.errors import EngineError, EventNotPossible, Refused
+from engine.errors import EngineError, EventNotPossible, Paused, Refused
 from workflows.business.records import ChangeRequest, Contract, ContractChange
 from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import contract_terms, contract_terms_from_json
@@ -128,7 +128,7 @@ def _redate(engine: Engine, asked: ChangeRequest, way: Way) -> Deferred | bool:
             return False  # it fails when it is to be applied
         return Deferred(f"request {asked.instance}: {refused.refusal.code}")
     except EngineError as error:
-        return Deferred(f"request {asked.instance}: {type(error).__name__}")
+        return Deferred(f"request {asked.instance}: {type(error).__name__}", waits=isinstance(error, Paused))
     return True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.errors import EngineError, Refused
+from engine.errors import EngineError, Paused, Refused
 from workflows.business.records import Account, Customer, StaffAct
 from workflows.contract_notice.inputs import ContractNoticeInput
 from workflows.contract_notice.rules import is_concerned
@@ -37,7 +37,7 @@ class ContractNoticeEffect:
             except Refused:  # stopped or deleted meanwhile
                 continue
             except EngineError as error:
-                return Deferred(f"account {account.id}: {type(error).__name__}")
+                return Deferred(f"account {account.id}: {type(error).__name__}", waits=isinstance(error, Paused))
             begun += 1
         return Accepted(f"{begun} accounts")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
-from engine.errors import EngineError, Refused
+from engine.errors import EngineError, Paused, Refused
 from workflows.business.records import RemovedOwner
 from workflows.customer_removal_notice.inputs import OwnerInput
 
@@ -34,6 +34,6 @@ class OwnersEffect:
             except Refused:  # another worker was faster
                 continue
             except EngineError as error:
-                return Deferred(f"owner {owner.id}: {type(error).__name__}")
+                return Deferred(f"owner {owner.id}: {type(error).__name__}", waits=isinstance(error, Paused))
             begun += 1
         return Accepted(f"{begun} owners are told")

@@ -10,6 +10,9 @@ import pytest
 
 from engine.attempt import Actor
 from engine.errors import Forbidden, Refused
+from engine.operations.incidents import incidents
+from engine.operations.pauses.acts import pause, resume
+from engine.runtime.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.kit.contract_scenes import LEDGER, actor, changed, do_all_due, proposed, request, row, staff
@@ -19,6 +22,7 @@ from workflows.business.records import Account, Contract, StaffAct
 from workflows.business.shared.staff_acts import StaffActInput
 
 REASON = "ご解約のお申し出のため"
+OPERATOR = Actor("operator", "root")
 
 
 @pytest.fixture
@@ -91,6 +95,24 @@ def test_an_end_withdraws_what_would_come_after_it(
         ("contract_end", begins),
         ("contract_end", begins - timedelta(days=1)),
     ]
+
+
+def test_what_is_paused_is_withdrawn_once_it_is_resumed_however_long_that_takes(
+    site: Site, hanako: Account, contract: Contract, clock: Clock
+) -> None:
+    late = request(site, hanako.customer, contract, hanako, changed(contract, options=("appsuite",)))
+    do_all_due(site)
+    pause(site.engine, OneInstance(late), OPERATOR, "a question of the customer's")
+    ending = end(site, contract, today(site))
+    for _day in range(20):
+        clock.forward(days=1)
+        site.dispatcher.drain()
+    assert incidents(site.engine) == []
+    assert state(site, ending) == "withdrawing"
+    resume(site.engine, OneInstance(late), OPERATOR, "it is answered")
+    clock.forward(days=1)
+    site.dispatcher.drain()
+    assert (state(site, late), state(site, ending)) == ("withdrawn", "recorded")
 
 
 def test_nothing_can_be_asked_for_after_the_last_day(site: Site, hanako: Account, contract: Contract) -> None:
