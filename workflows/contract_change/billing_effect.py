@@ -31,6 +31,7 @@ from workflows.business.shared.bookings import (
     waits_its_turn,
 )
 from workflows.business.shared.change_request import contract_terms
+from workflows.business.shared.put_off import put_off
 from workflows.contract_change.proposal import change_of
 from workflows.contract_change.redating import Way, has_another_subject, propose_again
 from workflows.ports import quotes
@@ -121,7 +122,7 @@ class BillingEffect:
                 return Failed("contract_ended", f"the contract ends before {way.effective_on}")
             return Deferred(f"it changed while it was dated anew: {refused.refusal.code}")
         except EngineError as error:
-            return Deferred(f"it could not be dated anew: {type(error).__name__}")
+            return put_off("it could not be dated anew", error)
         return Deferred(f"it waits for {way.effective_on} now")  # by another effect: this one ended with its state
 
     def _mark_asked(

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
-from engine.errors import EngineError, EventNotPossible, Paused, Refused
+from engine.errors import EngineError, EventNotPossible, Refused
 from workflows.business.records import ChangeRequest, Contract, ContractChange
 from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import contract_terms, contract_terms_from_json
+from workflows.business.shared.put_off import put_off
 from workflows.contract_change import conditions
 from workflows.contract_change.redating import (
     Way,
@@ -128,7 +129,7 @@ def _redate(engine: Engine, asked: ChangeRequest, way: Way) -> Deferred | bool:
             return False  # it fails when it is to be applied
         return Deferred(f"request {asked.instance}: {refused.refusal.code}")
     except EngineError as error:
-        return Deferred(f"request {asked.instance}: {type(error).__name__}", waits=isinstance(error, Paused))
+        return put_off(f"request {asked.instance}", error)
     return True
 
 

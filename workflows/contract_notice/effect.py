@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR
-from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.errors import EngineError, Paused, Refused
+from engine.delivery import Accepted, Delivery, Failed, Outcome
+from engine.errors import EngineError, Refused
 from workflows.business.records import Account, Customer, StaffAct
+from workflows.business.shared.put_off import put_off
 from workflows.contract_notice.inputs import ContractNoticeInput
 from workflows.contract_notice.rules import is_concerned
 from workflows.contract_notice.workflow import CONTRACT_NOTICE
@@ -37,7 +38,7 @@ class ContractNoticeEffect:
             except Refused:  # stopped or deleted meanwhile
                 continue
             except EngineError as error:
-                return Deferred(f"account {account.id}: {type(error).__name__}", waits=isinstance(error, Paused))
+                return put_off(f"account {account.id}", error)
             begun += 1
         return Accepted(f"{begun} accounts")
 

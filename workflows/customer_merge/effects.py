@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from engine import Engine
 from engine.definition import Actor
-from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.errors import EngineError, EventNotPossible, Paused, Refused
+from engine.delivery import Accepted, Delivery, Failed, Outcome
+from engine.errors import EngineError, EventNotPossible, Refused
 from workflows.business.permissions import STAFF_ACT_KIND, number_of
 from workflows.business.records import MovedAccount, StaffAct
 from workflows.business.shared.moved_accounts import MoveInput
+from workflows.business.shared.put_off import put_off
 from workflows.business.shared.withdrawals import WITHDRAW
 from workflows.customer_merge.moving import slots_of
 
@@ -31,7 +32,7 @@ class MergeEffect:
         try:
             return Accepted(f"{self._withdraw(act, actor)} requests withdrawn, {self._tell(act, actor)} owners to tell")
         except EngineError as error:
-            return Deferred(type(error).__name__, waits=isinstance(error, Paused))
+            return put_off(f"what follows act {act.instance}", error)
 
     def _withdraw(self, act: StaffAct, actor: Actor) -> int:
         done = 0

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR
-from engine.delivery import Accepted, Deferred, Delivery, Outcome
-from engine.errors import EngineError, Paused, Refused
+from engine.delivery import Accepted, Delivery, Outcome
+from engine.errors import EngineError, Refused
 from workflows.business.records import RemovedOwner
+from workflows.business.shared.put_off import put_off
 from workflows.customer_removal_notice.inputs import OwnerInput
 
 _WORKFLOW = "customer_removal_notice"
@@ -34,6 +35,6 @@ class OwnersEffect:
             except Refused:  # another worker was faster
                 continue
             except EngineError as error:
-                return Deferred(f"owner {owner.id}: {type(error).__name__}", waits=isinstance(error, Paused))
+                return put_off(f"owner {owner.id}", error)
             begun += 1
         return Accepted(f"{begun} owners are told")

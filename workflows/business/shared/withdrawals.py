@@ -14,9 +14,10 @@ from typing import NamedTuple
 from engine import Engine
 from engine.definition import Actor, Attempt
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.errors import EngineError, EventNotPossible, Paused, Refused
+from engine.errors import EngineError, EventNotPossible, Refused
 from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND, number_of
 from workflows.business.records import ChangeRequest, Contract, StaffAct
+from workflows.business.shared.put_off import put_off
 
 WITHDRAW = "withdraw"
 _ORDER = "order"  # the kind of the requests that begin a contract
@@ -70,7 +71,7 @@ class WithdrawalEffect:
             except (EventNotPossible, Refused):  # being carried out, or closed meanwhile
                 left.append(request.instance)
             except EngineError as error:
-                return Deferred(f"request {request.instance}: {type(error).__name__}", waits=isinstance(error, Paused))
+                return put_off(f"request {request.instance}", error)
             else:
                 done.append(request.instance)
         return Withdrawn(tuple(done), tuple(left))
