@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import request, url_for
@@ -47,3 +48,8 @@ def page_number(most: int) -> int:
 
 pages.shown_in_templates(staff_menu=menu, how_many=how_many, which_of=which_of)
 pages.keeps("reason", "note", "address", "what", "instance", "new_host")
+
+
+def typed_reason(form: Mapping[str, str]) -> str:
+    r"""The typed reason of a form, with \n as line ends, and without NUL, which no database takes."""
+    return form.get("reason", "").replace("\r\n", "\n").replace("\0", "")

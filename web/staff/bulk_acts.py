@@ -19,7 +19,7 @@ from web.http.areas import NUMBER
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff import incident_criteria
-from web.staff.area import actor, pages
+from web.staff.area import actor, pages, typed_reason
 from web.staff.incident_words import shown
 from workflows.business.access.actor_names import names_of
 from workflows.business.typed import email
@@ -163,7 +163,7 @@ def _find(number: int) -> BulkAct:
 
 
 def _reason() -> str:
-    return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "").strip()
+    return typed_reason(request.form).strip()
 
 
 def _wrong_reason(reason: str) -> Sequence[Refusal]:

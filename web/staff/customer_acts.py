@@ -1,9 +1,8 @@
 """What staff do to a customer, its accounts and contracts: stop and reopen an account, log it out, end a contract, and
 remove the customer.
 
-Each has one page: what will happen, with figures and with the mails as they will go out, found by doing it and rolling
-back (`Engine.preview_start`); then the reason, and a confirmation. What the page showed is sealed in its form: where it
-is not so any more, nothing is done and the page says so.
+Each has one page: what will happen, with figures and with the mails as they will go out; then the reason, and a
+confirmation (`sealed_acts`).
 """
 
 from __future__ import annotations
@@ -17,16 +16,17 @@ from werkzeug import Response
 
 from engine.definition import Refusal, Workflow
 from engine.delivery import Message
-from engine.errors import EngineError, KeyReused, Refused
 from engine.operations.census import Standing, standing
+from engine.outcomes import Preview
 from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import local_time, site, today
-from web.http.request_keys import key_of, mark, new_key
+from web.http.request_keys import mark, new_key
 from web.http.who_may import staff_only
 from web.shown.dates import day
-from web.staff.area import actor, pages
+from web.staff.area import pages, typed_reason
 from web.staff.history import state_title
+from web.staff.sealed_acts import REASON_SAMPLE, NotDone, do_once, outcome_of_form, previewed
 from workflows.business.access.account_standing import STANDINGS
 from workflows.business.access.actor_names import names_of
 from workflows.business.customer_aliases import alias_of
@@ -49,10 +49,6 @@ from workflows.contract_notice.effect import concerned
 from workflows.registry import CHANGE_REQUEST_KINDS
 
 _MOST_SHOWN = 100
-_SAMPLE = _("（ここに、ご入力いただく理由が入ります）")
-_CHANGED = Refusal("changed", _("この画面を表示した後に状況が変わりました。現在の内容をご確認ください。"))
-_UNCHECKED = Refusal("unchecked", _("内容をご確認のうえ、「確認しました」にチェックを入れてください。"), "checked")
-_SENT_BEFORE = Refusal("sent_before", _("この画面の操作は、すでに処理しています。現在の内容をご確認ください。"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +208,7 @@ def act_on_account(account: int, act: str) -> str | Response:
     """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
     record, chosen = _account(account), _act(act)
     about = f"account:{record.id}"
-    refused = _do(chosen, about, StaffActInput(_typed_reason()))
+    refused = _do(chosen, about, StaffActInput(typed_reason(request.form)))
     if refused is None:
         flash(str(chosen.done))
         return redirect(url_for("staff.customer", customer=record.customer_id), 303)
@@ -233,7 +229,7 @@ def act_on_contract(contract: int, act: str) -> str | Response:
     """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
     record, chosen = _contract(contract), _contract_act(act)
     last_day = _last_day(chosen, request.form.get("last_day", ""))
-    refused = _do(chosen, f"contract:{record.id}", StaffActInput(_typed_reason(), last_day))
+    refused = _do(chosen, f"contract:{record.id}", StaffActInput(typed_reason(request.form), last_day))
     if refused is None:
         flash(str(chosen.done))
         return redirect(url_for("staff.customer", customer=record.customer_id), 303)
@@ -265,7 +261,7 @@ def _last_day(act: Act, text: str) -> date | None:
 @staff_only
 def customer_removal(customer: int) -> str | Response:
     """What the removal would do to the customer, and its form. Read-only (I4)."""
-    record = _customer(customer)
+    record = customer_or_alias(customer)
     return merged_already(record) if isinstance(record, CustomerAlias) else _removal_page(record)
 
 
@@ -276,10 +272,10 @@ def remove_customer(customer: int) -> str | Response:
     about = f"customer:{customer}"
     if _did(REMOVAL, about):
         return _removed()
-    record = _customer(customer)
+    record = customer_or_alias(customer)
     if isinstance(record, CustomerAlias):
         return merged_already(record)
-    refused = _do(REMOVAL, about, StaffActInput(_typed_reason()), _accounts(record))
+    refused = _do(REMOVAL, about, StaffActInput(typed_reason(request.form)), _accounts(record))
     if refused is None:
         return _removed()
     return make_response(_removal_page(record, refused.refusals), refused.status)
@@ -290,7 +286,7 @@ def _removed() -> Response:
     return redirect(url_for("staff.customers"), 303)  # its own page may be gone as soon as the mail was accepted
 
 
-def _customer(number: int) -> Customer | CustomerAlias:
+def customer_or_alias(number: int) -> Customer | CustomerAlias:
     """The customer, or what is left of one who was merged into another one. 404 where there is neither."""
     found: Customer | None = Customer.get_or_none(Customer.id == number)
     return found or alias_of(number) or abort(404)
@@ -400,7 +396,7 @@ def _page(
         today=today(),
         seal=foreseen.seal((last_day, *also)),
         refusals=refusals,
-        reason=_typed_reason(),
+        reason=typed_reason(request.form),
         new_key=new_key,
     )
 
@@ -408,23 +404,12 @@ def _page(
 # -- foreseeing and doing ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NotDone:
-    """Why nothing was done, and the status of the answer."""
-
-    refusals: tuple[Refusal, ...]
-    status: int
-
-
 def _foresee(act: Act, about: str, data: StaffActInput | None = None) -> Foreseen:
     """What the act would do now, with a sample for the reason."""
-    sample = replace(data or StaffActInput(""), reason=str(_SAMPLE))
-    try:
-        preview = site().engine.preview_start(act.workflow, about, actor(), sample)
-    except Refused as refused:
-        return Foreseen(refused.refusals)
-    except EngineError as error:
-        return Foreseen((Refusal("not_now", error.message),))
+    sample = replace(data or StaffActInput(""), reason=str(REASON_SAMPLE))
+    preview = previewed(act.workflow, about, sample)
+    if not isinstance(preview, Preview):
+        return Foreseen(preview)
     if not act.ends_requests:
         return Foreseen((), preview.mails)
     staying: Sequence[ChangeRequest] = ()
@@ -447,7 +432,7 @@ def _request(one: ChangeRequest, place: Standing) -> Ended:
 
 def _did(act: Act, about: str) -> bool:
     """Whether this form has done the act, so that it was sent twice."""
-    outcome = site().engine.outcome_under(key_of(request.form.get("request_key")), actor())
+    outcome = outcome_of_form()
     if outcome is None:
         return False
     done = site().engine.look(outcome.instance_id).instance
@@ -456,30 +441,12 @@ def _did(act: Act, about: str) -> bool:
 
 def _do(act: Act, about: str, data: StaffActInput, also: tuple[int, ...] = ()) -> NotDone | None:
     """Do the act once for each form; None where it is done. `also` are the numbers of what else the page showed."""
-    key, engine = key_of(request.form.get("request_key")), site().engine
-    missing: tuple[Refusal, ...] = ()
-    if engine.outcome_under(key, actor()) is None:  # else the engine tells a form sent twice from one with other data
-        missing = () if request.form.get("checked") == "yes" else (_UNCHECKED,)
-        foreseen = _foresee(act, about, data)
-        if foreseen.refusals:
-            return NotDone(foreseen.refusals, 409)
-        if foreseen.seal((data.last_day, *also)) != request.form.get("shown", ""):
-            return NotDone((_CHANGED,), 409)
-    try:
-        if missing:
-            engine.preview_start(act.workflow, about, actor(), data)  # what else is wrong is told with it
-            return NotDone(missing, 422)
-        engine.start(act.workflow, about, actor(), data, key=key)
-    except Refused as refused:
-        return NotDone((*refused.refusals, *missing), 422)
-    except KeyReused:
-        return NotDone((_SENT_BEFORE,), 409)
-    return None
 
+    def look() -> tuple[tuple[Refusal, ...], str]:
+        would = _foresee(act, about, data)
+        return would.refusals, would.seal((data.last_day, *also))
 
-def _typed_reason() -> str:
-    r"""The typed reason, with \n as line ends, and without NUL, which no database takes."""
-    return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
+    return do_once(act.workflow, about, data, look)
 
 
 # -- history -----------------------------------------------------------------------------------------------------------

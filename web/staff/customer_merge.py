@@ -1,8 +1,6 @@
 """お客様の統合: staff merge a customer into another one, whom they name by number, and see first what will happen.
 
-The page shows both side by side, what moves and what ends, and the mails as they will go out, found by doing it and
-rolling back (`Engine.preview_start`). What it showed is sealed in its form: where it is not so any more, nothing is
-done and the page says so.
+The page shows both side by side, what moves and what ends, and the mails as they will go out (`sealed_acts`).
 """
 
 from __future__ import annotations
@@ -10,21 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from flask import flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.delivery import Message
-from engine.errors import EngineError, KeyReused, Refused
+from engine.outcomes import Preview
 from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import site
-from web.http.request_keys import key_of, mark, new_key
+from web.http.request_keys import mark, new_key
 from web.http.who_may import staff_only
-from web.staff.area import actor, pages
-from web.staff.customer_acts import merged_already
+from web.shown.dates import day
+from web.staff.area import pages, typed_reason
+from web.staff.customer_acts import customer_or_alias, merged_already
+from web.staff.sealed_acts import REASON_SAMPLE, NotDone, do_once, outcome_of_form, previewed
 from workflows.business import typed
-from workflows.business.customer_aliases import abouts_of, alias_of, customer_numbered
+from workflows.business.customer_aliases import abouts_of, customer_numbered
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, CustomerAlias, Mandate
 from workflows.business.request_number import request_number
@@ -34,10 +34,6 @@ from workflows.registry import CHANGE_REQUEST_KINDS
 
 WORKFLOW = "customer_merge"
 
-_SAMPLE = _("（ここに、ご入力いただく理由が入ります）")
-_CHANGED = Refusal("changed", _("この画面を表示した後に状況が変わりました。現在の内容をご確認ください。"))
-_UNCHECKED = Refusal("unchecked", _("内容をご確認のうえ、「確認しました」にチェックを入れてください。"), "checked")
-_SENT_BEFORE = Refusal("sent_before", _("この画面の操作は、すでに処理しています。現在の内容をご確認ください。"))
 _UNKNOWN = Refusal("unknown", _("このお客様番号のお客様は見つかりません。"), "into")
 
 
@@ -73,7 +69,7 @@ class Foreseen:
 @staff_only
 def customer_merge(customer: int) -> str | Response:
     """Which customer shall stay, and what a merge into them would do, with its form. Read-only (I4)."""
-    record, asked = _customer(customer), request.args.get("into", "")
+    record, asked = customer_or_alias(customer), request.args.get("into", "")
     if isinstance(record, CustomerAlias):
         return merged_already(record)
     if not asked:
@@ -88,35 +84,27 @@ def customer_merge(customer: int) -> str | Response:
 @staff_only
 def merge_customer(customer: int) -> str | Response:
     """Do it, in the name of the logged-in member. A form that is sent twice does it once."""
-    key, into = key_of(request.form.get("request_key")), _named(request.form.get("into", ""))
-    record = _customer(customer)
+    record, into = customer_or_alias(customer), _named(request.form.get("into", ""))
     if isinstance(record, CustomerAlias):
-        sent_twice = not isinstance(into, Refusal) and _was_done(record, into, key)
+        sent_twice = not isinstance(into, Refusal) and _was_done(record, into)
         return _done(record.customer_id) if sent_twice else merged_already(record)
     if isinstance(into, Refusal):
         return make_response(_page(record, request.form.get("into", ""), Foreseen(), (into,)), 422)
-    refused = _merge(record, into, key)
+    refused = _merge(record, into)
     if refused is None:
         return _done(into.id)
-    said, status = refused
-    return make_response(_page(record, into.number, _foresee(record, into), said), status)
+    return make_response(_page(record, into.number, _foresee(record, into), refused.refusals), refused.status)
 
 
-def _was_done(alias: CustomerAlias, into: Customer, key: str) -> bool:
+def _was_done(alias: CustomerAlias, into: Customer) -> bool:
     """Whether this form has merged them, so that it was sent twice."""
-    outcome = site().engine.outcome_under(key, actor())
+    outcome = outcome_of_form()
     return outcome is not None and (outcome.instance_id, into.id) == (alias.instance, alias.customer_id)
 
 
 def _done(into: int) -> Response:
     flash(str(_("お客様を統合しました。")))
     return redirect(url_for("staff.customer", customer=into), 303)
-
-
-def _customer(number: int) -> Customer | CustomerAlias:
-    """The customer, or what is left of one who was merged into another one. 404 where there is neither."""
-    found: Customer | None = Customer.get_or_none(Customer.id == number)
-    return found or alias_of(number) or abort(404)
 
 
 def _named(text: str) -> Customer | Refusal:
@@ -127,37 +115,21 @@ def _named(text: str) -> Customer | Refusal:
     return customer_numbered(number) or _UNKNOWN
 
 
-def _merge(record: Customer, into: Customer, key: str) -> tuple[tuple[Refusal, ...], int] | None:
-    """Merge once for each form. None where it is done; else why not, and the status of the answer."""
-    engine, data = site().engine, MergeInput(_typed_reason(), into=into.id)
-    missing = () if request.form.get("checked") == "yes" else (_UNCHECKED,)
-    foreseen = _foresee(record, into)
-    if foreseen.refusals:
-        return foreseen.refusals, 409
-    if foreseen.seal() != request.form.get("shown", ""):
-        return (_CHANGED,), 409
-    about = f"customer:{record.id}"
-    try:
-        if missing:
-            engine.preview_start(WORKFLOW, about, actor(), data)  # what else is wrong is told with it
-            return missing, 422
-        engine.start(WORKFLOW, about, actor(), data, key=key)
-    except Refused as refused:
-        return (*refused.refusals, *missing), 422
-    except KeyReused:
-        return (_SENT_BEFORE,), 409
-    return None
+def _merge(record: Customer, into: Customer) -> NotDone | None:
+    """Merge once for each form; None where it is done."""
+
+    def look() -> tuple[tuple[Refusal, ...], str]:
+        would = _foresee(record, into)
+        return would.refusals, would.seal()
+
+    return do_once(WORKFLOW, f"customer:{record.id}", MergeInput(typed_reason(request.form), into=into.id), look)
 
 
 def _foresee(record: Customer, into: Customer) -> Foreseen:
     """What the merge would do now, with a sample for the reason."""
-    data = MergeInput(str(_SAMPLE), into=into.id)
-    try:
-        preview = site().engine.preview_start(WORKFLOW, f"customer:{record.id}", actor(), data)
-    except Refused as refused:
-        return Foreseen(None, refused.refusals)
-    except EngineError as error:
-        return Foreseen(None, (Refusal("not_now", error.message),))
+    preview = previewed(WORKFLOW, f"customer:{record.id}", MergeInput(str(REASON_SAMPLE), into=into.id))
+    if not isinstance(preview, Preview):
+        return Foreseen(None, preview)
     return Foreseen((_side(record), _side(into)), (), preview.mails, _removed(record, into), _withdrawn(record, into))
 
 
@@ -170,7 +142,7 @@ def _side(customer: Customer) -> Side:
         customer,
         tuple(
             f"{said('product', one.product, one.product, catalogue)} {one.subdomain}"
-            + (f" {_('（%(day)sまで）', day=one.ended_on.isoformat())}" if one.ended_on is not None else "")
+            + (f" {_('（%(day)sまで）', day=day(one.ended_on))}" if one.ended_on is not None else "")
             for one in contracts
         ),
         tuple(f"{one.user_name} {one.email} {ROLES.get(one.role, one.role)}" for one in accounts),
@@ -226,11 +198,6 @@ def _page(record: Customer, asked: str, foreseen: Foreseen, refusals: Sequence[R
         foreseen=foreseen,
         seal=foreseen.seal(),
         refusals=refusals,
-        reason=_typed_reason(),
+        reason=typed_reason(request.form),
         new_key=new_key,
     )
-
-
-def _typed_reason() -> str:
-    r"""The typed reason, with \n as line ends, and without NUL, which no database takes."""
-    return request.form.get("reason", "").replace("\r\n", "\n").replace("\0", "")

@@ -26,6 +26,7 @@ from web.http.areas import declared
 from web.http.current import local_time, site
 from web.staff.channel_words import work_title
 from web.staff.history import event_title, state_title
+from web.staff.sealed_acts import REASON_SAMPLE
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import Decision
 from workflows.ports import quotes
@@ -35,7 +36,6 @@ _ASKED_FOR = ("reason", "checked")
 
 log = logging.getLogger("tetsuzuki.staff")
 
-_HERE_STANDS_THE_REASON = _("（ここに、ご入力いただく理由が入ります）")
 _NO_PREVIEW = Refusal("no_preview", _("この操作の結果を表示できません。記録を確認するまで、操作はできません。"))
 
 
@@ -151,7 +151,7 @@ def _option(
     wanted: dict[str, Refusal] = {}
     try:
         while True:
-            reason = str(_HERE_STANDS_THE_REASON) if "reason" in wanted else ""
+            reason = str(REASON_SAMPLE) if "reason" in wanted else ""
             choices = choices_for(workflow.name, event, change_request, reason, "checked" in wanted)
             try:
                 preview = site().engine.preview(instance_id, event, actor, choices[0].data)

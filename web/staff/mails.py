@@ -36,7 +36,7 @@ from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
-from web.staff.area import actor, pages
+from web.staff.area import actor, pages, typed_reason
 from web.staff.beside import AFTER, BEFORE, beside, page_of
 from workflows.business.customer_aliases import abouts_of
 from workflows.business.records import Account, AddressChange, ChangeRequest, Contract, Customer, RemovedAccount
@@ -178,7 +178,7 @@ def _asked() -> Asked:
         form.get("ref", "")[:40],
         form.get("role", "")[:100],
         int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 10 else -1,
-        form.get("reason", "").replace("\r\n", "\n").replace("\0", "").strip(),
+        typed_reason(form).strip(),
         form.get("address", "").strip(),
     )
 

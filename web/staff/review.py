@@ -24,7 +24,7 @@ from web.http.who_may import staff_only, this_staff_member
 from web.shown.dates import day, how_long
 from web.shown.prices import titles_of
 from web.staff import decisions, money
-from web.staff.area import actor, pages
+from web.staff.area import actor, pages, typed_reason
 from web.staff.history import event_title, part, state_title
 from web.staff.request_filters import Filters, filters
 from workflows.business import assignments
@@ -106,8 +106,8 @@ class Pressed:
 
     @classmethod
     def of(cls, form: Mapping[str, str]) -> Pressed:
-        r"""Of the fields of a form. The reason has \n as line ends, and no NUL, which no database takes."""
-        reason = form.get("reason", "").replace("\r\n", "\n").replace("\0", "")
+        """Of the fields of a form."""
+        reason = typed_reason(form)
         checked, figures, seen = form.get("checked") == "yes", form.get("figures", ""), form.get("seen", "")
         return cls(form.get("event", ""), reason, checked, figures, seen, filters(form, "list_"))
 

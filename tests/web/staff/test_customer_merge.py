@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from engine.definition import Actor
 from engine.testing import MemoryMailer
 from tests.kit.browser import NUMBER, Browser, first
@@ -13,7 +15,7 @@ from tests.kit.members import Member, add_account, member
 from tests.kit.staff import NAME
 from web.assembly.site import Site
 from workflows.account_invitation.inputs import InvitationInput
-from workflows.business.records import Account, ChangeRequest, Customer, CustomerAlias, StaffAct, StaffMember
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, CustomerAlias, StaffAct, StaffMember
 from workflows.business.request_number import request_number
 from workflows.customer_merge import MergeInput
 
@@ -38,6 +40,7 @@ def test_staff_see_both_and_merge_once(
     account_of(stays, "admin", "betsu@mihon.example")
     twice = Account.get(Account.customer == customer.id)
     add_account(site, stays, "viewer", twice.email, "見本 二重子")
+    Contract.update(ended_on=date(2030, 3, 31)).where(Contract.subdomain == "betsu").execute()
     site.dispatcher.drain()
     mailer.sent.clear()
     staffed.open(f"/staff/customers/{customer.id}")
@@ -49,7 +52,7 @@ def test_staff_see_both_and_merge_once(
     assert NUMBER in rows["お客様番号"]
     assert OTHER in rows["お客様番号"]
     assert "mihon-chat" in rows["ご契約"]
-    assert "betsu" in rows["ご契約"]
+    assert "betsu （2030年3月31日まで）" in rows["ご契約"]
     assert twice.email in rows["アカウント"]
     assert request_number(asked) in rows["手続き中のお申し込み"]
     assert "銀行振込" in rows["お支払い方法"]
