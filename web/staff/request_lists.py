@@ -25,6 +25,7 @@ from web.http.current import local_time, site
 from web.http.who_may import staff_only, this_staff_member
 from web.shown.counts import Count
 from web.staff.area import pages
+from web.staff.beside import AFTER, BEFORE, beside, page_of
 from web.staff.history import state_title
 from web.staff.request_filters import DUE, LONGEST, MINE, NOBODYS, ORDERS, Filters, filters
 from web.staff.request_rows import GLANCED, UNASSIGNED, Key, Order, Wanted, counted, counted_before, key_of, keys
@@ -39,7 +40,6 @@ from workflows.registry import CHANGE_REQUEST_KINDS, PROCEDURES
 REVIEW, WAITING, EVERY = "review", "waiting", "every"
 
 _ON_A_PAGE = 20
-_AFTER, _BEFORE = "after", "before"  # which row an address begins after, or ends before
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,27 +188,22 @@ def _list_page(shown: List, asked: str = "", why: Text | str = "") -> str:
 
 def _page(shown: List, chosen: Filters) -> Page:
     wanted, order = _wanted(shown, chosen), _order(shown, chosen)
-    beside, backwards = _beside(order)
+    key, backwards = _beside(order)
     with site().engine.store.reading() as unit:
-        found = keys(unit, wanted, order, _ON_A_PAGE + 1, beside, backwards=backwards)
-        if beside is not None and not backwards and not found:  # the others were decided meanwhile: the last page
-            backwards = True
-            found = keys(unit, wanted, order, _ON_A_PAGE + 1, beside, backwards=True)
-        if backwards and len(found) <= _ON_A_PAGE:  # the first page, which is full where others came before it
-            beside, backwards = None, False
-            found = keys(unit, wanted, order, _ON_A_PAGE + 1)
-        more = len(found) > _ON_A_PAGE
-        some = found[1:] if more and backwards else found[:_ON_A_PAGE]
-        first = counted_before(unit, wanted, order, some[0]) if beside is not None and some else 0
-        after = more if not backwards else bool(keys(unit, wanted, order, 1, some[-1]))
+
+        def find(key: Key | None, backwards: bool, most: int) -> list[Key]:
+            return keys(unit, wanted, order, most, key, backwards=backwards)
+
+        page = page_of(find, key, backwards, _ON_A_PAGE)
+        first = counted_before(unit, wanted, order, page.rows[0]) if page.previous else 0
         # What filters leave is counted by asking of each row: fewer of them, then.
         count = counted(unit, wanted, GLANCED) if chosen.narrow else counted(unit, wanted)
     return Page(
-        tuple(_lines([one.number for one in some])),
+        tuple(_lines([one.number for one in page.rows])),
         count,
         first,
-        {_BEFORE: _written(some[0], order)} if first else None,
-        {_AFTER: _written(some[-1], order)} if after and some else None,
+        {BEFORE: _written(page.rows[0], order)} if page.previous else None,
+        {AFTER: _written(page.rows[-1], order)} if page.following else None,
     )
 
 
@@ -224,11 +219,11 @@ def _written(key: Key, order: Order) -> str:
 
 def _beside(order: Order) -> tuple[Key | None, bool]:
     """The row that this page begins after, and False; or that it ends before, and True."""
-    for name in (_AFTER, _BEFORE):
-        number, _dot, deadline = request.args.get(name, "").partition(".")
-        if number.isascii() and number.isdecimal() and len(number) < 19:
-            return Key(int(number), _time(deadline) if order == "due" else None), name == _BEFORE
-    return None, False
+    given, backwards = beside()
+    number, _dot, deadline = given.partition(".")
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        return None, False
+    return Key(int(number), _time(deadline) if order == "due" else None), backwards
 
 
 def _time(text: str) -> datetime | None:

@@ -289,6 +289,19 @@ def test_a_page_whose_requests_were_all_decided_leads_back(site: Site, staffed: 
         assert listed(staffed, f"{REVIEW}?{wrong}"), wrong
 
 
+@pytest.mark.parametrize("order", ["due", "oldest", "newest"])
+def test_behind_the_last_request_is_the_last_page_and_nothing_is_left_out(
+    site: Site, staffed: Browser, asked: int, order: Order
+) -> None:
+    many(site, asked, 30)
+    first = listed(staffed, f"{REVIEW}?sort={order}")
+    last = listed(staffed, address(staffed.one("a[rel=next]")))
+    following = f"{REVIEW}?sort={order}&after={last[-1]}"
+    shown = listed(staffed, following)
+    assert shown == (first + last)[-20:]
+    assert not staffed.page.select("a[rel=next]")
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which alone counts its steps
 @pytest.mark.parametrize("order", ["due", "oldest", "newest"])
 def test_a_page_of_a_long_list_takes_no_more_steps_than_that_of_a_short_one(
