@@ -91,6 +91,8 @@ def test_the_page_of_who_was_removed_says_what_is_kept_and_until_when(
     facts = staffed.one("[aria-labelledby=removed-title]").text
     assert all(said in facts for said in ("削除日", "2036年12月31日"))
     assert "削除済み" in staffed.one("h1").text
+    (email,) = [one for one in staffed.page.select("dl.facts div") if "ご契約者E-mail" in one.get_text()]
+    assert "削除済み" in email.get_text()
     assert all(href != page_of(gone) for href in (a["href"] for a in staffed.page.select("a[href]")))
     line = staffed.one("[aria-labelledby=acts-title] li").text
     assert all(said in line for said in ("お客様の削除", NAME))
