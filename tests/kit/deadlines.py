@@ -10,9 +10,10 @@ from engine.runtime.engine import Engine
 from engine.store.base import NEVER, from_db
 
 
-def held_deadlines(engine: Engine) -> dict[int, datetime | None]:
-    """The deadlines that the rows of all instances hold; None where none is set. Each row must hold what counts."""
-    found, places = _held(engine)
+def held_deadlines(engine: Engine, numbers: tuple[int, ...] = ()) -> dict[int, datetime | None]:
+    """The deadlines that the rows of instances hold, all or those of `numbers`; None where none is set. Each row must
+    hold what counts."""
+    found, places = _held(engine, numbers)
     assert not {number for number, (known, _due) in found.items() if not known and places[number]}
     return {number: due for number, (_known, due) in found.items()}
 
@@ -23,12 +24,16 @@ def unknown_deadlines(engine: Engine) -> set[int]:
     return {number for number, (known, _due) in found.items() if not known and places[number]}
 
 
-def _held(engine: Engine) -> tuple[dict[int, tuple[bool, datetime | None]], dict[int, tuple[str, ...]]]:
+def _held(
+    engine: Engine, numbers: tuple[int, ...] = ()
+) -> tuple[dict[int, tuple[bool, datetime | None]], dict[int, tuple[str, ...]]]:
+    some = f"WHERE id IN ({', '.join('?' * len(numbers))})" if numbers else ""
     places = deadline_events(tuple(engine.workflows.values()))
     found, events_of = {}, {}
     with engine.store.reading() as unit:
         rows = unit.rows(
-            "SELECT id, workflow, version, state, seq, deadline_seq, deadline_at FROM instance ORDER BY id"
+            f"SELECT id, workflow, version, state, seq, deadline_seq, deadline_at FROM instance {some} ORDER BY id",
+            numbers,
         )
         told = standing(engine, [row[0] for row in rows])
         for number, workflow, version, state, seq, as_of, held in rows:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from math import ceil
 
 import pytest
+from hypothesis import Phase, settings
 
 LEAST = 0.1
 
@@ -25,6 +26,13 @@ def part() -> float:
 def trials(full: int) -> int:
     """How many of `full` trials to run: at least a tenth, rounded up."""
     return ceil(full * part() - 1e-9)
+
+
+def steps(examples: int, each: int) -> settings:
+    """Settings of a machine that drives a database: what fails is told as it was found. To make it shorter would need
+    thousands of runs on the same database, and end at the time limit, which hides what was found."""
+    found = tuple(phase for phase in Phase if phase not in (Phase.shrink, Phase.explain))
+    return settings(max_examples=examples, stateful_step_count=each, phases=found)
 
 
 in_full = pytest.mark.skipif(part() < 1, reason="only in the long run: make soak")

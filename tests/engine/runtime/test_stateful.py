@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -24,7 +23,7 @@ from engine.errors import EngineError, EventNotPossible, Forbidden, KeyReused, R
 from engine.outcomes import Outcome
 from engine.store.base import from_db
 from tests.kit.reviews import AUTHOR, REVIEWER, VISITOR, Office, Verdict, open_office
-from tests.kit.scale import trials
+from tests.kit.scale import steps, trials
 
 AFTER = {"submitted": {"remind": 24, "lapse": 72}, "reminded": {"lapse": 48}, "in_review": {"lapse": 72}}
 LEADS = {"remind": "reminded", "lapse": "lapsed", "resend": "submitted", "withdraw": "withdrawn"}
@@ -220,7 +219,7 @@ class Reviews(RuleBasedStateMachine):
 def drive(url: str, examples: int) -> None:
     opened = open_office(url)
     machine = type("Reviews", (Reviews,), {"office": opened})
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=30))
+    run_state_machine_as_test(machine, settings=steps(examples, 30))
     opened.close()
 
 
