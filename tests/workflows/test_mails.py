@@ -57,6 +57,14 @@ def test_no_mail_shows_a_name_that_could_become_a_link(workflow: Workflow) -> No
         assert all(" | unlinked " in one for one in shown), template
 
 
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: f"{workflow.name}/{workflow.version}")
+def test_no_line_of_an_html_mail_ends_within_a_sentence(workflow: Workflow) -> None:
+    """A mail in plain text breaks where its line is full; the HTML beside it is as wide as the reader's window."""
+    for template in (workflow.home / "mail").glob("*.html"):
+        broken = re.findall(r".{0,20}(?:[、,]<br>|<br>\s*[a-z]).{0,20}", template.read_text())
+        assert not broken, f"{template}: {broken}"
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock(datetime(2026, 11, 10, 3, 0, tzinfo=UTC))
