@@ -123,9 +123,17 @@ class Sent:
     state: str = "waiting"
     attempts: int = 0
     due: datetime | None = None  # when it may be tried: from when it was written, or its lease runs out
+    roused: bool = False  # by the end of a pause, which leaves those alone that nobody has put off meanwhile
 
     def may_be_claimed(self, now: datetime) -> bool:
+        return self.state in ("waiting", "leased") and (self.at if self.roused else self.due or self.at) <= now
+
+    def must_be_claimed(self, now: datetime) -> bool:
         return self.state in ("waiting", "leased") and (self.due or self.at) <= now
+
+    def rouse(self, now: datetime) -> None:
+        if self.state == "waiting":
+            self.due, self.roused = now, True
 
 
 @dataclass
@@ -359,11 +367,12 @@ class Duties(RuleBasedStateMachine):
         claim = self.office.dispatcher.next_claim()
         if claim is None:
             for model in self.models.values():
-                assert model.paused is not None or not any(mail.may_be_claimed(self.now) for mail in model.mails)
+                assert model.paused is not None or not any(mail.must_be_claimed(self.now) for mail in model.mails)
             return None
         model = self.models[claim.instance_id]
         (mail,) = [mail for mail in model.mails if mail.may_be_claimed(self.now)]
         mail.state, mail.attempts, mail.due = "leased", mail.attempts + 1, self.now + LEASE
+        mail.roused = False
         return claim, mail
 
     def finish(self, claim: Claim, mail: Sent, fails: bool) -> None:
@@ -414,8 +423,7 @@ class Duties(RuleBasedStateMachine):
             model.stand_until(self.now)
             model.paused = None
             for mail in model.mails:
-                if mail.state == "waiting":
-                    mail.due = self.now
+                mail.rouse(self.now)
             model.entries += 1
             return
         model.apply_due_timers(self.now)
@@ -452,8 +460,7 @@ class Duties(RuleBasedStateMachine):
         if model.paused is not None:
             model.stand_until(self.now)
             for mail in model.mails:
-                if mail.state == "waiting":
-                    mail.due = self.now  # looked at again: it may not be paused in the new version
+                mail.rouse(self.now)  # looked at again: it may not be paused in the new version
         self.office.engine.migrate(number, version, OPERATOR, "a test", mapping=mapping)
         model.version, model.entries = version, model.entries + 1
         before = model.timers
