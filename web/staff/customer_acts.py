@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
@@ -18,6 +19,7 @@ from engine.definition import Refusal, Workflow
 from engine.delivery import Message
 from engine.operations.census import Standing, standing
 from engine.outcomes import Preview
+from engine.store.prepared import prepared
 from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import local_time, site, today
@@ -452,11 +454,15 @@ def _do(act: Act, about: str, data: StaffActInput, also: tuple[int, ...] = ()) -
 # -- history -----------------------------------------------------------------------------------------------------------
 
 
+@prepared
+def _newest_acts(customer: Any) -> Any:
+    of_customer = StaffAct.select().where(StaffAct.customer == customer)
+    return of_customer.order_by(StaffAct.instance.desc()).limit(_MOST_SHOWN)
+
+
 def acts_of(customer: int) -> list[Done]:
     """What staff did to a customer, the newest first."""
-    acts = list(
-        StaffAct.select().where(StaffAct.customer == customer).order_by(StaffAct.instance.desc()).limit(_MOST_SHOWN)
-    )
+    acts = _newest_acts(customer)
     names = names_of({f"staff:{one.member}" for one in acts})
     newest = site().engine.newest
     return [

@@ -17,6 +17,7 @@ from werkzeug import Response
 from engine.definition import Refusal
 from engine.operations.census import standing
 from engine.store.base import LARGEST
+from engine.store.prepared import prepared
 from engine.text import Text, _
 from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import local_time, site
@@ -147,20 +148,19 @@ def _searched(asked: str, customer: int | None, backwards: bool, most: int) -> l
 @staff_only
 def customer(customer: int) -> str | Response:
     """Everything that is known of one customer. The address of one who was merged into another leads to that one."""
-    record: Customer | None = Customer.get_or_none(Customer.id == customer)
+    record: Customer | None = _customer.first(customer)
     if record is None:
         alias = alias_of(customer) or abort(404)
         return redirect(url_for("staff.customer", customer=alias.customer_id, _anchor="aliases-title"))
     catalogue = site().catalogue
-    contracts = Contract.select().where(Contract.customer == record.id).order_by(Contract.id)
     aliases = aliases_of(record.id)
     page = page_number(_MOST_PAGES)
-    accounts = list(_accounts(record, (page - 1) * _ACCOUNTS_ON_A_PAGE))
+    accounts = _accounts(record.id, (page - 1) * _ACCOUNTS_ON_A_PAGE)
     return render_template(
         "staff/customer.html",
         customer=record,
         details=[(title, said(name, getattr(record, name), "", catalogue)) for name, title in DETAIL_LABELS.items()],
-        contracts=[_contract(contract) for contract in contracts],
+        contracts=[_contract(contract) for contract in _contracts(record.id)],
         accounts=[
             (
                 account.user_name,
@@ -185,16 +185,29 @@ def customer(customer: int) -> str | Response:
 
 def _removed(customer: Customer) -> tuple[tuple[Text, str], ...]:
     """When a customer was removed, and until when what the law wants kept is kept; nothing of one who was not."""
+    if customer.removed_on is None:
+        return ()
     removed = RemovedCustomer.get_or_none(RemovedCustomer.customer == customer.id)
-    if customer.removed_on is None or removed is None:
+    if removed is None:
         return ()
     until = day(removed.kept_until) if removed.kept_until is not None else str(_("お知らせのメールの送信まで"))
     return ((_("削除日"), day(customer.removed_on)), (_("保存期限"), until))
 
 
-def _accounts(customer: Customer, first: int) -> Any:
+@prepared
+def _customer(customer: Any) -> Any:
+    return Customer.select().where(Customer.id == customer).limit(1)
+
+
+@prepared
+def _contracts(customer: Any) -> Any:
+    return Contract.select().where(Contract.customer == customer).order_by(Contract.id)
+
+
+@prepared
+def _accounts(customer: Any, first: Any) -> Any:
     """The accounts of a page in the order of their addresses, which is that of an index; one more than a page has."""
-    of_customer = Account.select().where(Account.customer == customer.id)
+    of_customer = Account.select().where(Account.customer == customer)
     return of_customer.order_by(Account.email).offset(first).limit(_ACCOUNTS_ON_A_PAGE + 1)
 
 
@@ -218,13 +231,14 @@ def _contract(contract: Contract) -> ShownContract:
     )
 
 
+@prepared
+def _newest_requests(customer: Any) -> Any:
+    of_customer = ChangeRequest.select().where(ChangeRequest.customer == customer)
+    return of_customer.order_by(ChangeRequest.instance.desc()).limit(_REQUESTS_SHOWN)
+
+
 def _change_requests(customer: Customer) -> list[ChangeRequestLine]:
-    change_requests = list(
-        ChangeRequest.select()
-        .where(ChangeRequest.customer == customer.id)
-        .order_by(ChangeRequest.instance.desc())
-        .limit(_REQUESTS_SHOWN)
-    )
+    change_requests = _newest_requests(customer.id)
     engine = site().engine
     where = standing(engine, [one.instance for one in change_requests])
     shown = []

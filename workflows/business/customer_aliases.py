@@ -44,7 +44,8 @@ def customer_now(number: int) -> Customer | None:
 
 
 @prepared
-def aliases_of(customer: int) -> Any:
+@prepared
+def aliases_of(customer: Any) -> Any:
     """The customers who were merged into one, the last one first."""
     own = CustomerAlias.select().where(CustomerAlias.customer == customer)
     return own.order_by(CustomerAlias.merged_at.desc(), CustomerAlias.former.desc())

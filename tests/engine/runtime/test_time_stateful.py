@@ -123,17 +123,17 @@ class Sent:
     state: str = "waiting"
     attempts: int = 0
     due: datetime | None = None  # when it may be tried: from when it was written, or its lease runs out
-    roused: bool = False  # by the end of a pause, which leaves those alone that nobody has put off meanwhile
+    soonest: datetime | None = None  # the end of a pause leaves that alone which nobody has put off meanwhile
 
     def may_be_claimed(self, now: datetime) -> bool:
-        return self.state in ("waiting", "leased") and (self.at if self.roused else self.due or self.at) <= now
+        return self.state in ("waiting", "leased") and (self.soonest or self.due or self.at) <= now
 
     def must_be_claimed(self, now: datetime) -> bool:
         return self.state in ("waiting", "leased") and (self.due or self.at) <= now
 
     def rouse(self, now: datetime) -> None:
         if self.state == "waiting":
-            self.due, self.roused = now, True
+            self.soonest, self.due = min(self.soonest or self.due or self.at, now), now
 
 
 @dataclass
@@ -372,7 +372,7 @@ class Duties(RuleBasedStateMachine):
         model = self.models[claim.instance_id]
         (mail,) = [mail for mail in model.mails if mail.may_be_claimed(self.now)]
         mail.state, mail.attempts, mail.due = "leased", mail.attempts + 1, self.now + LEASE
-        mail.roused = False
+        mail.soonest = None
         return claim, mail
 
     def finish(self, claim: Claim, mail: Sent, fails: bool) -> None:
