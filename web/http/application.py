@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, has_request_context, request
+from flask import Flask, Request, Response, request
 from werkzeug.routing import BaseConverter, Rule, ValidationError
 from werkzeug.sansio.http import parse_cookie
 
@@ -105,6 +105,16 @@ class RequestNumber(BaseConverter):
         return request_number(value)
 
 
+def _at_the_root() -> bool:
+    """Whether somebody asks for a page, and the site is not below a path. Asked for each address of a page: without the
+    proxy's way to an attribute, which takes as long as the rest of `Pages.url_for`."""
+    try:
+        now: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy, which its type hides
+    except RuntimeError:  # nobody asks
+        return False
+    return not now.environ.get("SCRIPT_NAME")
+
+
 class Pages(Flask):
     """Flask, with two changes: its log line of an error names no path, which may be a mailed link and so a secret; and
     constant URLs are cached, because a page has two dozen of them."""
@@ -120,9 +130,13 @@ class Pages(Flask):
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """See `Flask.url_for`."""
-        present = {name: value for name, value in values.items() if value is not None}
-        file = present.get("filename", "") if endpoint in STATIC else ""
-        if len(present) > bool(file) or endpoint.startswith(".") or not has_request_context() or request.script_root:
+        file = ""
+        if values:
+            present = {name: value for name, value in values.items() if value is not None}
+            file = present.get("filename", "") if endpoint in STATIC else ""
+            if len(present) > bool(file):
+                return super().url_for(endpoint, **values)
+        if endpoint.startswith(".") or not _at_the_root():
             return super().url_for(endpoint, **values)
         known = self._addresses.get((endpoint, file))
         if known is None:

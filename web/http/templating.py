@@ -2,7 +2,7 @@
 
 - A template's globals are a dict of its own rather than a ChainMap over the environment's, which is copied for each
   rendering in Python. Ours are all there before the first template is loaded.
-- A plain function is called directly. Jinja first asks in four ways whether it wants the context.
+- A plain function and a macro are called directly. Jinja first asks in four ways whether they want the context.
 - A template is compiled once in a process, however many apps it makes, as those of mails are
   (`engine/outbox/renderer.py`).
 """
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from flask.templating import Environment
 from jinja2.bccache import Bucket, BytecodeCache
-from jinja2.runtime import Context
+from jinja2.runtime import Context, Macro
 
 from engine.templates import MappingsByItem
 
@@ -25,6 +25,10 @@ _PLAIN = frozenset({FunctionType, MethodType})
 class _PageContext(Context):
     def call(self, function: Any, /, *args: Any, **options: Any) -> Any:
         """See `Context.call`."""
+        if type(function) is Macro:
+            options.pop("_loop_vars", None)
+            options.pop("_block_vars", None)
+            return function(self.eval_ctx, *args, **options)
         if type(function) in _PLAIN and not hasattr(function, "jinja_pass_arg"):
             options.pop("_loop_vars", None)  # a block's or loop's values, for functions that want the context
             options.pop("_block_vars", None)
