@@ -36,21 +36,26 @@ def _nothing(name: str, thing: Any) -> str:
 class Shape:
     """What a hook that registers by name takes: an object with `methods`, under a name that is not `reserved`.
 
-    `wrong(name, thing)` says what else is wrong with one, and "" where nothing is.
+    `wrong(name, thing)` says what else is wrong with one, and "" where nothing is. With `under` the names are each
+    plugin's own: all that a plugin registers stands under `under(plugin)`, and only that name is compared with others'.
     """
 
     methods: tuple[str, ...]
     reserved: tuple[str, ...] = ()
     wrong: Callable[[str, Any], str] = _nothing
+    under: Callable[[str], str] | None = None
 
 
 def takes(
-    *methods: str, reserved: tuple[str, ...] = (), wrong: Callable[[str, Any], str] = _nothing
+    *methods: str,
+    reserved: tuple[str, ...] = (),
+    wrong: Callable[[str, Any], str] = _nothing,
+    under: Callable[[str], str] | None = None,
 ) -> Callable[[_Spec], _Spec]:
     """Mark a hookspec as one that registers by name, and say what it takes; see `Shape`."""
 
     def mark(spec: _Spec) -> _Spec:
-        spec.takes = Shape(methods, reserved, wrong)  # type: ignore[attr-defined]
+        spec.takes = Shape(methods, reserved, wrong, under)  # type: ignore[attr-defined]
         return spec
 
     return mark

@@ -54,6 +54,7 @@ PUBLIC = (
     "workflows.ports.billing",
     "workflows.ports.disk_usage",
     "workflows.ports.notice_channels",
+    "workflows.ports.commands",
     "workflows.ports.testing",
 )
 

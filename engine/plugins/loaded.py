@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,15 +162,37 @@ class Plugins:
                 self._fail(plugin, f"{hook} must return a mapping by name, not {type(answer).__name__}")
                 continue
             try:
-                for name, thing in answer.items():
-                    wrong = fault_of(shape, name, thing)
-                    if wrong:
-                        self._fail(plugin, f"{hook} {wrong}")
-                    else:
-                        by_name.setdefault(name, []).append((plugin, thing))
+                for name, thing in self._taken(plugin, hook, shape, answer):
+                    by_name.setdefault(name, []).append((plugin, thing))
             except (Exception, SystemExit) as error:  # of the mapping, or of what was asked of the object
                 self._fail(plugin, f"{hook} returned what raised {reason_of(error)}")
         return by_name
+
+    def _taken(
+        self, plugin: str, hook: str, shape: hookspecs.Shape, answer: Mapping[Any, Any]
+    ) -> Iterator[tuple[str, Any]]:
+        """What of an answer fits its shape, by the names that are compared with those of other plugins."""
+        own: dict[str, Any] = {}
+        for name, thing in answer.items():
+            wrong = fault_of(shape, name, thing)
+            if wrong:
+                self._fail(plugin, f"{hook} {wrong}")
+            elif shape.under is None:
+                yield name, thing
+            else:
+                own[name] = thing
+        if shape.under is None or not own:
+            return
+        name = shape.under(plugin)
+        if name in shape.reserved:
+            self._fail(plugin, f"{hook} claims {name!r}, which is the site's own: give the plugin another name")
+        else:
+            yield name, own
+
+    def blamed(self, plugin: str, error: BaseException) -> Failure:
+        """What a plugin did wrong outside of any hook, told as its other failures are, without its secrets. It is not
+        kept: the plugin stays at work."""
+        return failure_of(self._found[plugin], reason_of(error))
 
     def _fail(self, plugin: str, reason: str) -> None:
         self._failures.append(failure_of(self._found[plugin], reason))
@@ -204,10 +226,10 @@ def fault_of(shape: hookspecs.Shape, name: Any, thing: Any) -> str:
     """Why something that a hook registers breaks the contract; "" where it does not."""
     if not isinstance(name, str) or not name:
         return f"returned the name {name!r}; a name is a text that is not empty"
-    if name in shape.reserved:
+    if shape.under is None and name in shape.reserved:
         return f"claims {name!r}, which is reserved"
     missing = [method for method in shape.methods if not callable(getattr(thing, method, None))]
-    if inspect.isclass(thing) or missing:
+    if missing or (shape.methods and inspect.isclass(thing)):
         needed = " and ".join(f"{method}()" for method in shape.methods)
         what = f"the class {thing.__name__}" if inspect.isclass(thing) else type(thing).__name__
         return f"returned {what} for {name!r}; it takes an object with {needed}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +17,7 @@ from threading import Event, Lock, Thread
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 
 from engine.attempt import Secret
@@ -41,10 +42,12 @@ from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE
 from workflows.ports import hookspecs
 from workflows.ports.billing import Applied, BillingBackend, Change, Quote
+from workflows.ports.commands import CommandSite, with_site
 from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage
 from workflows.ports.notice_channels import NoticeChannel
 from workflows.ports.payments import Active, Begun, Details, PaymentMethod
 from workflows.ports.testing.billing import BillingBackendContract
+from workflows.ports.testing.commands import CommandsContract
 from workflows.ports.testing.notices import NoticeChannelContract
 from workflows.ports.testing.payments import PaymentMethodContract
 from workflows.ports.testing.usage import DiskUsageContract
@@ -338,6 +341,36 @@ def test_the_kit_finds_a_method_that_tells_numbers_believes_anybody_and_begins_a
     fails(careless.test_it_refuses_nonsense_at_its_field)
     fails(careless.test_it_begins_once_for_each_key)
     fails(careless.test_forged_events_are_not_events)
+
+
+def test_the_kit_finds_commands_that_say_nothing_open_the_site_and_cannot_be_typed() -> None:
+    @click.command(context_settings={"ignore_unknown_options": True})
+    @click.argument("anything", nargs=-1)
+    @with_site
+    def eager(site: CommandSite, anything: Sequence[str]) -> None:
+        """Open the site, whatever was typed."""
+
+    @click.group()
+    def books() -> None:
+        """Books."""
+
+    @books.command()
+    def silent() -> None:
+        pass
+
+    class Careless(CommandsContract):
+        def __init__(self, **commands: click.Command) -> None:
+            self.commands = commands
+
+        def plugin(self) -> Any:
+            return SimpleNamespace(register_commands=lambda: dict([self.commands.popitem()] if self.commands else ()))
+
+    fails(Careless().test_they_are_commands_under_names_that_can_be_typed)
+    fails(Careless(Books=books).test_they_are_commands_under_names_that_can_be_typed)
+    fails(Careless(books=books).test_each_says_what_it_does_and_opens_nothing_for_that)
+    fails(Careless(eager=eager).test_a_wrong_option_is_refused_before_anything_is_opened)
+    fails(Careless(eager=eager).test_the_site_may_ask_for_them_more_than_once)
+    Careless(eager=eager).test_they_are_commands_under_names_that_can_be_typed()
 
 
 def fails(test: Callable[[], None]) -> None:

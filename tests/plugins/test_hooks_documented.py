@@ -117,6 +117,11 @@ def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
     assert blocks("po")[0] in (folder / "tetsuzuki_convenience_store" / "locale" / "en.po").read_text(encoding="utf-8")
 
 
+def test_page_shows_the_commands_that_plugins_new_writes(tmp_path: Path) -> None:
+    module = write_package("loans", "commands", tmp_path) / "tetsuzuki_loans" / "__init__.py"
+    assert f"```python\n{module.read_text(encoding='utf-8')}```\n" in section(written("register_commands"))
+
+
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])
 def test_page_shows_every_outcome_with_its_fields(outcome: type[Any]) -> None:
     assert f"`{outcome.__name__}({', '.join(field.name for field in fields(outcome))})`" in PAGE

@@ -33,14 +33,17 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """A group that lists every command and imports only the one that runs."""
+    """A group that lists every command of the site and imports only the one that runs. Plugins are looked for only
+    under a name that is none of these."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            from web.cli.plugin_commands import commands_of
+
+            return commands_of(cmd_name)
         module, attribute, _ = _COMMANDS[cmd_name]
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
@@ -56,7 +59,8 @@ class _LazyGroup(click.Group):
 def tetsuzuki() -> None:
     """A customer support site run by a durable state-machine engine.
 
-    Settings are read from tetsuzuki.toml and from TETSUZUKI_… in the environment.
+    Settings are read from tetsuzuki.toml and from TETSUZUKI_… in the environment. What plugins bring is in `tetsuzuki
+    plugins list`.
     """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,13 +17,17 @@ from web.assembly.settings import read
 from web.assembly.site import Site, build
 from workflows.business.request_number import read_request_number
 
+if TYPE_CHECKING:
+    from engine.plugins.loaded import Plugins
+
 
 @contextmanager
-def opened_site(*, looks: bool = False, **overrides: Any) -> Iterator[Site]:
-    """The site that the settings describe; closed at the end of the block. With `looks` no secret key is drawn."""
+def opened_site(*, looks: bool = False, plugins: Plugins | None = None, **overrides: Any) -> Iterator[Site]:
+    """The site that the settings describe; closed at the end of the block. With `looks` no secret key is drawn.
+    `plugins` are those that are loaded already."""
     settings = read(**overrides)
     set_up_logs(settings.log_format)
-    site = build(settings, looks=looks)
+    site = build(settings, plugins=plugins, looks=looks)
     try:
         yield site
     finally:

@@ -26,6 +26,7 @@ SHAPES: Mapping[str, str] = {
     "disk_usage": "A source of disk usage",
     "payment_method": "A payment method",
     "notice_channel": "A notice channel",
+    "commands": "Commands",
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")

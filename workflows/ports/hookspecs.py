@@ -7,12 +7,17 @@ hooks of the engine and docs/hooks.md for plugin authors.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from engine.hookspecs import hookspec, takes
 from workflows.ports.billing import BillingBackend
+from workflows.ports.commands import OWN_COMMANDS, group_of, wrong_command
 from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
 from workflows.ports.payments import PaymentMethod, wrong_method
+
+if TYPE_CHECKING:
+    from click import Command
 
 
 @hookspec
@@ -64,4 +69,19 @@ def register_payment_methods() -> Mapping[str, PaymentMethod]:  # type: ignore[e
     May fail: yes. The exception becomes the plugin's failure; customers then see that the method is not available.
     Must never: open a connection; return a method that cannot be called from several threads at once; keep or ask for
     a card number.
+    """
+
+
+@hookspec
+@takes(reserved=OWN_COMMANDS, wrong=wrong_command, under=group_of)
+def register_commands() -> Mapping[str, Command]:  # type: ignore[empty-body]
+    """Commands by name: `tetsuzuki <plugin> <name>`, with hyphens for the underscores in the plugin's name.
+
+    When: once in each process, at start, after every plugin was constructed; so what only a command needs is imported
+    in the command.
+    May fail: yes. The exception becomes the plugin's failure, and there are no commands of it. What a command raises
+    ends the command with 1 and one line that names the plugin and the reason.
+    Must never: do anything but make the commands; open a connection before a command runs. `tetsuzuki sms` belongs to
+    the plugin sms: one whose name is a command of the site itself brings no commands, and two plugins whose names
+    differ in hyphens and underscores alone are a `PluginError` that names both.
     """

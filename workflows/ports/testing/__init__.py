@@ -12,14 +12,17 @@ the same tests. The kits for mailers and effect handlers are in `engine.testing`
 from __future__ import annotations
 
 from workflows.ports.testing.billing import BillingBackendContract
+from workflows.ports.testing.commands import CommandsContract, run_command
 from workflows.ports.testing.notices import NoticeChannelContract
 from workflows.ports.testing.payments import PaymentMethodContract, context
 from workflows.ports.testing.usage import DiskUsageContract
 
 __all__ = [
     "BillingBackendContract",
+    "CommandsContract",
     "DiskUsageContract",
     "NoticeChannelContract",
     "PaymentMethodContract",
     "context",
+    "run_command",
 ]

@@ -1,0 +1,77 @@
+"""`tetsuzuki <plugin> …`: the commands that plugins bring (`register_commands`)."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.errors import PluginError
+from engine.plugins.found import GROUP
+from workflows.ports.commands import CommandSite, SiteDoor, group_of
+
+if TYPE_CHECKING:
+    from engine.plugins.found import Listed
+    from engine.plugins.loaded import Plugins
+
+_OF_CLICK = (click.ClickException, click.Abort, click.exceptions.Exit)
+
+
+def commands_of(name: str) -> click.Group | None:
+    """The commands of the plugin that `tetsuzuki <name>` means; None where no plugin of that name has any.
+
+    Nothing is loaded for a name that no installed plugin has. Raises PluginError, with the reason, where the plugin is
+    not at work.
+    """
+    group = group_of(name)
+    if all(group_of(installed) != group for installed in entry_points(group=GROUP).names):
+        return None
+    from web.assembly.settings import read
+    from web.assembly.site import plugins_of
+
+    plugins = plugins_of(read())
+    commands = plugins.registered("register_commands").get(group)
+    found = [one for one in plugins.listed if group_of(one.name) == group]
+    if commands is not None:
+        (its,) = (one for one in found if group in one.adds.get("register_commands", ()))
+        return _PluginCommands(its, commands, plugins)
+    absent = [one for one in found if one.state != "enabled"]
+    if absent:
+        raise PluginError("\n".join(map(_why_absent, absent)))
+    return None
+
+
+def _why_absent(one: Listed) -> str:
+    return f"plugin {one.name} ({one.distribution} {one.version}): {one.reason or 'disabled by the settings'}"
+
+
+class _PluginCommands(click.Group):
+    """The commands of one plugin. What they raise is told in one line that names the plugin."""
+
+    def __init__(self, plugin: Listed, commands: dict[str, click.Command], plugins: Plugins) -> None:
+        super().__init__(group_of(plugin.name), commands=commands, help=plugin.description)
+        self._plugin = plugin.name
+        self._plugins = plugins
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, with a door to the site."""
+        door = ctx.obj = SiteDoor(self._opened)
+        try:
+            return super().invoke(ctx)
+        except _OF_CLICK:
+            raise
+        except Exception as error:
+            if error is door.failed or getattr(error, "errno", None) == errno.EPIPE:  # the reader has gone: no fault
+                raise
+            raise PluginError(str(self._plugins.blamed(self._plugin, error))) from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[CommandSite]:
+        from web.cli.sites import opened_site, operator
+
+        with opened_site(plugins=self._plugins) as site:
+            yield CommandSite(site.engine, operator(), site.clock, site.services)
