@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -48,6 +48,17 @@ class Permission:
 SYSTEM = Permission("system", _("システム（自動処理）"), lambda attempt: attempt.actor.kind == "system")
 ANYONE = Permission("anyone", _("どなたでも"), lambda attempt: True)
 OPERATOR = Permission("operator", _("運用者"), lambda attempt: attempt.actor.kind == "operator")
+
+PLUGIN_KIND = "plugin"  # of the actor of what a plugin fires through its host; its id is the plugin's name
+
+
+@cache
+def plugin(name: str) -> Permission:
+    """The permission of the plugin named `name`, for what it starts and fires through its `host`
+    (`engine.plugins.Host`)."""
+    title = _("プラグイン「%(name)s」", name=name)
+    actor = Actor(PLUGIN_KIND, name)
+    return Permission(f"plugin:{name}", title, lambda attempt: attempt.actor == actor)
 
 
 HOLDER = "holder"

@@ -39,7 +39,8 @@ from engine.delivery import (
     mailer_version,
     send_to_all,
 )
-from engine.plugins import SiteFacts
+from engine.plugins import Host, SiteFacts
+from engine.plugins.breakers import Breaker
 
 P = TypeVar("P")
 
@@ -68,6 +69,14 @@ class Clock:
         """Move the clock, as in `forward(hours=24)`. Returns its new time."""
         self.now += timedelta(**by)
         return self.now
+
+
+def host(plugin: str, clock: Callable[[], datetime] | None = None) -> Host:
+    """A host for a plugin that is tried alone: it has a clock, a logger and an HTTP client, and no site. `clock` is by
+    default one that stands still."""
+    made = Host(plugin)
+    made.bind(None, clock or Clock(), Breaker("http", plugin))
+    return made
 
 
 class MemoryMailer:

@@ -50,6 +50,7 @@ PUBLIC = (
     # Plugins of the business
     "workflows.business.folding",
     "workflows.ports.hookspecs",
+    "workflows.ports.host",
     "workflows.ports.payments",
     "workflows.ports.billing",
     "workflows.ports.disk_usage",

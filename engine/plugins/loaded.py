@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pluggy import HookRelay, PluginManager
@@ -15,6 +16,7 @@ from engine.delivery import AnyMailer, EffectHandler, Listener
 from engine.errors import PluginError
 from engine.plugins.docstrings import description
 from engine.plugins.found import Failure, Found, Listed, State, failure_of, reason_of
+from engine.plugins.host import Host
 
 
 class Plugins:
@@ -26,11 +28,13 @@ class Plugins:
         plugins: Sequence[Found],
         failures: Sequence[Failure],
         problems: Sequence[Problem] = (),
+        hosts: Mapping[str, Host] = MappingProxyType({}),
     ) -> None:
         self._manager = manager
         self._found = {one.name: one for one in plugins}
         self._failures = list(failures)
         self.problems = tuple(problems)
+        self.hosts = hosts  # by plugin, of those that want one
         self._registered: dict[str, dict[str, list[tuple[str, Any]]]] = {}
 
     @property

@@ -1,8 +1,8 @@
 """Finds, configures, orders and survives plugins.
 
 A plugin is a class behind an entry point of the group `tetsuzuki.plugins`. Its nested frozen dataclass `Config`
-declares the keys of `[plugins.<name>]`; it is constructed with a `Config` and the `SiteFacts`, and its methods marked
-`@hookimpl` are its hooks. Bundled plugins are found in no other way.
+declares the keys of `[plugins.<name>]`; it is constructed with a `Config`, the `SiteFacts` and, where its constructor
+names it, a `Host`, and its methods marked `@hookimpl` are its hooks. Bundled plugins are found in no other way.
 
 The rule of this file: what a plugin does wrong never stops the site. Each failure is kept with the plugin's name, its
 distribution and the reason, and the others still load. Only a name or kind that two plugins claim raises, when it is
@@ -15,7 +15,7 @@ refuses to start with them. A plugin without a table of its own is not configure
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -35,9 +35,10 @@ from engine.plugins.found import (
     without_clashes,
     without_secrets,
 )
+from engine.plugins.host import Host
 from engine.plugins.loaded import Plugins
 from engine.plugins.site_facts import SiteFacts
-from engine.plugins.trying import configure, manager_of, target_of, validate
+from engine.plugins.trying import configure, manager_of, target_of, validate, wants_host
 
 SETTINGS = Place("settings", "plugins")
 
@@ -51,16 +52,18 @@ def load(
     environ: Mapping[str, str] | None = None,
     place: Place = SETTINGS,
     moved: Mapping[str, Place] = MappingProxyType({}),
+    host_of: Callable[[str], Host] = Host,
 ) -> Plugins:
     """Load every installed plugin. Raises nothing for a plugin that fails: see `failures` of the result.
 
     `settings` is the table `[plugins]` of the site's settings: plugin name → its keys. `extra` adds plugins that are
     not installed, as (name, class). `specs` are modules with further hookspecs. `environ` resolves `{env = "NAME"}` and
     is the process's environment by default. `place` is where the table stands, and `moved` where single keys of it
-    stand instead, by their dotted names.
+    stand instead, by their dotted names. `host_of` makes the host of a plugin that wants one, by its name; whoever
+    assembles the site binds it.
     """
     unique, clashing = without_clashes([*installed(), *(not_installed(name, target) for name, target in extra)])
-    loading = _Loading(settings, place, moved)
+    loading = _Loading(settings, place, moved, host_of)
     for clash in clashing:
         sources = " and ".join(f"{one.distribution} {one.version}" for one in clash)
         loading.fail(clash[0], f"the name is claimed by {sources}; none of them is loaded")
@@ -74,7 +77,8 @@ def load(
     loading.look_for_unknown(sorted(one.name for one in known))
 
     listed = sorted(known, key=lambda one: (one.order, one.name))
-    plugins = Plugins(manager, listed, loading.failures, loading.problems)
+    hosts = {one.name: loading.hosts[one.name] for one, _plugin in built if one.name in loading.hosts}
+    plugins = Plugins(manager, listed, loading.failures, loading.problems, hosts)
     # Now, so that `failures` is complete when the site decides whether it is ready.
     plugins.register_all()
     return plugins
@@ -83,10 +87,18 @@ def load(
 class _Loading:
     """One loading: the operator's settings, and the failures and problems so far."""
 
-    def __init__(self, settings: Mapping[str, Mapping[str, Any]], place: Place, moved: Mapping[str, Place]) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Mapping[str, Any]],
+        place: Place,
+        moved: Mapping[str, Place],
+        host_of: Callable[[str], Host],
+    ) -> None:
         self._settings = settings
         self._place = place
         self._moved = moved
+        self._host_of = host_of
+        self.hosts: dict[str, Host] = {}
         self.failures: list[Failure] = []
         self.problems: list[Problem] = []
 
@@ -124,7 +136,7 @@ class _Loading:
             keys = self._settings.get(one.name, {})
             try:
                 config = configure(one, target.Config, keys, self._place.at(one.name), Reading(environ))
-                plugin = target(config, site_facts)
+                plugin = self._constructed(one.name, target, config, site_facts)
                 one.hooks = validate(trial, plugin, one.name)
             except (Exception, SystemExit) as error:
                 trial = manager_of(specs)  # a half-valid plugin leaves no trace
@@ -134,6 +146,12 @@ class _Loading:
             else:
                 built.append((one, plugin))
         return built
+
+    def _constructed(self, name: str, target: type[Any], config: Any, site_facts: SiteFacts) -> Any:
+        if not wants_host(target):
+            return target(config, site_facts)
+        host = self.hosts[name] = self._host_of(name)
+        return target(config, site_facts, host=host)
 
     def look_for_unknown(self, known: Sequence[str]) -> None:
         """Record the tables of the settings that name no plugin."""

@@ -34,6 +34,14 @@ def target_of(one: Found) -> type[Any]:
     return target
 
 
+def wants_host(target: type[Any]) -> bool:
+    """Whether the constructor of a plugin's class names an argument `host`."""
+    try:
+        return "host" in inspect.signature(target).parameters
+    except (ValueError, TypeError):  # it has no signature that can be read
+        return False
+
+
 class _Manager(PluginManager):
     """A PluginManager that ignores the names that every Python object has: they are two thirds of all, and none is a
     hook.

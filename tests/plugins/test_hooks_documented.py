@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,18 @@ import engine.testing
 import workflows.ports.hookspecs
 import workflows.ports.testing
 from engine import delivery
+from engine.delivery import Heard
 from engine.hookspecs import PROJECT
+from engine.plugins import HttpClient, HttpResponse
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
+from engine.testing import Clock, configured, host
+from tests.kit.http_server import answer, provider
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from workflows.ports.host import ReadRecords, SiteHost
 
 ROOT = Path(__file__).parents[2]
+FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
 HOMES = ("engine.hookspecs", "workflows.ports.hookspecs")
 
@@ -106,6 +113,34 @@ def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp
         text = section(written(hook))
         for name in (one.name, *(setting.name for setting in fields(target.Config))):
             assert f"`{name}`" in text, f"{one.name}: {name} in {hook}"
+
+
+def test_example_of_a_host_on_the_page_works() -> None:
+    """It is told "not now" with a time, and then accepted; and nothing goes out without a key."""
+    (source,) = [block for block in blocks("python") if "class Chat" in block]
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "chat.py", "exec", dont_inherit=True), namespace)
+    chat = namespace["Chat"]
+    transition = Heard("contract_change", 3, 7, "contract:1", 2, "accept", "asked", "accepted", "staff:3", Clock()())
+    with provider() as server:
+        made = configured(chat, {"url": f"{server.address}/room", "token": "s3cr3t"}, FACTS, host=host("chat"))
+        server.answers = answer(429, Retry_After="30")
+        assert made.hear(transition, "k") == delivery.Deferred("status 429", after=timedelta(seconds=30))
+        server.answers = answer(400)
+        assert isinstance(made.hear(transition, "k"), delivery.Failed)
+        server.answers = answer(204)
+        assert made.hear(transition, "k") == delivery.Accepted()
+    assert isinstance(made.hear(transition, "k"), delivery.Deferred)
+    assert [asked.headers["idempotency-key"] for asked in server.asked] == ["k"] * 3
+    assert server.asked[0].headers["authorization"] == "Bearer s3cr3t"
+
+
+def test_page_shows_what_a_host_has() -> None:
+    text = PAGE.split("## The host\n", 1)[1].split("\n## ", 1)[0]
+    for home in (SiteHost, HttpClient, ReadRecords, HttpResponse):
+        for name in vars(home):
+            if not name.startswith(("_", "bind")) and name != "at":
+                assert re.search(rf"\b{name}\b", text), f"{home.__name__}.{name}"
 
 
 def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:

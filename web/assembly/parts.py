@@ -39,12 +39,14 @@ from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
 from workflows.business.permissions import OPERATORS
+from workflows.business.plugin_records import PluginRecords
 from workflows.business.records import Account
 from workflows.business.request_number import request_number
 from workflows.organisation import Organisation
 from workflows.ports import troubles
 from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
+from workflows.ports.host import SiteHost
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.troubles import Teller, forget_troubles
 from workflows.registry import CHORES, SEARCHED, effect_handlers
@@ -216,6 +218,17 @@ def _tracing(engine: Engine) -> Tracing:
     from web.assembly.monitoring.tracing import Tracing, provider
 
     return Tracing(engine, provider())
+
+
+def bind_hosts(ground: Ground, engine: Engine, breakers: Breakers) -> None:
+    """Bind the host of each plugin that wants one; what it asks over HTTP has a breaker of its own."""
+    records = PluginRecords(ground.db)
+    for name, host in ground.plugins.hosts.items():
+        breaker = breakers.make(troubles.HTTP, name)
+        if isinstance(host, SiteHost):
+            host.bind_site(engine, ground.clock, breaker, records)
+        else:
+            host.bind(engine, ground.clock, breaker)
 
 
 def _times(plugins: Plugins) -> Times:

@@ -41,6 +41,7 @@ from workflows.business.customer_search import CustomerSearch
 from workflows.organisation import Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
+from workflows.ports.host import SiteHost
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS
 from workflows.services import Services
 
@@ -150,7 +151,15 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
         settings.timezone,
         {name: frozenset(product.options) for name, product in products.items()},
     )
-    return load(configured, facts, extra=extra, specs=(hookspecs,), place=settings.place("plugins"), moved=moved)
+    return load(
+        configured,
+        facts,
+        extra=extra,
+        specs=(hookspecs,),
+        place=settings.place("plugins"),
+        moved=moved,
+        host_of=SiteHost,
+    )
 
 
 def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
@@ -202,6 +211,7 @@ def build(
     search = parts.search(ground)
     if not looks:
         search.prepare(meanwhile)
+    parts.bind_hosts(ground, engine, breakers)
     chores = parts.chores(ground, engine, services, search, (access.purge, staff.purge), traced=tracing is not None)
     return Site(
         settings=settings,

@@ -12,7 +12,7 @@ from flask import abort, current_app, flash, redirect, render_template, url_for
 from werkzeug import Response
 
 from engine import definition
-from engine.definition import SYSTEM_ACTOR, Refusal
+from engine.definition import PLUGIN_KIND, SYSTEM_ACTOR, Refusal
 from engine.outcomes import Offer
 from engine.text import Text, _
 from web.http.areas import declared
@@ -274,7 +274,7 @@ def _names(change_request: ChangeRequest, actors: Iterable[str]) -> dict[str, st
 
 def _who(actor: str, names: Mapping[str, str]) -> str | Text:
     kind = actor.partition(":")[0]
-    if kind == "system":
+    if kind in ("system", PLUGIN_KIND):
         return _("システム")
     if kind == "staff":
         return _("担当者")

@@ -16,6 +16,7 @@ from engine.errors import EventNotPossible, Forbidden, KeyReused, Refused, Stale
 from engine.text import Text, _
 from web.http.current import site
 from web.staff.area import actor
+from workflows.business.access.actor_names import names_of
 from workflows.business.records import StaffMember
 
 _SOMEBODY_WAS_FASTER = _("ほかの担当者が先に変更しました。最新の内容をご確認ください。")
@@ -82,5 +83,7 @@ def history(instance_id: int, workflow: Workflow) -> Iterator[Done]:
         if title is None:  # of the system's own events, the state that they led to
             state = workflow.by_name.get(entry.target)
             title = state.title if state is not None and state.title is not None else Text(entry.event)
-        who = names.get(entry.actor) or (_("自動処理") if entry.actor == "system" else entry.actor)
+        who = names.get(entry.actor) or (
+            _("自動処理") if entry.actor == "system" else names_of((entry.actor,))[entry.actor]
+        )
         yield Done(entry.at, title, who)

@@ -23,11 +23,13 @@ from engine.text import Text, _
 TOLD_LATELY = timedelta(hours=1)
 
 BILLING, PAYMENT, USAGE, CHANNEL = "billing", "payment_method", "disk_usage", "notice_channel"
+HTTP = "http"  # what a plugin asks over HTTP by its host, under the plugin's name
 KINDS = {
     BILLING: _("料金と契約の台帳"),
     PAYMENT: _("お支払い方法"),
     USAGE: _("ディスク使用容量"),
     CHANNEL: _("お知らせの配信先"),
+    HTTP: _("プラグインの接続先"),
 }
 
 _LONGEST_REASON = 255

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from engine.definition import PLUGIN_KIND
 from engine.text import Text, _
 from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND
 from workflows.business.records import Account, StaffMember
@@ -49,6 +50,7 @@ _OTHERS: Mapping[str, Text] = {
     "link": _("メールのURLを開いた方"),
     "visitor": _("訪問者"),
     "contractor": _("ご契約者に届いたURLを開いた方"),
+    PLUGIN_KIND: _("プラグイン"),
 }
 
 
