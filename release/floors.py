@@ -1,6 +1,7 @@
-"""A contract of import-linter's, for what its own cannot say: which folders are procedures is seen, and not listed.
+"""Contracts of import-linter's, for what its own cannot say.
 
-So a new procedure is held by the floors from its first file on.
+Which folders are procedures is seen, and not listed, so that a new one is held by the floors from its first file on.
+And plugins import what is public, which is listed once, in `release.public`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from typing import Any
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
+
+from release.public import PUBLIC
 
 
 class ProceduresStandAlone(Contract):
@@ -38,3 +41,28 @@ class ProceduresStandAlone(Contract):
         """Each import that should not be."""
         for line in check.metadata["broken"] or [f"no procedure was found in {self.container.name}"]:
             output.print_error(line)
+
+
+class PublicAlone(Contract):
+    """What lies in `importers` imports of the `product` the public modules alone, each by itself: a public package does
+    not make its modules public."""
+
+    importers: Any = fields.SetField(subfield=fields.ModuleField())
+    product: Any = fields.SetField(subfield=fields.ModuleField())
+
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
+        """Each direct import."""
+        product = {one.name for one in self.product}
+        inside = {module for one in self.importers for module in {one.name, *graph.find_descendants(one.name)}}
+        broken = [
+            f"{module} imports {imported}"
+            for module in sorted(inside)
+            for imported in sorted(graph.find_modules_directly_imported_by(module))
+            if imported.partition(".")[0] in product and imported not in PUBLIC
+        ]
+        return ContractCheck(kept=bool(inside) and not broken, metadata={"broken": broken})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        """Each import of what is not public."""
+        for line in check.metadata["broken"]:
+            output.print_error(f"{line}, which release/public.py does not list")

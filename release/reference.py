@@ -1,7 +1,6 @@
 """`python -m release.reference`: the public API as pages, from its docstrings; what `make reference` runs.
 
-Public is what authors of procedures and plugins import: the modules of `PUBLIC`, and in them every name without a
-leading underscore. Everything else may change with any release.
+What is public stands in `release.public`.
 """
 
 from __future__ import annotations
@@ -16,48 +15,8 @@ from pathlib import Path
 from pdoc import render
 from pdoc.doc import Class, Doc, Function, Module
 
+from release.public import PUBLIC
 from release.source import ROOT, setting
-
-PUBLIC = (
-    "engine",
-    # The words of a definition
-    "engine.definition",
-    "engine.waits",
-    "engine.migration",
-    "engine.text",
-    "engine.business_time",
-    "engine.rules",
-    # Running it
-    "engine.runtime.engine",
-    "engine.outcomes",
-    "engine.errors",
-    "engine.store.base",
-    "engine.store.opening",
-    "engine.store.schema",
-    "engine.authoring.check",
-    "engine.operations.pauses",
-    "engine.operations.incidents",
-    "engine.operations.bulk_acts",
-    # Plugins of the engine
-    "engine.hookspecs",
-    "engine.delivery",
-    "engine.mime",
-    "engine.mail_address",
-    "engine.plugins",
-    "engine.configuration",
-    "engine.configuration.kinds",
-    "engine.testing",
-    # Plugins of the business
-    "workflows.business.folding",
-    "workflows.ports.hookspecs",
-    "workflows.ports.host",
-    "workflows.ports.payments",
-    "workflows.ports.billing",
-    "workflows.ports.disk_usage",
-    "workflows.ports.notice_channels",
-    "workflows.ports.commands",
-    "workflows.ports.testing",
-)
 
 
 def main() -> None:

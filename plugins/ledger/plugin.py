@@ -14,7 +14,6 @@ from engine.plugins import SiteFacts
 from engine.store.base import Record, transaction
 from plugins.ledger import quoting
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList, check_names
-from workflows.business.shared.change_request import to_json
 from workflows.ports.billing import (
     Applied,
     BillingBackend,
@@ -101,7 +100,7 @@ class Ledger:
                 contract=change.contract,
                 kind=change.kind,
                 effective_on=change.effective_on,
-                terms=to_json(change.after),
+                terms=change.after.to_json(),
                 recurring_total=quote.recurring.total if quote is not None else None,
                 due_total=(quote.due.total if quote.due is not None else 0) if quote is not None else None,
                 digest=quote.digest if quote is not None else "",

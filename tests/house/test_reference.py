@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
-from release.reference import PUBLIC, undocumented
+from release.public import PUBLIC
+from release.reference import undocumented
 from release.source import ROOT, tracked
+
+_TOLD = re.compile(r"README\.md|docs/(?!tutorial)[\w/-]+\.md|web/cli/skeletons/\w+\..+\.txt|examples/.+\.py")
+_IMPORTED = re.compile(r"^ *from ((?:engine|workflows|web)[\w.]*) import", re.MULTILINE)
 
 
 def test_every_public_name_has_a_docstring() -> None:
@@ -14,18 +18,8 @@ def test_every_public_name_has_a_docstring() -> None:
 
 def test_what_other_people_are_told_to_import_is_public() -> None:
     """Authors of plugins; a procedure lies in the checkout, and may import whatever that holds."""
-    told = [
-        path
-        for path in tracked()
-        if path == "README.md" or re.fullmatch(r"docs/(?!tutorial)[\w-]+\.md|web/cli/skeletons/\w+\..+\.txt", path)
-    ]
-    imported = {
-        module
-        for path in told
-        for module in re.findall(
-            r"^from ((?:engine|workflows)[\w.]*) import", (ROOT / path).read_text("utf-8"), re.MULTILINE
-        )
-    }
+    told = [path for path in tracked() if _TOLD.fullmatch(path)]
+    imported = {module for path in told for module in _IMPORTED.findall((ROOT / path).read_text("utf-8"))}
     assert len(imported) > 10
     assert sorted(imported - set(PUBLIC)) == []
 

@@ -6,8 +6,9 @@ Amounts are whole yen. Consumption tax is rounded once per rate, over the sum of
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -40,6 +41,10 @@ class ContractTerms:
     term: str
     payment_method: str
     started_on: date
+
+    def to_json(self) -> str:
+        """The terms as JSON, for whoever keeps them: the day as in `2026-04-01`, equal terms as equal texts."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, default=str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -112,12 +112,13 @@ def to_json(values: ContractTerms | Mapping[str, str] | None) -> str:
     """The terms of a contract, or a customer's details by column, as the JSON that a request keeps; "" for None."""
     if values is None:
         return ""
-    plain = asdict(values) if isinstance(values, ContractTerms) else dict(values)
-    return json.dumps(plain, ensure_ascii=False, sort_keys=True, default=str)
+    if isinstance(values, ContractTerms):
+        return values.to_json()
+    return json.dumps(dict(values), ensure_ascii=False, sort_keys=True)
 
 
 def contract_terms_from_json(text: str) -> ContractTerms | None:
-    """The terms of a contract, from JSON that `to_json` wrote; None for ""."""
+    """The terms of a contract, from JSON that `ContractTerms.to_json` wrote; None for ""."""
     if not text:
         return None
     values = json.loads(text)
