@@ -1,9 +1,10 @@
 """What a plugin may add to the engine: the hooks, their arguments and their promises.
 
-The hooks register by name: they run once, at start, and hand over objects that do the work later. Nothing is ever
-delivered through a hook call itself, because pluggy stops at the first implementation that raises, and one broken
-plugin would then hold back the others (I5). `plugins.loading.Plugins` therefore calls implementations one by one. The
-hooks of the business are in `workflows.ports.hookspecs`; docs/hooks.md is the page for plugin authors.
+The hooks register by name: they run once, at start, and hand over objects that do the work later; `report_health` alone
+is asked again and again. Nothing is ever delivered through a hook call itself, because pluggy stops at the first
+implementation that raises, and one broken plugin would then hold back the others (I5). `plugins.loading.Plugins`
+therefore calls implementations one by one. The hooks of the business are in `workflows.ports.hookspecs`; docs/hooks.md
+is the page for plugin authors.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from pluggy import HookimplMarker, HookspecMarker
 
 from engine.delivery import MAILER_VERSIONS, AnyMailer, EffectHandler, Listener, mailer_version
+from engine.health import Health
 
 PROJECT = "tetsuzuki"
 
@@ -134,4 +136,16 @@ def register_migrations() -> Mapping[str, Path]:  # type: ignore[empty-body]
     May fail: yes. The exception becomes the plugin's failure, and its tables are not made.
     Must never: touch a table of the site or of another plugin; change a step that was released. A step is a file
     `0001_….py` with `up(migrator, db)`, in a folder `migrations` whose parent folder has a name of the plugin's own.
+    """
+
+
+@hookspec
+def report_health() -> Health:  # type: ignore[empty-body]
+    """How the plugin is: `ok`, `warning` or `failed`, with a reason that operators read.
+
+    When: whenever somebody asks how the site is (`/readyz`, `/metrics`, `doctor`, `plugins list`), in each process, at
+    most every 10 seconds, in a thread of its own and outside of any transaction.
+    May fail: yes. An exception, another type than `Health` and no answer within 2 seconds are told as `failed` with
+    that reason; after 5 times without an answer it is not asked for 30 seconds.
+    Must never: change anything, take longer than 2 seconds, or put a secret or a person into the reason.
     """

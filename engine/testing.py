@@ -1,7 +1,7 @@
 """Test helpers for this project and for authors of plugins: a settable clock, a mailer in memory, contract tests.
 
-The contract tests here are for mailers, effect handlers and listeners; those for payment methods, billing and so on are
-in `workflows.ports.testing`.
+The contract tests here are for mailers, effect handlers, listeners and reports on health; those for payment methods,
+billing and so on are in `workflows.ports.testing`.
 
     class TestMyMailer(RecipientMailerContract):
         def mailer(self):
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+from time import monotonic
 from typing import Any, TypeVar
 
 from engine.configuration import Place, Reading
@@ -39,8 +40,10 @@ from engine.delivery import (
     mailer_version,
     send_to_all,
 )
+from engine.health import Health
 from engine.plugins import Host, SiteFacts
 from engine.plugins.breakers import Breaker
+from engine.text import LANGUAGES, Text
 
 P = TypeVar("P")
 
@@ -265,3 +268,48 @@ class ListenerContract(ABC):
         with ThreadPoolExecutor(_THREADS) as pool:
             outcomes = list(pool.map(lambda one: listener.hear(one, f"{one.instance_id}.1.0.contract"), heard))
         assert all(isinstance(outcome, Accepted | Deferred) for outcome in outcomes)
+
+
+class HealthContract(ABC):
+    """The contract of every report on health, as tests. Subclasses define `plugin`, which is well.
+
+    `longest` is how many seconds a report may take. The site waits for 2; it is generous here, because the machine of
+    the tests may be busy.
+    """
+
+    longest = 20.0
+
+    @abstractmethod
+    def plugin(self) -> Any:
+        """The plugin, as the site constructs it, where all is well."""
+
+    def unwell(self) -> Any | None:
+        """The plugin where what it needs is gone or does not answer; None where that cannot happen."""
+        return None
+
+    def test_it_is_well(self) -> None:
+        said = self._said(self.plugin())
+        assert said.state == "ok", said.reason
+
+    def test_it_says_in_time_that_it_is_not_well_and_why(self) -> None:
+        unwell = self.unwell()
+        if unwell is not None:
+            assert self._said(unwell).state in ("warning", "failed")
+
+    def test_its_reason_can_be_read_in_every_language(self) -> None:
+        for plugin in (self.plugin(), self.unwell()):
+            reason = self._said(plugin).reason if plugin is not None else ""
+            assert all((reason.render(one) if isinstance(reason, Text) else reason) is not None for one in LANGUAGES)
+
+    def test_it_is_asked_from_several_threads_at_once(self) -> None:
+        plugin = self.plugin()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            said = list(pool.map(lambda _number: plugin.report_health(), range(_THREADS)))
+        assert all(isinstance(one, Health) for one in said)
+
+    def _said(self, plugin: Any) -> Health:
+        began = monotonic()
+        said = plugin.report_health()
+        assert isinstance(said, Health), f"expected a Health, got {said!r}"
+        assert monotonic() - began < self.longest
+        return said

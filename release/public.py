@@ -29,6 +29,7 @@ PUBLIC = (
     # Plugins of the engine
     "engine.hookspecs",
     "engine.delivery",
+    "engine.health",
     "engine.mime",
     "engine.mail_address",
     "engine.plugins",

@@ -220,11 +220,10 @@ class Breakers:
         self._most_calls = most_calls
         self._patience = patience
 
-    def make(self, kind: str, name: str) -> Breaker:
-        """Make the breaker of a plugin."""
-        made = Breaker(
-            kind, name, told=self._tell, clock=self._clock, most_calls=self._most_calls, patience=self._patience
-        )
+    def make(self, kind: str, name: str, patience: timedelta | None = None) -> Breaker:
+        """Make the breaker of a plugin. `patience` replaces that of the others."""
+        waits = self._patience if patience is None else patience
+        made = Breaker(kind, name, told=self._tell, clock=self._clock, most_calls=self._most_calls, patience=waits)
         self._made.append(made)
         return made
 

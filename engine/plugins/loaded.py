@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -158,6 +158,12 @@ class Plugins:
             else:
                 answers.append((implementation.plugin_name, answer))
         return tuple(answers)
+
+    def implementations(self, hook: str) -> tuple[tuple[str, Callable[..., Any]], ...]:
+        """Each plugin with its own implementation of `hook`, in the order of their calls: for callers that bound the
+        call themselves."""
+        caller = getattr(self._manager.hook, hook)
+        return tuple((one.plugin_name, one.function) for one in reversed(caller.get_hookimpls()))
 
     def _register(self, hook: str, shape: hookspecs.Shape) -> dict[str, list[tuple[str, Any]]]:
         by_name: dict[str, list[tuple[str, Any]]] = {}

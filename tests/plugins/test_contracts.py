@@ -22,13 +22,20 @@ import pytest
 
 from engine.attempt import Secret
 from engine.delivery import Accepted, Delivery, Mailer, Outcome, RecipientMailer
+from engine.health import WELL, Health
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
 from engine.store.base import database
 from engine.store.opening import open_database
 from engine.store.schema import migrate
-from engine.testing import EffectHandlerContract, MailerContract, MemoryMailer, RecipientMailerContract
-from engine.text import _
+from engine.testing import (
+    EffectHandlerContract,
+    HealthContract,
+    MailerContract,
+    MemoryMailer,
+    RecipientMailerContract,
+)
+from engine.text import Text, _
 from plugins.demo_usage import DemoUsage
 from plugins.dev_mailbox import DevMailbox
 from plugins.http_usage.source import HttpUsage
@@ -371,6 +378,25 @@ def test_the_kit_finds_commands_that_say_nothing_open_the_site_and_cannot_be_typ
     fails(Careless(eager=eager).test_a_wrong_option_is_refused_before_anything_is_opened)
     fails(Careless(eager=eager).test_the_site_may_ask_for_them_more_than_once)
     Careless(eager=eager).test_they_are_commands_under_names_that_can_be_typed()
+
+
+def test_the_kit_finds_a_report_that_is_never_unwell_raises_and_cannot_be_read() -> None:
+    class Careless(HealthContract):
+        def __init__(self, well: Any, unwell: Any) -> None:
+            self.of = {"well": well, "unwell": unwell}
+
+        def plugin(self) -> Any:
+            return SimpleNamespace(report_health=lambda: self.of["well"])
+
+        def unwell(self) -> Any:
+            return SimpleNamespace(report_health=lambda: self.of["unwell"])
+
+    unreadable = Health("warning", Text("%(count)s", (("number", 3),)))
+    fails(Careless(unreadable, unreadable).test_it_is_well)
+    fails(Careless(WELL, WELL).test_it_says_in_time_that_it_is_not_well_and_why)
+    fails(Careless(WELL, unreadable).test_its_reason_can_be_read_in_every_language)
+    fails(Careless("ok", WELL).test_it_is_asked_from_several_threads_at_once)
+    Careless(WELL, unreadable).test_it_says_in_time_that_it_is_not_well_and_why()
 
 
 def fails(test: Callable[[], None]) -> None:

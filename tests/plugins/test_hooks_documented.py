@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,11 +23,13 @@ import workflows.ports.hookspecs
 import workflows.ports.testing
 from engine import delivery
 from engine.delivery import Heard
-from engine.hookspecs import PROJECT
+from engine.health import Health
+from engine.hookspecs import PROJECT, hookimpl
 from engine.plugins import HttpClient, HttpResponse
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, configured, host
+from engine.text import _
 from tests.kit.http_server import answer, provider
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
 from workflows.ports.host import ReadRecords, SiteHost
@@ -155,6 +158,16 @@ def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
 def test_page_shows_the_commands_that_plugins_new_writes(tmp_path: Path) -> None:
     module = write_package("loans", "commands", tmp_path) / "tetsuzuki_loans" / "__init__.py"
     assert f"```python\n{module.read_text(encoding='utf-8')}```\n" in section(written("register_commands"))
+
+
+def test_the_report_on_health_that_the_page_shows_works() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", section(written("report_health")), re.DOTALL)
+    words: dict[str, Any] = {"hookimpl": hookimpl, "Health": Health, "_": _}
+    exec(code, words)
+    books = (SimpleNamespace(not_yet_collected=lambda: 1000), SimpleNamespace(not_yet_collected=lambda: 1001))
+    said = [words["report_health"](SimpleNamespace(books=one)) for one in books]
+    assert [one.state for one in said] == ["ok", "warning"]
+    assert str(said[1].reason) == "1001件の請求データが引き取られていません。"
 
 
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])

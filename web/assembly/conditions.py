@@ -6,12 +6,14 @@ A detail names no path, address or message of a library, because strangers may r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
 from engine.configuration import shown_value
 from engine.configuration.kinds import is_loopback
 from engine.operations.storage import look
+from engine.plugins.health_reports import MOMENT
 from web.assembly.settings import Settings
 from web.assembly.site import CHOICES, Site
 
@@ -51,6 +53,29 @@ def chosen(site: Site) -> tuple[Check, ...]:
             said = f"{shown_value(wanted)} is not there; see tetsuzuki plugins list"
             checks.append(Check(key, "failed", said))
     return tuple(checks)
+
+
+def required(site: Site) -> tuple[Check, ...]:
+    """Whether each plugin is at work that the setting `required_plugins` names."""
+    wanted = site.settings.required_plugins
+    absent = ", ".join(one.name for one in site.plugins.listed if one.name in wanted and one.state != "enabled")
+    if absent:
+        return (Check("required_plugins", "failed", f"not at work: {absent}; see tetsuzuki plugins list"),)
+    return (Check("required_plugins", "ok"),) if wanted else ()
+
+
+def health(site: Site, patience: timedelta = MOMENT) -> tuple[Check, ...]:
+    """What plugins say of their own health, asked for at most `patience`. One that fails is a warning, unless the
+    setting `required_plugins` names it."""
+    if not site.health:
+        return ()
+    unwell = [one for one in site.health.answers(patience) if one.health.state != "ok"]
+    if not unwell:
+        return (Check("plugin_health", "ok"),)
+    failed = any(one.health.state == "failed" and one.plugin in site.settings.required_plugins for one in unwell)
+    said = ", ".join(f"{one.plugin}: {one.health.state}" for one in unwell)
+    inside = tuple(f"{one.plugin}: {one.why}" for one in unwell)
+    return (Check("plugin_health", "failed" if failed else "warning", f"{said}; see tetsuzuki doctor", inside),)
 
 
 def address(settings: Settings) -> Check:

@@ -20,6 +20,7 @@ from engine.operations.retention import Purger
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import HIDDEN_LINK, Renderer
 from engine.plugins.breakers import MOST_CALLS, Breakers
+from engine.plugins.health_reports import HealthReports, Reporter
 from engine.plugins.loaded import Plugins
 from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
@@ -205,9 +206,27 @@ def heartbeat(
     return Heartbeat(engine, dispatcher, chores=chores)
 
 
-def observers(ground: Ground, engine: Engine, breakers: Breakers) -> tuple[Metrics | None, Tracing | None]:
+def health(plugins: Plugins, breakers: Breakers) -> HealthReports:
+    """What asks the plugins for their health. A probe waits for nobody else's question to end."""
+    return HealthReports(
+        [
+            Reporter(
+                plugin, ask, breakers.make(troubles.HEALTH, plugin, timedelta(0)), partial(_blamed, plugins, plugin)
+            )
+            for plugin, ask in plugins.implementations("report_health")
+        ]
+    )
+
+
+def _blamed(plugins: Plugins, plugin: str, error: BaseException) -> str:
+    return plugins.blamed(plugin, error).reason
+
+
+def observers(
+    ground: Ground, engine: Engine, breakers: Breakers, reports: HealthReports
+) -> tuple[Metrics | None, Tracing | None]:
     """The metrics and the tracing of the engine, as far as the settings ask for them."""
-    metrics = Metrics(engine, ground.db, breakers) if ground.settings.metrics_token is not None else None
+    metrics = Metrics(engine, ground.db, breakers, reports) if ground.settings.metrics_token is not None else None
     tracing = _tracing(engine) if ground.settings.tracing else None
     engine.observer = Both(tracing, metrics) if tracing and metrics else tracing or metrics
     return metrics, tracing

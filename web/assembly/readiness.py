@@ -2,8 +2,9 @@
 
 A failing check takes the process out of the load balancer. So a check fails only for what makes its answers wrong or
 impossible: a database that is away, read-only or full, tables of another version, another secret key than the
-database's, a missing definition, no mailer, or a plugin's part that a setting names and that is missing. A plugin that
-is not configured or failed to load is reported and never fails the check: everything else works. Late timers or mails
+database's, a missing definition, no mailer, a plugin's part that a setting names and that is missing, or a plugin that
+`required_plugins` names and that is not at work or says that it failed. Any other plugin that is not configured, failed
+to load or is unwell is reported and never fails the check: everything else works. Late timers or mails
 and open incidents do not fail it either: every web process would fail at once, although each of them answers, and no
 mail would be sooner for it. Alerts on `/metrics` are for that.
 
@@ -48,7 +49,10 @@ class Readiness:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._fixed = (conditions.plugins(site), *conditions.chosen(site), conditions.address(site.settings))
+        self._fixed = (
+            *(conditions.plugins(site), *conditions.chosen(site), *conditions.required(site)),
+            conditions.address(site.settings),
+        )
         self._glance = Glance(site.db, self._ask)
         self._thorough: tuple[float, tuple[Check, ...]] | None = None
         self._last = ""
@@ -56,14 +60,15 @@ class Readiness:
 
     def checks(self) -> tuple[Check, ...]:
         """The results of all checks, in at most a few seconds, whatever the database does."""
+        health = conditions.health(self._site)
         try:
             asked = self._glance.answer()
         except NoAnswer as error:
             asked = (Check("database", "failed", f"{error}; the log says more"),)
-            self._say(asked + self._fixed, error.__cause__)
+            self._say(asked + self._fixed + health, error.__cause__)
         else:
-            self._say(asked + self._fixed)
-        return (*asked, *self._fixed, self._answering())
+            self._say(asked + self._fixed + health)
+        return (*asked, *self._fixed, *health, self._answering())
 
     def _answering(self) -> Check:
         """A warning where this process's breaker of a plugin is open: pages that do not need the plugin are not

@@ -25,6 +25,7 @@ from engine.configuration import NOTHING, Place, Problem, Reading, Value, Wrong,
 from engine.configuration.kinds import (
     as_path,
     checked_secret,
+    clean,
     file,
     folder,
     line,
@@ -52,6 +53,8 @@ PREFIX = "TETSUZUKI_"
 DEFAULT_FILE = "tetsuzuki.toml"
 LOG_FORMATS = ("text", "json")
 _SHORTEST_TOKEN = 16
+_MOST_NAMES = 100
+_LONGEST_NAME = 100  # of a plugin
 _MOST_BYTES = 1_000_000  # of a file
 _NEARLY = 0.87  # how like a variable's name must be to be taken for a misspelt one (difflib's ratio)
 _NUMBER = re.compile(r"\s*[0-9]{1,10}\s*")
@@ -107,6 +110,16 @@ def _cost(given: Any) -> tuple[int, int, int]:
     return passes, memory, lanes
 
 
+_NAMES = "names of plugins, as a list or with commas between them"
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    names = given.split(",") if isinstance(given, str) else given
+    if not isinstance(names, list) or len(names) > _MOST_NAMES:
+        raise Wrong
+    return tuple(clean(name, _LONGEST_NAME).strip() for name in names)
+
+
 _TOKEN = secret(
     f"{_SHORTEST_TOKEN} or more letters, digits and -._~+/=, without spaces",
     rf"[A-Za-z0-9._~+/=-]{{{_SHORTEST_TOKEN},}}",  # what a header can carry (RFC 6750 §2.1)
@@ -120,9 +133,10 @@ class Settings:
     """All settings, validated; each key's annotation is its kind. Secrets are not in the repr.
 
     `base_url` has no trailing slash; mailed links are built from it and from nothing else. `password_cost` is
-    Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one of those that plugins register.
-    `trusted_proxies` is how many reverse proxies stand in front, whose X-Forwarded headers are believed. `tracing`
-    sends OpenTelemetry spans, where OTEL_… in the environment says. `metrics_token` opens `/metrics`; without one there
+    Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one of those that plugins
+    register; without one of the `required_plugins` a process takes no requests. `trusted_proxies` is how many reverse
+    proxies stand in front, whose X-Forwarded headers are believed. `tracing` sends OpenTelemetry spans, where OTEL_… in
+    the environment says. `metrics_token` opens `/metrics`; without one there
     is no such page. With `confirm_first_account` a customer's first account waits until the contractor or staff confirm
     it. `sources` has the file or variable of each key that was set. `secret_key` seals and signs,
     `old_secret_keys` (newest first) verify what was sealed before; it is empty where a single machine has none yet,
@@ -139,6 +153,7 @@ class Settings:
     mailer: Annotated[str, line(100, "the name of a plugin's mailer")] = "smtp_mailer"
     billing: Annotated[str, line(100, "the name of a plugin's billing backend")] = "ledger"
     disk_usage: Annotated[str, line(100, "the name of a plugin's source of disk usage")] = "http_usage"
+    required_plugins: Annotated[tuple[str, ...], Value(_NAMES, _names)] = ()
     site_name: Annotated[str, line(100)] = "クラウド版サポートサイト"
     timezone: Annotated[str, zone()] = "Asia/Tokyo"
     log_format: Annotated[str, one_of(LOG_FORMATS)] = "text"

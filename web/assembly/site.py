@@ -18,6 +18,7 @@ from engine.definition import Workflow
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.outbox.dispatcher import Dispatcher
 from engine.plugins.breakers import Breakers
+from engine.plugins.health_reports import HealthReports
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
@@ -72,6 +73,7 @@ class Site:
     throttles: Throttles
     search: CustomerSearch
     plugins: Plugins
+    health: HealthReports
     clock: Callable[[], datetime]
     metrics: Metrics | None = None
     tracing: Tracing | None = None
@@ -171,6 +173,12 @@ def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
             kind = KEYS[key].kind.expected
             hint = nearest(chosen, known) or f"; there are: {', '.join(known) or 'none'}"
             problems.append(Problem(settings.place(key), f" = {shown_value(chosen)}: expected {kind}{hint}"))
+    names = [one.name for one in plugins.listed]
+    for name in settings.required_plugins:
+        if name not in names:
+            hint = nearest(name, names) or f"; installed are: {', '.join(names)}"
+            place = settings.place("required_plugins")
+            problems.append(Problem(place, f" = {shown_value(name)}: there is no such plugin{hint}"))
     return problems
 
 
@@ -207,7 +215,8 @@ def build(
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
     vault = services.vault
     access, staff = parts.access(ground, hasher, vault, throttles), parts.staff(ground, hasher, vault, throttles)
-    metrics, tracing = parts.observers(ground, engine, breakers)
+    health = parts.health(ground.plugins, breakers)
+    metrics, tracing = parts.observers(ground, engine, breakers, health)
     search = parts.search(ground)
     if not looks:
         search.prepare(meanwhile)
@@ -228,6 +237,7 @@ def build(
         throttles=throttles,
         search=search,
         plugins=ground.plugins,
+        health=health,
         clock=ground.clock,
         metrics=metrics,
         tracing=tracing,

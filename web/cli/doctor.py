@@ -19,6 +19,7 @@ import click
 
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome, send_to_all
 from engine.mime import is_mailbox
+from engine.plugins.health_reports import WHOLE
 from engine.text import _
 from web.assembly import conditions
 from web.assembly.settings import read
@@ -143,6 +144,16 @@ def silent_plugins(site: Site) -> Iterator[Finding]:
         )
 
 
+def unwell_plugins(site: Site) -> Iterator[Finding]:
+    """What plugins say of their own health, asked in this process."""
+    for one in site.health.answers(WHOLE):
+        said = f"plugin {one.plugin} says: {one.why or one.health.state}"
+        yield {"ok": note, "warning": warning, "failed": fault}[one.health.state](said)
+    for check in conditions.required(site):
+        if check.state == "failed":
+            yield fault(f"{site.settings.place('required_plugins')}: {check.detail}")
+
+
 def open_incidents(site: Site) -> Iterator[Finding]:
     """Incidents that wait for an operator."""
     from engine.operations.incidents import count
@@ -188,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
     due,
     workers,
     silent_plugins,
+    unwell_plugins,
     open_incidents,
     pauses,
     stuck_instances,

@@ -27,11 +27,15 @@ def list_plugins() -> None:
     from web.assembly.settings import read
     from web.assembly.site import plugins_of
 
-    loaded = plugins_of(read())
+    settings = read()
+    loaded = plugins_of(settings)
+    health = _health(settings, loaded)
     for one in loaded.listed:
         click.echo(f"{one.name}  {one.state}  ({one.distribution} {one.version})  {one.description}")
         for hook, names in one.adds.items():
             click.echo(f"    adds {_what(hook)}: {', '.join(names)}")
+        if one.name in health:
+            click.echo(f"    health: {health[one.name]}")
         if one.reason:
             click.echo(f"    {one.reason}")
 
@@ -51,6 +55,28 @@ def check() -> None:
     if wrong:
         sys.exit(1)
     click.echo(f"{sum(one.state == 'enabled' for one in loaded.listed)} plugins are well")
+
+
+def _health(settings: Settings, loaded: Plugins) -> dict[str, str]:
+    """What plugins say of their own health, in the open site; they are not asked where there is no database yet."""
+    from engine.errors import EngineError
+    from engine.plugins.health_reports import WHOLE
+    from web.cli.sites import opened_site
+
+    asked = [plugin for plugin, _ask in loaded.implementations("report_health")]
+    if not asked:
+        return {}
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).exists():
+        return dict.fromkeys(asked, "not asked, there is no database yet")
+    try:
+        with opened_site(looks=True, plugins=loaded) as site:
+            return {
+                one.plugin: f"{one.health.state}: {one.why}" if one.why else one.health.state
+                for one in site.health.answers(WHOLE)
+            }
+    except EngineError as error:
+        return dict.fromkeys(asked, f"not asked: {error}")
 
 
 def _what(hook: str) -> str:

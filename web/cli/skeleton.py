@@ -27,6 +27,7 @@ SHAPES: Mapping[str, str] = {
     "payment_method": "A payment method",
     "notice_channel": "A notice channel",
     "commands": "Commands",
+    "health": "A report on the health of something",
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")

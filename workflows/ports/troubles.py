@@ -24,12 +24,14 @@ TOLD_LATELY = timedelta(hours=1)
 
 BILLING, PAYMENT, USAGE, CHANNEL = "billing", "payment_method", "disk_usage", "notice_channel"
 HTTP = "http"  # what a plugin asks over HTTP by its host, under the plugin's name
+HEALTH = "health"
 KINDS = {
     BILLING: _("料金と契約の台帳"),
     PAYMENT: _("お支払い方法"),
     USAGE: _("ディスク使用容量"),
     CHANNEL: _("お知らせの配信先"),
     HTTP: _("プラグインの接続先"),
+    HEALTH: _("プラグインの状態"),
 }
 
 _LONGEST_REASON = 255

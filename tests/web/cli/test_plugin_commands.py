@@ -241,6 +241,24 @@ def test_a_command_that_cannot_be_one_is_left_out_and_the_others_stay(run: Run, 
     assert run("lent-devices", "list").code == 0
 
 
+HEALTH = """
+@hookimpl
+def report_health(self):
+    from engine.health import Health
+    from engine.store.base import database
+    (count,) = database.execute_sql("SELECT count(*) FROM instance").fetchone()
+    return Health("warning", f"{count} instances")
+"""
+
+
+def test_plugins_list_says_how_a_plugin_is_once_there_is_a_database(run: Run, install: Install) -> None:
+    install("devices", "return {}", SOURCE + textwrap.indent(HEALTH, "    "))
+    assert "    health: not asked, there is no database yet\n" in run("plugins", "list").out
+    assert not Path("var").exists()
+    assert run("migrate").code == 0
+    assert "    health: warning: 0 instances\n" in run("plugins", "list").out
+
+
 def test_the_commands_of_the_site_are_reserved() -> None:
     assert sorted(OWN_COMMANDS) == sorted(tetsuzuki.list_commands(None))  # type: ignore[arg-type]
 

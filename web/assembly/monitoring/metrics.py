@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from engine.delivery import Accepted, Deferred, Failed
 from engine.errors import EngineError
+from engine.health import STATES
 from engine.operations.backlog import Backlog, backlog
 from engine.runtime.engine import Engine
 from engine.runtime.history import MIGRATE_EVENT, START_EVENT
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from engine.definition import Instance
     from engine.outcomes import Committed
     from engine.plugins.breakers import Breakers
+    from engine.plugins.health_reports import HealthReports
     from engine.store.base import SiteDatabase, Unit
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -58,20 +60,24 @@ def _events_of(engine: Engine) -> dict[str, set[str]]:
     return events
 
 
-def _register_others(registry: CollectorRegistry, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
+def _register_others(
+    registry: CollectorRegistry, engine: Engine, db: SiteDatabase, breakers: Breakers, reports: HealthReports
+) -> None:
     """Register the metrics that are not counted but read at each scrape."""
     build = Gauge("tetsuzuki_build_info", "Always 1; its label says what runs.", ("version",), registry=registry)
     build.labels(version("tetsuzuki")).set(1)
     ProcessCollector(registry=registry)
     registry.register(_Waiting(Glance(db, lambda: backlog(engine))))
     registry.register(_Plugins(breakers))
+    if reports:
+        registry.register(_Health(reports))
 
 
 class Metrics:
     """The metrics of one site in one process: an observer of its engine (`engine.runtime.observer`), and the requests
     of its pages."""
 
-    def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers) -> None:
+    def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers, reports: HealthReports) -> None:
         self.registry = own = CollectorRegistry()
         self._events = _events_of(engine)
         self._transitions = Counter(
@@ -119,7 +125,7 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=own,
         )
-        _register_others(own, engine, db, breakers)
+        _register_others(own, engine, db, breakers, reports)
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""
@@ -236,6 +242,29 @@ class _Plugins(Collector):
             is_open.add_metric((one.kind, one.name), int(one.is_open))
             under_way.add_metric((one.kind, one.name), one.under_way)
         return [is_open, under_way]
+
+
+class _Health(Collector):
+    """What plugins say of their own health. A scrape waits for them as a probe does."""
+
+    def __init__(self, reports: HealthReports) -> None:
+        self._reports = reports
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering the collector asks no plugin."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """See `engine.plugins.health_reports`."""
+        health = GaugeMetricFamily(
+            "tetsuzuki_plugin_health",
+            "1 for the state in which a plugin says it is, in this process: ok, warning or failed; 0 for the others.",
+            labels=("plugin", "state"),
+        )
+        for one in self._reports.answers():
+            for state in STATES:
+                health.add_metric((one.plugin, state), int(one.health.state == state))
+        return [health]
 
 
 class _Waiting(Collector):
