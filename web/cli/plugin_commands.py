@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.errors import PluginError
-from engine.plugins.found import GROUP
 from workflows.ports.commands import CommandSite, SiteDoor, group_of
 
 if TYPE_CHECKING:
     from engine.plugins.found import Listed
     from engine.plugins.loaded import Plugins
 
+GROUP = "tetsuzuki.plugins"  # that of `engine.plugins.found`, which a word that is mistyped need not load
 _OF_CLICK = (click.ClickException, click.Abort, click.exceptions.Exit)
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.plugins import found
 from tests.kit.commands import Run
 from tests.kit.waiting import PATIENCE
 from web.assembly.site import Site
-from web.cli import tetsuzuki
+from web.cli import plugin_commands, tetsuzuki
 from workflows.ports.commands import OWN_COMMANDS
 
 SOURCE = '''
@@ -259,7 +260,8 @@ def test_plugins_list_says_how_a_plugin_is_once_there_is_a_database(run: Run, in
     assert "    health: warning: 0 instances\n" in run("plugins", "list").out
 
 
-def test_the_commands_of_the_site_are_reserved() -> None:
+def test_the_commands_of_the_site_are_reserved_and_the_group_is_that_of_plugins() -> None:
+    assert plugin_commands.GROUP == found.GROUP
     assert sorted(OWN_COMMANDS) == sorted(tetsuzuki.list_commands(None))  # type: ignore[arg-type]
 
 
