@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from engine.canonical import canonical
@@ -85,34 +86,55 @@ def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
     Which timers are deadlines is no part of it. Where a definition calls others so than before, the deadlines that the
     rows of its instances hold count no more, and are worked out anew.
     """
+    running = list(workflows)
     with db.bound(), transaction():
-        mark = db.param
-        for workflow in workflows:
-            made = digest(workflow)
-            db.execute_sql(
-                f"INSERT INTO definition (name, version, digest, timer_rules) VALUES ({mark}, {mark}, {mark}, {mark}) "
-                "ON CONFLICT DO NOTHING",
-                (workflow.name, workflow.version, made, RESTARTED if workflow.restarts_timers else KEPT),
-            )
-            released = db.execute_sql(
-                f"SELECT digest FROM definition WHERE name = {mark} AND version = {mark}",
-                (workflow.name, workflow.version),
-            ).fetchone()[0]
-            if released != made:
+        released = _released(db)
+        new = [workflow for workflow in running if (workflow.name, workflow.version) not in released]
+        if new:
+            _record(db, new)
+            released = _released(db)  # another machine may have recorded one of them meanwhile
+        for workflow in running:
+            made, deadlines = released[workflow.name, workflow.version]
+            if made != digest(workflow):
                 raise DefinitionChanged(
                     f"{workflow.where}: workflow {workflow.name!r} version {workflow.version} was changed after its "
                     "release, and instances run on it: give the changed definition a new version and keep the old one."
                 )
-            _note_deadlines(db, workflow)
+            if deadlines != _deadlines(workflow):
+                _note_deadlines(db, workflow, deadlines)
 
 
-def _note_deadlines(db: SiteDatabase, workflow: Workflow) -> None:
-    mark, pinned, said = db.param, (workflow.name, workflow.version), canonical(dict(workflow.deadlines))
-    here = f"name = {mark} AND version = {mark}"
-    before = db.execute_sql(f"SELECT deadlines FROM definition WHERE {here}", pinned).fetchone()[0]
-    if before == said:
-        return
-    db.execute_sql(f"UPDATE definition SET deadlines = {mark} WHERE {here}", (said, *pinned))
+def _deadlines(workflow: Workflow) -> str:
+    return canonical(dict(workflow.deadlines))
+
+
+def _released(db: SiteDatabase) -> dict[tuple[str, int], tuple[str, str]]:
+    """The digest and the deadlines of each released definition, by its name and version."""
+    rows = db.execute_sql("SELECT name, version, digest, deadlines FROM definition").fetchall()
+    return {(name, version): (made, deadlines) for name, version, made, deadlines in rows}
+
+
+def _record(db: SiteDatabase, workflows: Sequence[Workflow]) -> None:
+    """Record definitions, unless another machine does so first. In a fixed order, so that no two machines wait for each
+    other."""
+    rows = [
+        (one.name, one.version, digest(one), RESTARTED if one.restarts_timers else KEPT, _deadlines(one))
+        for one in sorted(workflows, key=lambda one: (one.name, one.version))
+    ]
+    marks = ", ".join([f"({', '.join([db.param] * len(rows[0]))})"] * len(rows))
+    db.execute_sql(
+        f"INSERT INTO definition (name, version, digest, timer_rules, deadlines) VALUES {marks} ON CONFLICT DO NOTHING",
+        tuple(chain.from_iterable(rows)),
+    )
+
+
+def _note_deadlines(db: SiteDatabase, workflow: Workflow, before: str) -> None:
+    """Record which timers are deadlines now; `before` is empty where the version was released before that was noted."""
+    mark, pinned = db.param, (workflow.name, workflow.version)
+    db.execute_sql(
+        f"UPDATE definition SET deadlines = {mark} WHERE name = {mark} AND version = {mark}",
+        (_deadlines(workflow), *pinned),
+    )
     if before:
         db.execute_sql(
             f"UPDATE instance SET deadline_seq = 0 WHERE workflow = {mark} AND version = {mark} "

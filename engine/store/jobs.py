@@ -36,9 +36,9 @@ def install(db: SiteDatabase) -> list[str]:
     Returns what was made, as `migrate` does. The caller holds the lock of `migrate`. Raises ConfigurationError where
     the database's user lacks the privilege.
     """
+    if _is_installed(db):  # as on every start but the first: a connection of its own is for what is to be made
+        return []
     with psycopg.connect(str(db.database), **CONNECTION) as connection:
-        if _is_installed(connection):
-            return []
         try:
             connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{SCHEMA}"')
             connection.execute(f'SET LOCAL search_path TO "{SCHEMA}"')
@@ -51,9 +51,9 @@ def install(db: SiteDatabase) -> list[str]:
     return [SCHEMA]
 
 
-def _is_installed(connection: psycopg.Connection[Any]) -> bool:
-    found = connection.execute("SELECT to_regclass(%s)", (f'"{SCHEMA}".procrastinate_jobs',)).fetchone()
-    return found is not None and found[0] is not None
+def _is_installed(db: SiteDatabase) -> bool:
+    (found,) = db.execute_sql("SELECT to_regclass(%s)", (f'"{SCHEMA}".procrastinate_jobs',)).fetchone()
+    return found is not None
 
 
 @dataclass(frozen=True, slots=True)

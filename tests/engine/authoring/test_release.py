@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
+import psycopg
 import pytest
 
 from engine.attempt import Attempt, Location, Refusal
@@ -29,6 +31,8 @@ from engine.runtime.definitions import Definitions
 from engine.store.opening import open_database
 from engine.testing import Clock
 from engine.text import _
+from tests.kit.databases import close_database
+from tests.kit.waiting import PATIENCE, until
 
 HOUR = timedelta(hours=1)
 
@@ -190,3 +194,27 @@ def test_a_version_that_says_something_else_is_refused_and_nothing_is_written(sq
     )
     assert [tuple(row) for row in db.execute_sql("SELECT name FROM definition").fetchall()] == [("whole",)]
     db.close()
+
+
+def test_a_version_that_another_machine_releases_meanwhile_is_compared_too(postgres_url: str) -> None:
+    db = open_database(postgres_url)
+    refused: list[BaseException] = []
+
+    def release_here() -> None:
+        try:
+            release(db, [WHOLE])
+        except DefinitionChanged as error:
+            refused.append(error)
+        finally:
+            db.close()
+
+    here = Thread(target=release_here)
+    with psycopg.connect(postgres_url) as machine, psycopg.connect(postgres_url, autocommit=True) as looking:
+        machine.execute("INSERT INTO definition (name, version, digest) VALUES ('whole', 1, 'of another meaning')")
+        here.start()
+        waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        until(lambda: looking.execute(waits).fetchone(), "a release that waits for the other machine's")
+        machine.commit()
+        here.join(PATIENCE)
+    assert len(refused) == 1
+    close_database(db)
