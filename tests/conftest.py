@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.kit.order",
     "tests.kit.compiled",
     "tests.kit.installed",
+    "tests.kit.addresses",
 ]
 
 hypothesis_settings.register_profile(
