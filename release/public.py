@@ -52,6 +52,8 @@ PUBLIC = (
     "workflows.ports.quotes",
     "workflows.ports.disk_usage",
     "workflows.ports.notice_channels",
+    "workflows.ports.pages",
     "workflows.ports.commands",
     "workflows.ports.testing",
+    "web.testing",
 )

@@ -23,6 +23,7 @@ from web.http.current import EXTENSION, gigabytes, local_time
 from web.http.errors import explain_errors
 from web.http.guard import PageSession, protect
 from web.http.menu import in_customer_details, shown
+from web.http.plugin_pages import register_plugin_pages
 from web.http.probes import Monitoring
 from web.http.unsent import UNSENT, give_back
 from web.http.who_may import check_access, know_users, staff_member, user
@@ -94,6 +95,7 @@ def _extend(app: Flask, site: Site) -> None:
         app.register_blueprint(area)
         if area.signed_by_senders:
             csrf.exempt(area)
+    register_plugin_pages(app, site)
     check_access(app)
     give_back(app, names_to_keep())
 

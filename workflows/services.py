@@ -19,6 +19,7 @@ from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
 from workflows.ports.billing import BillingBackend
 from workflows.ports.disk_usage import GuardedUsage
+from workflows.ports.guarded import Times
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.payments import PaymentMethod
 
@@ -52,3 +53,4 @@ class Services:
     books_years: int = 10  # for which the records of a customer are kept after the year of its last contract's end
     document_font: Path | None = None  # whose letters come first in documents
     breakers: Breakers = field(default_factory=Breakers)  # of all plugins for which a page waits
+    times: Times = field(default_factory=Times)  # for which a page waits for them

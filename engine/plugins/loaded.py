@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +18,20 @@ from engine.errors import PluginError
 from engine.plugins.docstrings import description
 from engine.plugins.found import Failure, Found, Listed, State, failure_of, reason_of
 from engine.plugins.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a plugin registered under a name; `distribution` and `version` are those of its package."""
+
+    name: str
+    thing: Any
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin} ({self.distribution} {self.version})"
 
 
 class Plugins:
@@ -112,6 +127,24 @@ class Plugins:
         if clashes:
             raise PluginError(clashes[0])
         return {name: claims[0][1] for name, claims in by_name.items()}
+
+    def claims(self, hook: str) -> tuple[Claim, ...]:
+        """Whose what is that the plugins registered through `hook`; of a name that several claim, each claim."""
+        self.register_all()
+        claimed = self._registered.get(hook, {})
+        return tuple(
+            Claim(name, thing, plugin, self._found[plugin].distribution, self._found[plugin].version)
+            for name, claims in claimed.items()
+            for plugin, thing in claims
+        )
+
+    def leave_out(self, hook: str, claim: Claim, wrong: str) -> None:
+        """Leave out what a plugin registered, as `registered` does, where only the site can tell what is `wrong`."""
+        claims = self._registered[hook][claim.name]
+        claims[:] = [(plugin, thing) for plugin, thing in claims if plugin != claim.plugin]
+        if not claims:
+            del self._registered[hook][claim.name]
+        self._fail(claim.plugin, f"{hook} {_something_wrong(claim.name, wrong)}")
 
     def register_all(self) -> tuple[str, ...]:
         """Call every hook that registers by name, so that `failures` and `listed` are complete. Idempotent.
@@ -244,4 +277,8 @@ def fault_of(shape: hookspecs.Shape, name: Any, thing: Any) -> str:
         what = f"the class {thing.__name__}" if inspect.isclass(thing) else type(thing).__name__
         return f"returned {what} for {name!r}; it takes an object with {needed}"
     wrong = shape.wrong(name, thing)
-    return f"returned something wrong for {name!r}: {wrong}" if wrong else ""
+    return _something_wrong(name, wrong) if wrong else ""
+
+
+def _something_wrong(name: str, wrong: str) -> str:
+    return f"returned something wrong for {name!r}: {wrong}"

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import engine.testing
+import web.testing
 import workflows.ports.hookspecs
 import workflows.ports.testing
 from engine import delivery
@@ -94,7 +95,7 @@ def test_hook_is_named_in_a_test(name: str) -> None:
 
 
 def test_every_kit_and_every_shape_of_plugins_new_stands_in_the_section_of_its_hook() -> None:
-    homes = (engine.testing, workflows.ports.testing)
+    homes = (engine.testing, workflows.ports.testing, web.testing)
     kits = {name for home in homes for name in vars(home) if name.endswith("Contract") and not name.startswith("_")}
     kits.remove("MailerContract")  # of version 1, beside that of version 2
     sections = {name: section(written(name)) for name in hookspecs()}
@@ -168,6 +169,15 @@ def test_the_report_on_health_that_the_page_shows_works() -> None:
     said = [words["report_health"](SimpleNamespace(books=one)) for one in books]
     assert [one.state for one in said] == ["ok", "warning"]
     assert str(said[1].reason) == "1001件の請求データが引き取られていません。"
+
+
+def test_example_of_pages_is_what_plugins_new_writes(tmp_path: Path) -> None:
+    folder = write_package("contact_times", "pages", tmp_path)
+    module, test = blocks("python")[-4:-2]
+    assert module == (folder / "tetsuzuki_contact_times" / "__init__.py").read_text(encoding="utf-8")
+    assert test == (folder / "tests" / "test_contact_times.py").read_text(encoding="utf-8")
+    templates = folder / "tetsuzuki_contact_times" / "templates" / "contact_times"
+    assert blocks("html") == [(templates / "show.html").read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])

@@ -36,6 +36,7 @@ ADDS = {
     "disk_usage": "disk usage",
     "payment_method": "payment methods",
     "notice_channel": "notice channels",
+    "pages": "pages",
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
@@ -113,6 +114,7 @@ OFTEN = (
     "mailer",
     "payment_method",
     "effect_handler",
+    "pages",
 )  # one of each kind of kit; each of the others takes eight seconds
 
 
@@ -254,7 +256,8 @@ def test_every_text_of_a_skeleton_has_its_english(shape: str, tmp_path: Path) ->
     from babel.messages.pofile import read_po
 
     folder = write_package(NAME, shape, tmp_path) / f"tetsuzuki_{NAME}"
-    written = {text for _f, _l, text, _c, _x in extract_from_dir(folder, [("**.py", "python")], keywords={"_": None})}
+    sources = [("**.py", "python"), ("**.html", "jinja2")]
+    written = {text for _f, _l, text, _c, _x in extract_from_dir(folder, sources, keywords={"_": None})}
     po = folder / "locale" / "en.po"
     translated = {entry.id for entry in read_po(po.open("rb")) if entry.id and entry.string} if po.exists() else set()
     assert written == translated

@@ -281,6 +281,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         books_years=periods(settings.retention).books,
         document_font=settings.document_font,
         breakers=breakers,
+        times=times,
     )
 
 

@@ -153,7 +153,7 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
         settings.timezone,
         {name: frozenset(product.options) for name, product in products.items()},
     )
-    return load(
+    plugins = load(
         configured,
         facts,
         extra=extra,
@@ -162,6 +162,11 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
         moved=moved,
         host_of=SiteHost,
     )
+    if plugins.claims("register_pages"):
+        from web.assembly.blueprints import admit  # Flask, which no other plugin needs
+
+        admit(plugins)
+    return plugins
 
 
 def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
@@ -261,6 +266,7 @@ def _ground(
     if problems:
         raise SettingsError(problems)
     catalogue = catalogue_of(settings, plugins)
+    plugins.registered("register_pages")  # which raises where two plugins claim one name
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now

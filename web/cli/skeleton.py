@@ -28,6 +28,16 @@ SHAPES: Mapping[str, str] = {
     "notice_channel": "A notice channel",
     "commands": "Commands",
     "health": "A report on the health of something",
+    "pages": "Pages",
+}
+
+# What a shape has beside its module, by the file of its template.
+_BESIDE: Mapping[str, Mapping[str, str]] = {
+    "pages": {
+        "pages/show.html.txt": "templates/$name/show.html",
+        "pages/everybody.html.txt": "templates/$name/everybody.html",
+        "pages/wishes.py.txt": "migrations/0001_wishes.py",
+    }
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
@@ -67,6 +77,8 @@ def _files(name: str, shape: str) -> Iterator[tuple[str, str]]:
     yield f"{values['module']}/__init__.py", _filled(f"{shape}.py.txt", values)
     if (SKELETONS / f"{shape}.po.txt").exists():
         yield f"{values['module']}/locale/en.po", _filled(f"{shape}.po.txt", values)
+    for file, path in _BESIDE.get(shape, {}).items():
+        yield f"{values['module']}/{Template(path).substitute(values)}", _filled(file, values)
     yield f"tests/test_{name}.py", _filled(f"{shape}.test.txt", values)
 
 

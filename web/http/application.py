@@ -144,5 +144,7 @@ class Pages(Flask):
         return known
 
     def log_exception(self, exc_info: Any, *ctx: Any) -> None:
-        """Log an unexpected error, with the name of the endpoint."""
-        log.error("error while answering %s %s", request.method, request.endpoint, exc_info=exc_info)
+        """Log an unexpected error, with the name of the endpoint, and of the plugin where the page is one's."""
+        plugin = getattr(self.view_functions.get(request.endpoint or ""), "plugin", "")
+        said = f"{request.endpoint} of {plugin}" if plugin else request.endpoint
+        log.error("error while answering %s %s", request.method, said, exc_info=exc_info)

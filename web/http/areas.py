@@ -20,10 +20,12 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, current_app
 from flask.sansio.app import App
 
+from engine.plugins.breakers import Breaker
 from engine.store.base import LARGEST
 from engine.text import Text
 from workflows.business.records import ChangeRequest
 from workflows.ports.billing import Quote
+from workflows.ports.pages import Panel
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -78,6 +80,15 @@ class Fact:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PluginPanel:
+    """A panel of the plugin `plugin`, whose calls go through `breaker`."""
+
+    plugin: str
+    panel: Panel
+    breaker: Breaker
+
+
 @dataclass(slots=True)
 class Declared:
     """The declarations of an app's areas.
@@ -86,7 +97,8 @@ class Declared:
     the looks of states by workflow; `decisions` are by workflow and event; `facts` are by workflow what the staff see
     of an instance, and `with_own_pages` are the workflows that the staff handle elsewhere than in their queue;
     `same_for_all` are the endpoints whose answer is the same for every reader; `kept_names` are those of fields that
-    may be kept where a form could not be sent.
+    may be kept where a form could not be sent. What plugins add: `tiles` are entries of TOP, `customer_panels` and
+    `request_panels` stand on the staff's pages of these.
     """
 
     menus: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
@@ -98,6 +110,9 @@ class Declared:
     with_own_pages: set[str] = field(default_factory=set)
     same_for_all: set[str] = field(default_factory=set)
     kept_names: set[str] = field(default_factory=set)
+    tiles: tuple[Entry, ...] = ()
+    customer_panels: tuple[PluginPanel, ...] = ()
+    request_panels: tuple[PluginPanel, ...] = ()
 
 
 def declared() -> Declared:

@@ -29,7 +29,7 @@ def in_customer_details() -> bool:
 
 def shown(entries: Sequence[Entry], reader: User) -> list[Shown]:
     """The entries for `reader`."""
-    area = (request.endpoint or "").partition(".")[0]
+    area = (request.endpoint or "").rpartition(".")[0]
     return [
         Shown(
             entry.title,

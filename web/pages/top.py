@@ -84,6 +84,7 @@ def show() -> str:
     ⑤ ⑥ the large entries."""
     here = this_user()
     large = [entry for entry in declared().menus[MAIN_MENU] if entry.good_for is not None]  # ⑤ and ⑥
+    large += declared().tiles
     return render_template(
         "top.html",
         customer=here.account.customer,

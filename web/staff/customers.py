@@ -19,14 +19,15 @@ from engine.operations.census import standing
 from engine.store.base import LARGEST
 from engine.store.prepared import prepared
 from engine.text import Text, _
-from web.http.areas import NUMBER, STAFF_MENU
+from web.http.areas import NUMBER, STAFF_MENU, declared
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
-from web.staff.area import page_number, pages
+from web.staff.area import actor, page_number, pages
 from web.staff.beside import AFTER, BEFORE, Page, beside, number_beside, page_of
 from web.staff.customer_acts import acts_for, acts_for_contract, acts_of, removal_of
 from web.staff.history import state_title
+from web.staff.panels import shown_panels
 from web.staff.under_way import under_way
 from workflows.business import typed
 from workflows.business.access.account_standing import STANDINGS, refusal_of
@@ -36,6 +37,7 @@ from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, RemovedCustomer
 from workflows.business.request_number import MISTYPED, read_request_number
 from workflows.business.shared.change_request import DETAIL_LABELS, contract_terms, said
+from workflows.ports.pages import StaffPage
 from workflows.registry import CHANGE_REQUEST_KINDS
 
 _ON_A_PAGE = 25
@@ -180,6 +182,7 @@ def customer(customer: int) -> str | Response:
         aliases=[(alias.number, local_time(alias.merged_at), alias.instance) for alias in aliases],
         removal=removal_of(record),
         removed=_removed(record),
+        panels=shown_panels(declared().customer_panels, StaffPage(record.id, actor())),
     )
 
 

@@ -26,6 +26,7 @@ from web.shown.prices import titles_of
 from web.staff import decisions, money
 from web.staff.area import actor, pages, typed_reason
 from web.staff.history import event_title, part, state_title
+from web.staff.panels import shown_panels
 from web.staff.request_filters import Filters, filters
 from workflows.business import assignments
 from workflows.business.customer_aliases import customer_about
@@ -36,6 +37,7 @@ from workflows.business.shared.bookings import goes_before
 from workflows.business.shared.change_request import differences
 from workflows.contract_change.price_titles import PriceTitles
 from workflows.ports import quotes
+from workflows.ports.pages import StaffPage
 from workflows.registry import CHANGE_REQUEST_KINDS, known_date
 
 _LONGEST_KEY = 64
@@ -357,7 +359,15 @@ def _page(
         note=request.form.get("note", "").replace("\0", ""),
         note_refusals=note_refusals,
         local_time=local_time,
+        panels=shown_panels(declared().request_panels, _staff_page(found)),
     )
+
+
+def _staff_page(found: Found) -> StaffPage:
+    """The page of a procedure, as panels are asked for it."""
+    customer, context = found.context["customer"], found.context
+    number = customer.id if customer is not None else None
+    return StaffPage(number, actor(), context["instance_id"], context["workflow"])
 
 
 def _with_options(instance_id: int) -> tuple[Found, list[decisions.Option], list[decisions.Elsewhere]]:

@@ -51,6 +51,7 @@ class Times:
     price: timedelta = timedelta(seconds=10)  # for which a page waits for a price
     asked: timedelta = timedelta(seconds=15)  # for what its provider, or its books, are asked
     delivery: timedelta = timedelta(minutes=2)
+    panel: timedelta = timedelta(seconds=2)  # for all panels of a page together
 
 
 class GuardedBilling:

@@ -14,6 +14,7 @@ from workflows.ports.billing import BillingBackend
 from workflows.ports.commands import OWN_COMMANDS, group_of, wrong_command
 from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
+from workflows.ports.pages import Pages, wrong_pages
 from workflows.ports.payments import PaymentMethod, wrong_method
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ def register_notice_channels() -> Mapping[str, NoticeChannel]:  # type: ignore[e
     May fail: yes. The exception becomes the plugin's failure; notices go through the other channels, and what its
     channel had still to deliver is shown to staff as failed.
     Must never: open a connection; return a channel that cannot be called from several threads at once.
+    """
+
+
+@hookspec
+@takes(wrong=wrong_pages)
+def register_pages() -> Mapping[str, Pages]:  # type: ignore[empty-body]
+    """Pages by name, under `/x/<name>/`: views for customers and staff, and the ways that lead to them.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; the site has none of its pages, and no way to them.
+    Must never: open a connection; return views that cannot be called from several threads at once; leave a view
+    without access, or change anything of other pages: such pages are left out, with the reason.
     """
 
 

@@ -25,6 +25,7 @@ TOLD_LATELY = timedelta(hours=1)
 BILLING, PAYMENT, USAGE, CHANNEL = "billing", "payment_method", "disk_usage", "notice_channel"
 HTTP = "http"  # what a plugin asks over HTTP by its host, under the plugin's name
 HEALTH = "health"
+PAGES = "pages"
 KINDS = {
     BILLING: _("料金と契約の台帳"),
     PAYMENT: _("お支払い方法"),
@@ -32,6 +33,7 @@ KINDS = {
     CHANNEL: _("お知らせの配信先"),
     HTTP: _("プラグインの接続先"),
     HEALTH: _("プラグインの状態"),
+    PAGES: _("プラグインの画面"),
 }
 
 _LONGEST_REASON = 255

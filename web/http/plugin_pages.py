@@ -1,0 +1,149 @@
+"""Pages of plugins in the site: their blueprints registered, their views guarded, and the ways that lead to them.
+
+A view of a plugin runs in a thread of the plugin's pool under a time limit (`engine.plugins.breakers`): one that hangs
+costs its reader a page that says so, and the site a few threads at most. What it raises is answered by the site's own
+error pages, as what a view of the site raises is. Where no plugin has pages, no page of the site asks for any.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, current_app, make_response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+
+from engine.definition import Actor
+from engine.plugins.breakers import REST, Breaker, NotNow, TooSlow
+from engine.plugins.loaded import Claim
+from engine.text import Text, _
+from web.assembly.blueprints import FILES, HOOK, prefix_of, register, rules_of, same_address
+from web.http.areas import MAIN_MENU, STAFF_MENU, Entry, PluginPanel, declared_in
+from web.http.errors import Explanation, error_page
+from web.http.guard import HEADERS
+from web.http.who_may import ANYONE, STAFF, staff_member, user
+from workflows.ports import troubles
+from workflows.ports.pages import MenuEntry, Pages, Panel, Reader, Tile, read_by
+
+if TYPE_CHECKING:
+    from web.assembly.site import Site
+
+View = Callable[..., Any]
+
+_BEHIND_OURS = 1000  # the place of a plugin's entries in a menu, behind all of the site
+
+log = logging.getLogger("tetsuzuki.plugins")
+
+_AWAY = Explanation(
+    _("この画面は、ただいまご利用いただけません"),
+    _("時間をおいて、もう一度お試しください。送信した内容が反映されているかどうかは、画面を開き直してご確認ください。"),
+)
+
+
+def register_plugin_pages(app: Flask, site: Site) -> None:
+    """Register the pages of all plugins, behind those of the site. Pages that claim an address which is taken are left
+    out, as a failure of their plugin."""
+    for claim in site.plugins.claims(HOOK):
+        taken = _taken(app, claim)
+        if taken is not None:
+            site.plugins.leave_out(HOOK, claim, f"the address {taken.rule} is taken by {taken.endpoint}")
+        else:
+            _mount(app, site, claim)
+
+
+def _taken(app: Flask, claim: Claim) -> Rule | None:
+    """A rule of the app that pages which come with the site would have again."""
+    if not claim.thing.addresses:
+        return None
+    theirs = rules_of(claim.name, claim.thing)
+    return next((one for one in app.url_map.iter_rules() if any(same_address(one, rule) for rule in theirs)), None)
+
+
+def _mount(app: Flask, site: Site, claim: Claim) -> None:
+    pages: Pages = claim.thing
+    breaker, times = site.services.breakers.make(troubles.PAGES, claim.name), site.services.times
+    blueprint = prefix_of(claim.name)
+    for endpoint in register(app, claim.name, pages):
+        view, name = app.view_functions[endpoint], endpoint.removeprefix(blueprint)
+        if name in pages.access:
+            guarded = _guarded(view, pages.access[name], claim, breaker, times.asked)
+        else:  # the folder of files; everything else is declared
+            guarded = wraps(view)(lambda view=view, **values: view(**values))
+        vars(guarded).update(access=pages.access.get(name, ANYONE), plugin=str(claim))
+        app.view_functions[endpoint] = guarded
+    app.after_request_funcs.setdefault(blueprint.rstrip("."), []).append(partial(_with_our_headers, blueprint + FILES))
+    _lead_to(app, claim.name, pages)
+    declared = declared_in(app)
+    declared.customer_panels += _guarded_panels(claim, pages.customer_panels, breaker)
+    declared.request_panels += _guarded_panels(claim, pages.request_panels, breaker)
+
+
+def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: timedelta) -> View:
+    """The view within its time limit, in another thread."""
+
+    @wraps(view)
+    def guarded(**values: Any) -> Response:
+        def answer() -> Response | HTTPException:
+            try:
+                with read_by(lambda: _reader(access)):
+                    return make_response(current_app.ensure_sync(view)(**values))
+            except HTTPException as error:  # an answer too, however long it took
+                return error
+
+        try:
+            answered = breaker.within(time, answer)
+        except (NotNow, TooSlow) as error:
+            log.error("a page of %s is not shown: %s", claim, error)
+            return error_page(503, _AWAY, retry_after=int(REST.total_seconds()))
+        if isinstance(answered, HTTPException):
+            raise answered
+        return answered
+
+    return guarded
+
+
+def _reader(access: str) -> Reader:
+    """Who reads a page with this access."""
+    if access == STAFF:
+        member = staff_member()
+        return Reader() if member is None else Reader("staff", Actor("staff", str(member.id)), member.name)
+    here = user()
+    if here is None:
+        return Reader()
+    account = here.account
+    actor = Actor("account", str(account.id))
+    return Reader("customer", actor, account.user_name, account.customer_id, account.role)
+
+
+def _with_our_headers(files: str, response: Response) -> Response:
+    """The answer of a plugin's view without headers of its own in the place of the site's, as one that lets a cache
+    keep the page. A file of the endpoint `files` is for anybody, and keeps what Flask says of it."""
+    if request.endpoint != files:
+        for name in HEADERS:
+            response.headers.pop(name, None)
+    return response
+
+
+def _lead_to(app: Flask, name: str, pages: Pages) -> None:
+    """Declare the entries of menus, and the tiles."""
+    declared = declared_in(app)
+    for menu, entries in ((MAIN_MENU, pages.menu), (STAFF_MENU, pages.staff_menu)):
+        declared.menus[menu] += tuple(_entry(name, one) for one in entries)
+    declared.tiles += tuple(_entry(name, one, _text(one.good_for)) for one in pages.tiles)
+
+
+def _entry(name: str, way: MenuEntry | Tile, good_for: Text | None = None) -> Entry:
+    blueprint = prefix_of(name)
+    return Entry(_BEHIND_OURS, blueprint + way.view, blueprint.rstrip("."), _text(way.title), good_for=good_for)
+
+
+def _text(text: Text | str) -> Text:
+    return text if isinstance(text, Text) else Text(text)
+
+
+def _guarded_panels(claim: Claim, panels: Sequence[Panel], breaker: Breaker) -> tuple[PluginPanel, ...]:
+    return tuple(PluginPanel(str(claim), one, breaker) for one in panels)

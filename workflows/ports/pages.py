@@ -1,0 +1,240 @@
+"""The port for pages: what a plugin declares of its pages, and who reads one.
+
+A plugin writes a Flask blueprint, and says in a `Pages` who may open each of its views, and where the site leads to
+them. This module is all that it needs of the site for that, beside Flask:
+
+    from flask import Blueprint, render_template
+    from workflows.ports.pages import VIEWER, MenuEntry, Pages, reader
+
+The site registers the blueprint under `/x/<name>/`. It answers for everything around a view: log-in and access before
+it, CSRF tokens, the time limit, headers, and the page that an error becomes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.attempt import Actor
+from engine.configuration import nearest
+from engine.text import Text
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+Access = Literal["anyone", "viewer", "editor", "admin", "staff"]
+
+ANYONE: Access = "anyone"
+"""Anybody, logged in or not."""
+VIEWER: Access = "viewer"
+"""Every account of a customer, whatever its role."""
+EDITOR: Access = "editor"
+"""The accounts that may begin procedures (手続き), and those above them."""
+ADMIN: Access = "admin"
+"""The accounts that stand for the contractor (管理)."""
+STAFF: Access = "staff"
+"""The members of staff, who have a log-in of their own: no customer, and a member of staff is no customer."""
+
+_ACCESS = (ANYONE, VIEWER, EDITOR, ADMIN, STAFF)
+_CUSTOMERS = (ANYONE, VIEWER, EDITOR, ADMIN)
+_RANK: Mapping[str, int] = {role: rank for rank, role in enumerate((VIEWER, EDITOR, ADMIN))}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_ADDRESS = re.compile(r"(?:/[a-z0-9_-]+)+")
+_LINK = re.compile(r"/(?![/\\])[^\s\\]*|https://[^\s\\]+")  # on this site, or elsewhere over https
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """An entry of a menu: the view to which it leads, one that is opened without arguments, and its title."""
+
+    view: str
+    title: Text | str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A large entry on the customers' TOP: the view to which it leads, its title, and what it is good for."""
+
+    view: str
+    title: Text | str
+    good_for: Text | str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffPage:
+    """The page of the staff that a panel is asked for, and who reads it.
+
+    `customer` is the id of the customer whom the page concerns, None where a request concerns none; `instance_id` and
+    `workflow` are those of the request, None and "" on the page of a customer. `member` is the actor who reads it.
+    """
+
+    customer: int | None
+    member: Actor
+    instance_id: int | None = None
+    workflow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelFact:
+    """A line of a panel. `url` leads to more about it: an address of this site, from `url_for`, or one of https."""
+
+    title: Text | str
+    value: Text | str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel on a page of the staff: its title, and the function that is asked for its lines.
+
+    `facts` is called for each page that is shown, in a thread of its own and outside any transaction, and has two
+    seconds for it. None, or no lines, leave the panel out. Where it takes longer, raises or answers something else, the
+    panel says so in its place, and the page is shown.
+    """
+
+    title: Text | str
+    facts: Callable[[StaffPage], Sequence[PanelFact] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of a plugin.
+
+    `access` says for each view of `blueprint`, by its endpoint, who may open it. `menu` are entries of the customers'
+    menu, `staff_menu` of that of the staff, `tiles` stand on the customers' TOP, `customer_panels` on the staff's page
+    of a customer, and `request_panels` on their page of a request.
+
+    `addresses` are for plugins that come with the site: the beginnings of addresses, as `/faq`, that the blueprint has
+    instead of `/x/<name>`. Its rules then begin with one of them.
+    """
+
+    blueprint: Blueprint
+    access: Mapping[str, Access]
+    menu: Sequence[MenuEntry] = ()
+    staff_menu: Sequence[MenuEntry] = ()
+    tiles: Sequence[Tile] = ()
+    customer_panels: Sequence[Panel] = ()
+    request_panels: Sequence[Panel] = ()
+    addresses: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads a page of a plugin: an account of a customer, a member of staff, or somebody who is not logged in.
+
+    `actor` is who acts in the engine's history, None for somebody who is not logged in. `customer` is the id of the
+    account's customer and `role` the account's; for everybody else they are None and "".
+    """
+
+    kind: Literal["anyone", "customer", "staff"] = "anyone"
+    actor: Actor | None = None
+    name: str = field(default="", repr=False)
+    customer: int | None = None
+    role: str = ""
+
+    def may(self, access: Access) -> bool:
+        """Whether the reader may open what this access is declared for."""
+        if access in (ANYONE, STAFF):
+            return access == ANYONE or self.kind == STAFF
+        return _RANK.get(self.role, -1) >= _RANK[access]
+
+
+_reader: ContextVar[Callable[[], Reader]] = ContextVar("reader of a plugin's page")
+
+
+def reader() -> Reader:
+    """Who reads the page, in a view of a plugin. Raises LookupError anywhere else."""
+    return _reader.get()()
+
+
+@contextmanager
+def read_by(who: Callable[[], Reader]) -> Iterator[None]:
+    """Let `reader` answer what `who` answers, inside the `with` block: the site does, and a test of a plugin may."""
+    token = _reader.set(who)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
+
+
+def is_text(text: object) -> bool:
+    """Whether a title can be shown: a text that is not empty."""
+    return isinstance(text, Text | str) and bool(str(text).strip())
+
+
+def wrong_facts(facts: Any) -> str:
+    """Why an answer of `Panel.facts` cannot be shown; "" where it can."""
+    if facts is None:
+        return ""
+    if not isinstance(facts, Sequence) or not all(isinstance(one, PanelFact) for one in facts):
+        return f"a panel's facts are a sequence of PanelFact, not {facts!r:.100}"
+    for one in facts:
+        if not is_text(one.title) or not isinstance(one.value, Text | str):
+            return f"title and value of a PanelFact must be texts, not {one!r:.100}"
+        if not isinstance(one.url, str) or (one.url and not _LINK.fullmatch(one.url)):
+            return f"url of a PanelFact must be an address of this site or of https, not {one.url!r:.100}"
+    return ""
+
+
+def wrong_pages(name: str, pages: Any) -> str:
+    """Why pages cannot be registered under `name`; "" where they can. What only Flask can tell of the blueprint is
+    looked at where the site is assembled."""
+    if not _NAME.fullmatch(name):
+        return "its name must be lower-case letters, digits and underscores, 32 at most"
+    if not isinstance(pages, Pages):
+        return f"it must be Pages, not {type(pages).__name__}"
+    wrong = [
+        *_wrong_access(pages.access),
+        *_wrong_ways("menu", pages.menu, MenuEntry, _CUSTOMERS, pages.access),
+        *_wrong_ways("staff_menu", pages.staff_menu, MenuEntry, (STAFF,), pages.access),
+        *_wrong_ways("tiles", pages.tiles, Tile, _CUSTOMERS, pages.access),
+        *_wrong_panels("customer_panels", pages.customer_panels),
+        *_wrong_panels("request_panels", pages.request_panels),
+        *_wrong_addresses(pages.addresses),
+    ]
+    return "; ".join(wrong)
+
+
+def _wrong_access(access: Any) -> Iterator[str]:
+    if not isinstance(access, Mapping):
+        yield f"access must be a mapping by view, not {access!r:.100}"
+        return
+    for view, who in access.items():
+        if who not in _ACCESS:
+            yield f"access of {view!r} must be one of {', '.join(_ACCESS)}, not {who!r:.100}"
+
+
+def _wrong_ways(what: str, ways: Any, kind: type[Any], readers: Sequence[str], access: Any) -> Iterator[str]:
+    """What is wrong with entries or tiles, which lead to views for `readers`."""
+    if not isinstance(ways, Sequence) or not all(isinstance(one, kind) for one in ways):
+        yield f"{what} must be a sequence of {kind.__name__}, not {ways!r:.100}"
+        return
+    if not isinstance(access, Mapping):
+        return
+    for one in ways:
+        if one.view not in access:
+            hint = nearest(str(one.view), [str(view) for view in access])
+            yield f"{what} leads to {one.view!r}, for which access is not declared{hint}"
+        elif access[one.view] not in readers:
+            yield f"{what} leads to {one.view!r}, which its readers may not open: it is for {access[one.view]!r:.100}"
+        if not is_text(one.title) or not is_text(getattr(one, "good_for", "-")):
+            yield f"the texts of {what} must not be empty: {one!r:.100}"
+
+
+def _wrong_panels(what: str, panels: Any) -> Iterator[str]:
+    if not isinstance(panels, Sequence) or not all(isinstance(one, Panel) for one in panels):
+        yield f"{what} must be a sequence of Panel, not {panels!r:.100}"
+        return
+    for one in panels:
+        if not is_text(one.title) or not callable(one.facts):
+            yield f"{what}: a Panel has a title and a function that answers its facts, not {one!r:.100}"
+
+
+def _wrong_addresses(addresses: Any) -> Iterator[str]:
+    is_sequence = isinstance(addresses, Sequence) and not isinstance(addresses, str)
+    if not is_sequence or not all(isinstance(one, str) and _ADDRESS.fullmatch(one) for one in addresses):
+        yield f"addresses must be a sequence of paths as '/faq', not {addresses!r:.100}"
