@@ -31,6 +31,7 @@ pytest_plugins = [
     "tests.kit.compiled",
     "tests.kit.installed",
     "tests.kit.addresses",
+    "tests.kit.hanging",
 ]
 
 hypothesis_settings.register_profile(

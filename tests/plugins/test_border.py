@@ -28,6 +28,7 @@ from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
 from tests.kit.browser import PASSWORD, USER_NAME, Browser, add_customer
 from tests.kit.handlers import VISITOR, Ear, Handler, dispatcher_of, told
+from tests.kit.hanging import HANGS
 from tests.kit.heartbeats import without_sweep
 from tests.kit.notices import NEO, StatusPage, customer, deliver_everything, draft
 from tests.kit.payments import bank_transfer
@@ -55,7 +56,7 @@ from workflows.ports.disk_usage import (
 from workflows.ports.guarded import GuardedBilling, Times
 from workflows.ports.payments import Details, NotAvailable, Redirect, Report
 
-HANGS = Event()  # never set while a test waits for it
+pytestmark = pytest.mark.usefixtures("let_go")
 NEO_ENVIRONMENT = Environment("desknets-neo", "mihon", "https://mihon.dn-cloud.com/")
 
 
@@ -73,13 +74,6 @@ def hangs(*_given: object) -> Any:
 
 _SHORT = timedelta(milliseconds=300)
 SHORT = Times(_SHORT, _SHORT, _SHORT, delivery=_SHORT)
-
-
-@pytest.fixture(autouse=True)
-def let_go() -> Iterator[None]:
-    HANGS.clear()
-    yield
-    HANGS.set()
 
 
 # -- what is registered ------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from engine.plugins.loading import load
 from engine.testing import Clock
 from engine.text import Text
 from tests.kit.browser import Browser, add_customer
+from tests.kit.hanging import HANGS
 from tests.kit.members import add_account, member
 from tests.kit.sites import CHEAP, SECRET
 from tests.kit.staff import enrol, enter
@@ -57,16 +57,9 @@ from workflows.ports.pages import (
     reader,
 )
 
-HANGS = Event()  # never set while a test waits for it
 _SHORT = timedelta(milliseconds=400)
+pytestmark = pytest.mark.usefixtures("let_go")
 SHORT = Times(_SHORT, _SHORT, asked=_SHORT, panel=_SHORT)
-
-
-@pytest.fixture(autouse=True)
-def let_go() -> Iterator[None]:
-    HANGS.clear()
-    yield
-    HANGS.set()
 
 
 def raises(*_given: object) -> Any:
