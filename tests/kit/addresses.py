@@ -37,8 +37,7 @@ def _key(rule: Rule) -> Key:
     """On what the two depend: the rule's text, and what its app's map makes of it."""
     place: Any = rule.map
     host = rule.host if place.host_matching else rule.subdomain
-    kinds = tuple(sorted((name, id(kind)) for name, kind in place.converters.items()))
-    return rule.rule, host, place.host_matching, rule.merge_slashes, kinds
+    return rule.rule, host, place.host_matching, rule.merge_slashes, tuple(place.converters.items())
 
 
 def compile_once(rule: Rule) -> None:
