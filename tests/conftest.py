@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -40,7 +41,8 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("tetsuzuki")
 
 _MEMORY = Path("/dev/shm")
-_ENOUGH = 6 << 30  # bytes
+_FILES = 2 << 30  # bytes; a run keeps less than one gigabyte of files at a time
+_ENOUGH = 4 << 30  # bytes of memory for the files, the workers and a browser
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,10 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if "TMPDIR" in os.environ or config.option.basetemp or not _MEMORY.is_mount():
         return
-    if (
-        shutil.disk_usage(_MEMORY).free > _ENOUGH
-        and os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > _ENOUGH
-    ):
+    # Available, not free: most of the memory holds what was read from files, and the system gives that up.
+    if shutil.disk_usage(_MEMORY).free > _FILES and psutil.virtual_memory().available > _ENOUGH:
         folder = _MEMORY / f"tetsuzuki-tests-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         os.environ["TMPDIR"] = str(folder)  # for this process, its workers, and what they start
