@@ -36,6 +36,8 @@ LONG = (
         "tests/web/http/test_isolation.py",
         "tests/web/http/test_languages_of_pages.py",
         "tests/web/cli/test_cli.py",
+        "tests/workflows/business/customer_file/test_customers.py",
+        "tests/workflows/contract_change/test_company_years.py",
         "tests/workflows/contract_change/test_contract_change_ahead.py",
         "tests/workflows/notice/test_notice.py",
     ),
