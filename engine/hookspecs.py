@@ -99,7 +99,7 @@ def register_effect_handlers() -> Mapping[str, EffectHandler]:  # type: ignore[e
     """Handlers for effects that are not mails, by the effect's kind.
 
     When: once in each process, at start, after every plugin was constructed.
-    May fail: yes. The exception becomes the plugin's failure; effects of its kinds wait and become incidents.
+    May fail: yes. The exception becomes the plugin's failure; effects of its kinds wait until it is back.
     Must never: do the effect; claim the kind "mail", which belongs to the mailer. A kind that two plugins claim is a
     `PluginError` that names both: an effect goes to exactly one of them, and nobody may have to guess which.
     """

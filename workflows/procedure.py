@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from engine import Engine
 from engine.definition import Workflow
 from engine.delivery import EffectHandler
-from engine.store.base import Record
+from engine.plugins.needs import PluginNeed
+from engine.store.base import Record, SiteDatabase
 from engine.store.data_steps import DataStep
 from workflows.business.access.sealed import SealedColumn
 from workflows.business.customer_search import Searched
@@ -29,7 +31,8 @@ class Procedure:
     `records` are its own tables, whose steps are in `workflows/migrations`, and `sealed` the columns in which the vault
     keeps something for it. `data_steps` are what an upgrade must do to its rows, where there may be very many.
     `chores` are done by each heartbeat, and are idempotent: what nobody's act begins.
-    `searched` is where staff find a customer by what its own records say.
+    `searched` is where staff find a customer by what its own records say. `plugin_needs` find in a database, on a day,
+    what of the procedure needs a plugin.
     """
 
     workflows: tuple[Workflow, ...]
@@ -40,3 +43,4 @@ class Procedure:
     data_steps: tuple[DataStep, ...] = ()
     chores: tuple[Callable[[Engine, Services], object], ...] = ()
     searched: tuple[Searched, ...] = ()
+    plugin_needs: tuple[Callable[[SiteDatabase, date], Iterable[PluginNeed]], ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
@@ -11,13 +11,15 @@ from pkgutil import iter_modules
 from engine import Engine
 from engine.definition import Workflow
 from engine.delivery import EffectHandler
-from engine.store.base import Record
+from engine.plugins.needs import PluginNeed
+from engine.store.base import Record, SiteDatabase
 from engine.store.data_steps import DataStep
 from engine.store.schema import ENGINE_MIGRATIONS
 from engine.text import Text
 from workflows.business import customer_search, records
 from workflows.business.access.sealed import OF_ACCESS, Sealed
 from workflows.business.customer_search import OF_BUSINESS, CustomerSearch, Searched
+from workflows.business.plugin_needs import contracts
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.business.shared.effective_date import EffectiveDate
@@ -48,6 +50,12 @@ SEARCHED: tuple[Searched, ...] = (*OF_BUSINESS, *(one for procedure in PROCEDURE
 # What each heartbeat does for the procedures, beside their timers and effects.
 CHORES: tuple[Callable[[Engine, Services], object], ...] = tuple(
     chore for procedure in PROCEDURES for chore in procedure.chores
+)
+
+# What in a database, on a day, needs a plugin. The engine's own needs are in `engine.operations.plugin_needs`.
+PLUGIN_NEEDS: tuple[Callable[[SiteDatabase, date], Iterable[PluginNeed]], ...] = (
+    contracts,
+    *(needs for procedure in PROCEDURES for needs in procedure.plugin_needs),
 )
 
 # What an upgrade does to rows once the tables are up to date, in this order.

@@ -246,7 +246,7 @@ class Dispatcher:
             return self._listening(claim, effect, instance, unit, key)
         handler = self.handlers.get(effect.kind)
         if handler is None:
-            return Failed("no_plugin", f"no plugin handles effects of kind {effect.kind!r}"), None
+            return Deferred(f"no plugin handles effects of kind {effect.kind!r}", waits=True), None
         delivery = Delivery(effect.kind, effect.name, effect.to, instance.about, figures, claim.language, instance.id)
         return _READY, lambda: handing_over.Tried(outcome_of(handler.deliver(delivery, key)))
 

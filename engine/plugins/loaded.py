@@ -192,6 +192,14 @@ class Plugins:
                 answers.append((implementation.plugin_name, answer))
         return tuple(answers)
 
+    def brought_by(self, plugin: str) -> dict[str, dict[str, Any]]:
+        """What a plugin registered: by hook, and by name."""
+        return {
+            hook: {name: thing for name, claims in claimed.items() for by, thing in claims if by == plugin}
+            for hook, claimed in sorted(self._registered.items())
+            if any(by == plugin for claims in claimed.values() for by, _ in claims)
+        }
+
     def implementations(self, hook: str) -> tuple[tuple[str, Callable[..., Any]], ...]:
         """Each plugin with its own implementation of `hook`, in the order of their calls: for callers that bound the
         call themselves."""

@@ -74,3 +74,18 @@ def depths(most: int) -> str:
 def count_incidents(most: int) -> str:
     """The statement that counts the incidents, up to `most`."""
     return f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {most}) o"
+
+
+def no_mails(unit: Unit, own_recipients: str, most: int) -> list[Row]:
+    """The open effects that are not mails, counted as (kind, recipient, count), up to `most` in each state; `recipient`
+    is empty but for those of the kind `own_recipients`."""
+    found: dict[tuple[str, str], int] = {}
+    for state in ("state IN ('waiting', 'leased')", "state = 'incident'"):  # as their indexes have it
+        rows = unit.rows(
+            "SELECT kind, recipient, COUNT(*) FROM (SELECT kind, CASE WHEN kind = ? THEN recipient ELSE '' END AS "
+            f"recipient FROM outbox WHERE {state} AND kind <> 'mail' LIMIT {most}) o GROUP BY kind, recipient",
+            (own_recipients,),
+        )
+        for kind, recipient, count in rows:
+            found[kind, recipient] = found.get((kind, recipient), 0) + count
+    return [(*effect, count) for effect, count in sorted(found.items())]

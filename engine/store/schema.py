@@ -20,6 +20,7 @@ from engine.store.base import SiteDatabase
 from engine.store.data_steps import Progress
 
 ENGINE_MIGRATIONS = Path(__file__).parents[1] / "migrations"
+HISTORY_OF_STEPS = "migration_"  # and the name of the folder above that of the steps: the table of what was applied
 _ADVISORY_LOCK = 7_380_214_915  # any number, but always this one
 _PAUSE = 0.05  # seconds between two looks at whether the one before is done
 
@@ -62,7 +63,7 @@ def _locks(file: IO[str]) -> bool:
 
 def runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
     """What runs the steps of each folder, and knows which of them the database has had."""
-    return [Runner(db, str(folder), table_name=f"migration_{folder.parent.name}") for folder in folders]
+    return [Runner(db, str(folder), table_name=HISTORY_OF_STEPS + folder.parent.name) for folder in folders]
 
 
 def migrate(
@@ -86,6 +87,13 @@ def migrate(
             progress(name, done, len(plan))
             applied += runner.up(name)
         return applied + make_jobs(db)
+
+
+def migrate_alone(db: pw.Database, folder: Path) -> None:
+    """Apply all steps of one folder to an empty database that nobody else uses, to see what they make."""
+    for runner in runners(db, [folder]):
+        for name in _pending(runner):
+            runner.up(name)
 
 
 def _jobs_of(db: SiteDatabase) -> Callable[[SiteDatabase], list[str]]:

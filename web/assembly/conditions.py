@@ -14,10 +14,13 @@ from engine.configuration import shown_value
 from engine.configuration.kinds import is_loopback
 from engine.operations.storage import look
 from engine.plugins.health_reports import MOMENT
+from web.assembly import plugin_needs
 from web.assembly.settings import Settings
 from web.assembly.site import CHOICES, Site
 
 State = Literal["ok", "failed", "warning"]
+
+_MOST_NEEDS = 5  # that one line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,17 @@ def required(site: Site) -> tuple[Check, ...]:
     if absent:
         return (Check("required_plugins", "failed", f"not at work: {absent}; see tetsuzuki plugins list"),)
     return (Check("required_plugins", "ok"),) if wanted else ()
+
+
+def needed(site: Site) -> Check:
+    """Whether everything is there that the database needs of plugins. What needs one that is not there waits for it."""
+    unmet = plugin_needs.unmet(site.db, site.plugins, plugin_needs.day_of(site.settings, site.clock()))
+    if not unmet:
+        return Check("needed_plugins", "ok")
+    said = "; ".join(map(str, unmet[:_MOST_NEEDS]))
+    more = f"; and {len(unmet) - _MOST_NEEDS} more" if len(unmet) > _MOST_NEEDS else ""
+    detail = f"no plugin brings {said}{more}; see tetsuzuki plugins check"
+    return Check("needed_plugins", "warning", detail, tuple(map(str, unmet)))
 
 
 def health(site: Site, patience: timedelta = MOMENT) -> tuple[Check, ...]:

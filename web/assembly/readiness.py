@@ -95,7 +95,10 @@ class Readiness:
         now = monotonic()
         if self._thorough is None or self._thorough[0] < now - _THOROUGH_EVERY:
             storage = conditions.storage(self._site.settings)
-            fixed = self._migrations(), self._secret_key(), _definitions(self._site.engine), storage
+            tables = self._migrations()
+            # Rows are read only where the tables are those of this version.
+            needed = (conditions.needed(self._site),) if tables.state == "ok" else ()
+            fixed = (tables, self._secret_key(), _definitions(self._site.engine), *needed, storage)
             self._thorough = (now, fixed)
         return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting), _paused(waiting))
 

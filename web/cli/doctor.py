@@ -149,6 +149,8 @@ def unwell_plugins(site: Site) -> Iterator[Finding]:
     for one in site.health.answers(WHOLE):
         said = f"plugin {one.plugin} says: {one.why or one.health.state}"
         yield {"ok": note, "warning": warning, "failed": fault}[one.health.state](said)
+    for need in conditions.needed(site).inside:
+        yield warning(f"no plugin brings {need}; it waits until one does")
     for check in conditions.required(site):
         if check.state == "failed":
             yield fault(f"{site.settings.place('required_plugins')}: {check.detail}")

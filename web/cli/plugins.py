@@ -1,9 +1,10 @@
-"""`tetsuzuki plugins list|check|new`."""
+"""`tetsuzuki plugins list|check|remove|new`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from web.cli.skeleton import SHAPES, write_package
 
 if TYPE_CHECKING:
     from engine.plugins.loaded import Plugins
+    from engine.store.base import SiteDatabase
     from web.assembly.settings import Settings
 
 
@@ -42,14 +44,19 @@ def list_plugins() -> None:
 
 @plugins.command(epilog="Example: tetsuzuki plugins check")
 def check() -> None:
-    """Load every plugin as the site would; ends with 1 where one fails, or a setting names what no plugin adds."""
+    """Load every plugin as the site would; ends with 1 where one fails, or something needs what no plugin adds.
+
+    What needs it is a setting, or what is in the database: contracts, requests under way, effects, tables.
+    """
     from web.assembly.settings import read
     from web.assembly.site import plugins_of
 
     settings = read()
     loaded = plugins_of(settings)
     clashes = loaded.register_all()
-    wrong = [*map(str, loaded.failures), *clashes, *(() if clashes else _missing(settings, loaded))]
+    wrong = [*map(str, loaded.failures), *clashes]
+    if not clashes:
+        wrong += (*_missing(settings, loaded), *_unmet(settings, loaded))
     for line in wrong:
         click.echo(line, err=True)
     if wrong:
@@ -66,8 +73,7 @@ def _health(settings: Settings, loaded: Plugins) -> dict[str, str]:
     asked = [plugin for plugin, _ask in loaded.implementations("report_health")]
     if not asked:
         return {}
-    file = settings.database_url.removeprefix("sqlite:///")
-    if file != settings.database_url and not Path(file).exists():
+    if not _is_there(settings.database_url):
         return dict.fromkeys(asked, "not asked, there is no database yet")
     try:
         with opened_site(looks=True, plugins=loaded) as site:
@@ -77,6 +83,28 @@ def _health(settings: Settings, loaded: Plugins) -> dict[str, str]:
             }
     except EngineError as error:
         return dict.fromkeys(asked, f"not asked: {error}")
+
+
+def _is_there(database_url: str) -> bool:
+    """Whether there is a database already; that of a server is, as far as a command can tell."""
+    file = database_url.removeprefix("sqlite:///")
+    return file == database_url or Path(file).exists()
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[SiteDatabase | None]:
+    """The site's database as it stands, for the length of the block; None where there is none yet."""
+    from engine.store.opening import open_database
+
+    if not _is_there(settings.database_url):
+        yield None
+        return
+    db = open_database(settings.database_url)
+    try:
+        yield db
+    finally:
+        if not db.is_closed():
+            db.close()
 
 
 def _what(hook: str) -> str:
@@ -92,6 +120,42 @@ def _missing(settings: Settings, loaded: Plugins) -> Iterator[str]:
         wanted, known = getattr(settings, setting), sorted(loaded.registered(hook))
         if wanted not in known and settings.names(setting):
             yield f"{settings.place(setting)}: no plugin adds {wanted!r}; there are: {', '.join(known) or 'none'}"
+
+
+def _unmet(settings: Settings, loaded: Plugins) -> Iterator[str]:
+    """What in the database needs a plugin that is not there."""
+    from web.assembly.plugin_needs import day_of, is_up_to_date, unmet
+
+    with _database(settings) as db:
+        if db is not None and is_up_to_date(db):
+            for need in unmet(db, loaded, day_of(settings, db.now())):
+                yield f"the database: no plugin brings {need}; it waits until one does"
+
+
+@plugins.command(epilog="Example: tetsuzuki plugins remove convenience_store")
+@click.argument("name")
+@click.option("--drop-tables", is_flag=True, help="Drop the plugin's own tables, once nothing needs it any more.")
+@click.option("--yes", is_flag=True, help="Do not ask before the tables are dropped.")
+def remove(name: str, drop_tables: bool, yes: bool) -> None:
+    """Say what would be lost or wait without a plugin, and how to remove it; ends with 1 while something needs it.
+
+    The plugin must be at work, because nobody else knows what it brings. Nothing is changed without --drop-tables.
+    """
+    from web.assembly.settings import read
+    from web.cli.plugin_removal import drop, leaving
+
+    settings = read()
+    with _database(settings) as db:
+        found = leaving(settings, name, db)
+        for line in found.lines:
+            click.echo(line)
+        if drop_tables and db is not None and found.tables and not found.needed:
+            if not yes:
+                click.confirm(f"Drop {', '.join(found.tables)}, with all that is in them?", abort=True)
+            drop(db, found)
+            click.echo(f"dropped {', '.join(found.tables)}")
+    if found.needed:
+        sys.exit(1)
 
 
 @plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape payment_method")

@@ -7,6 +7,7 @@ from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.payment_method_change.effects import SEALED_FOR, PaymentEffects, context_of, facts_of
 from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
+from workflows.payment_method_change.plugin_needs import requests
 from workflows.payment_method_change.records import PaymentEvent
 from workflows.payment_method_change.rules import KIND
 from workflows.payment_method_change.version_1 import PAYMENT_METHOD_CHANGE_1
@@ -33,10 +34,13 @@ __all__ = [
     "promised",
 ]
 
+_VERSIONS = (PAYMENT_METHOD_CHANGE_1, PAYMENT_METHOD_CHANGE_2, PAYMENT_METHOD_CHANGE_3, PAYMENT_METHOD_CHANGE)
+
 PROCEDURE = Procedure(
-    (PAYMENT_METHOD_CHANGE_1, PAYMENT_METHOD_CHANGE_2, PAYMENT_METHOD_CHANGE_3, PAYMENT_METHOD_CHANGE),
+    _VERSIONS,
     effects={"payment": lambda services, _engine: Patient(PaymentEffects(services))},
     change_requests=(ChangeRequestKind(KIND, _("お支払い方法の変更"), effective_date=known_date),),
     sealed=(SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),),
     records=(PaymentEvent,),
+    plugin_needs=(lambda db, _today: requests(db, _VERSIONS),),
 )

@@ -87,7 +87,7 @@ class PaymentEffects:
             return Accepted("the mandate is gone")
         method = self._services.payment_methods.get(mandate.method)
         if method is None:
-            return Failed("no_plugin", f"no plugin does the payment method {mandate.method!r}")
+            return Deferred(f"no plugin does the payment method {mandate.method!r}", waits=True)
         context = context_of(self._services, mandate.contract, request=mandate.instance)
         if delivery.name == "begin":
             return self._begin(method, context, mandate, key)

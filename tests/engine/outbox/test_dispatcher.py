@@ -15,12 +15,14 @@ from engine.attempt import Instance, Location
 from engine.definition import Effect, Retry, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Message, Outcome
 from engine.errors import DatabaseAway, RuleError
+from engine.operations.incidents import incidents
 from engine.operations.pauses.acts import pause
 from engine.outbox import claims
 from engine.outcomes import Claim, Committed
 from engine.runtime.observer import Tried
 from engine.runtime.pauses.scopes import OneChannel
 from engine.store.base import NEVER, Unit, to_db
+from tests.kit.handlers import Handler
 from tests.kit.reviews import AUTHOR, INVITATION, OPERATOR, REVIEW, Office, OfficeOf
 
 RETRY = INVITATION.retry
@@ -341,13 +343,24 @@ def test_what_somebody_else_has_claimed_since_is_left_to_them(office: Office) ->
 # -- what cannot be prepared ------------------------------------------------------------------------------------------
 
 
-def test_an_effect_for_which_there_is_no_plugin_is_an_incident(office: Office, office_of: OfficeOf) -> None:
+def test_a_mail_for_which_there_is_no_mailer_is_an_incident(office: Office) -> None:
     office.submit()
     office.dispatcher.mailer = "fax"
     assert office.dispatcher.deliver(claimed(office)) == Failed("no_plugin", "the mailer 'fax' is not loaded")
-    other = office_of(starting_with(Effect("telex", "wire", to="x")))
-    other.submit("Two")
-    assert other.dispatcher.deliver(claimed(other)) == Failed("no_plugin", "no plugin handles effects of kind 'telex'")
+
+
+def test_an_effect_for_which_there_is_no_plugin_waits_for_it_however_long_and_goes_on(office_of: OfficeOf) -> None:
+    office = office_of(starting_with(Effect("telex", "wire", to="x")))
+    office.submit()
+    for _day in range(30):
+        waits = office.dispatcher.deliver(claimed(office))
+        assert waits == Deferred("no plugin handles effects of kind 'telex'", waits=True)
+        office.clock.forward(hours=24)
+    assert incidents(office.engine) == []
+    telex = Handler()
+    office.dispatcher.handlers = {"telex": telex}
+    assert isinstance(office.dispatcher.deliver(claimed(office)), Accepted)
+    assert len(telex.keys) == 1
 
 
 def test_a_mail_to_nobody_is_an_incident(office: Office) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.commands import Run, begin_from, commands_in
+from tests.kit.installed_plugins import InstallPlugin, installed_plugins
 from web.assembly.settings import read
 from web.assembly.site import Site, build
 
@@ -31,3 +32,10 @@ def site(run: Run, sqlite_template: Path) -> Iterator[Site]:
     opened = build(read())
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstallPlugin]:
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    with installed_plugins(tmp_path / "installed") as install:
+        yield install

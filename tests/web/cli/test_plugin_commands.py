@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from engine.plugins import found
 from tests.kit.commands import Run
+from tests.kit.installed_plugins import InstallPlugin
 from tests.kit.waiting import PATIENCE
 from web.assembly.site import Site
 from web.cli import plugin_commands, tetsuzuki
@@ -82,26 +83,13 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(install_plugin: InstallPlugin) -> Install:
     """Installs a plugin by the name of its entry point, with the body of its `register_commands`."""
-    folder = tmp_path / "installed"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    made: list[str] = []
 
     def add(name: str, body: str = LENDING, source: str = SOURCE) -> None:
-        module = f"tried_{len(made)}"
-        indented = textwrap.indent(body.strip(), " " * 8).strip()
-        (folder / f"{module}.py").write_text(source.strip().replace("{body}", indented), encoding="utf-8")
-        info = folder / f"{module}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[tetsuzuki.plugins]\n{name} = {module}:Plugin\n")
-        made.append(module)
+        install_plugin(name, source.replace("{body}", textwrap.indent(body.strip(), " " * 8).strip()))
 
-    yield add
-    for module in made:
-        sys.modules.pop(module, None)
+    return add
 
 
 @pytest.fixture

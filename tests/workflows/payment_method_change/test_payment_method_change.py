@@ -39,6 +39,7 @@ from tests.kit.payments import (
 )
 from tests.kit.sites import state
 from tests.kit.stripe_server import StripeServer
+from web.assembly.plugin_needs import unmet
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.business.shared.change_request import Decision, contract_terms, differences
@@ -574,6 +575,32 @@ def test_without_a_billing_backend_it_waits_as_an_incident(
     (incident,) = incidents(bare.engine)
     assert "no_billing" in incident.error
     bare.close()
+
+
+def test_a_method_whose_plugin_is_gone_is_waited_for_and_goes_on_when_it_is_back(
+    database_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    here = paying_site(database_url, tmp_path, clock, mailer)
+    of = contract(method="credit_card")
+    data = asked(here, "bank_transfer")
+    number = here.engine.start("payment_method_change", f"contract:{of.id}", account(of), data).instance_id
+    before = state(here, number)
+    here.close()
+    gone = paying_site(database_url, tmp_path, clock, mailer, plugins={"bank_transfer": {"enabled": False}})
+    for _day in range(5):
+        work(gone)
+        clock.forward(hours=24)
+    assert state(gone, number) == before
+    assert incidents(gone.engine) == []
+    today = date(2026, 4, 1)
+    assert "payment method bank_transfer: 1 requests under way" in map(str, unmet(gone.db, gone.plugins, today))
+    gone.close()
+    back = paying_site(database_url, tmp_path, clock, mailer)
+    clock.forward(hours=24 * 6)
+    work(back)
+    assert state(back, number) == "scheduled"
+    assert "bank_transfer" not in " ".join(map(str, unmet(back.db, back.plugins, today)))
+    back.close()
 
 
 def test_staff_review_where_it_is_configured(

@@ -1,0 +1,131 @@
+"""`tetsuzuki plugins remove`: what would be lost without a plugin, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import peewee as pw
+
+from engine.configuration import nearest
+from engine.errors import ConfigurationError, PluginError
+from engine.operations.plugin_needs import STEPS
+from engine.plugins.needs import PluginNeed
+from engine.store.schema import HISTORY_OF_STEPS, migrate_alone
+from web.assembly.plugin_needs import day_of, is_up_to_date, met_by
+from web.assembly.site import CHOICES, plugins_of
+
+if TYPE_CHECKING:
+    from engine.plugins.found import Listed
+    from engine.plugins.loaded import Plugins
+    from engine.store.base import SiteDatabase
+    from web.assembly.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What leaves with a plugin. `lines` say it; `needed` is true while something needs the plugin; `tables` are its
+    own, in the order in which they can be dropped, the histories of their steps among them."""
+
+    lines: tuple[str, ...]
+    needed: bool
+    tables: tuple[str, ...]
+
+
+def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
+    """What leaves with the plugin `name`; without a `db` there are no records yet.
+
+    Raises ConfigurationError where there is no such plugin, PluginError where it is not at work, and so cannot tell
+    what it brings.
+    """
+    plugins = plugins_of(settings)
+    clashes = plugins.register_all()
+    one = _listed(plugins, name)
+    if clashes or one.state == "disabled" or not one.hooks:
+        why = one.reason or "; ".join(clashes) or "it is disabled"
+        raise PluginError(f"plugin {name} is not at work, and only it can tell what it brings: {why}")
+    folders: Sequence[Path] = tuple(plugins.brought_by(name).get(STEPS, {}).values())
+    tables = _tables_of(folders, db) if db is not None else ()
+    needs = met_by(db, plugins, name, day_of(settings, db.now())) if db is not None and is_up_to_date(db) else ()
+    waiting = [need for need in needs if need.hook != STEPS]
+    named = [key for key, hook in CHOICES.items() if _names(settings, key) in one.adds.get(hook, ())]
+    return Leaving(
+        tuple(_lines(one, waiting, [str(settings.place(key)) for key in named], _counted(db, tables), settings)),
+        bool(waiting or named),
+        tables,
+    )
+
+
+def drop(db: SiteDatabase, found: Leaving) -> None:
+    """Drop the tables of a plugin, all of them in one transaction."""
+    with db.bound(), db.atomic():
+        for table in found.tables:
+            db.execute_sql(f'DROP TABLE "{table}"')
+
+
+def _listed(plugins: Plugins, name: str) -> Listed:
+    known = {one.name: one for one in plugins.listed}
+    if name not in known:
+        raise ConfigurationError(f"there is no plugin {name!r}{nearest(name, known) or ''}; see tetsuzuki plugins list")
+    return known[name]
+
+
+def _names(settings: Settings, key: str) -> str:
+    return str(getattr(settings, key))
+
+
+def _tables_of(folders: Sequence[Path], db: SiteDatabase) -> tuple[str, ...]:
+    """The tables that are there of those that the steps of `folders` make, found by taking them in an empty database;
+    the last made first, because it may refer to those before."""
+    made: list[str] = []
+    for folder in folders:
+        empty = pw.SqliteDatabase(":memory:")
+        migrate_alone(empty, folder)
+        made += [table for table in _in_order(empty) if table not in made]
+        empty.close()
+    there = set(db.get_tables())
+    return tuple(table for table in reversed(made) if table in there)
+
+
+def _in_order(db: pw.SqliteDatabase) -> list[str]:
+    """The tables of a database, in the order in which they were made."""
+    found = db.execute_sql(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+    )
+    return [name for (name,) in found.fetchall()]
+
+
+def _counted(db: SiteDatabase | None, tables: Sequence[str]) -> list[str]:
+    """The tables that hold what somebody may miss, each with the number of its rows."""
+    if db is None:
+        return []
+    own = sorted(table for table in tables if not table.startswith(HISTORY_OF_STEPS))
+    return [
+        f"{table} ({db.execute_sql(f'SELECT COUNT(*) FROM {chr(34)}{table}{chr(34)}').fetchone()[0]} rows)"
+        for table in own
+    ]
+
+
+def _lines(
+    one: Listed, waiting: Sequence[PluginNeed], named: Sequence[str], tables: Sequence[str], settings: Settings
+) -> Iterator[str]:
+    yield f"{one.name} ({one.distribution} {one.version})  {one.description}"
+    for hook, names in one.adds.items():
+        yield f"    adds {hook.removeprefix('register_').replace('_', ' ')}: {', '.join(names)}"
+    for need in waiting:
+        yield f"    would wait for it: {need}"
+    for place in named:
+        yield f"    is named by the setting {place}"
+    if tables:
+        yield f"    keeps {', '.join(tables)}"
+    if waiting or named:
+        yield "Remove it once nothing needs it any more. What needs it then waits, and goes on when it is back."
+        return
+    yield "Nothing needs it. To remove it:"
+    yield f"    pip uninstall {one.distribution}, or enabled = false in [plugins.{one.name}]"
+    if one.name in settings.plugins:
+        yield f"    take [plugins.{one.name}] out of the settings: for a plugin that is not installed it is an error"
+    if tables:
+        yield f"    its tables stay, unless tetsuzuki plugins remove {one.name} --drop-tables comes first"
