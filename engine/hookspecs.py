@@ -23,10 +23,15 @@ from engine.health import Health
 
 PROJECT = "tetsuzuki"
 
+API = "1.1"
+"""The version of the border between the site and its plugins. Its second number grows where something is added, its
+first where something that was promised no longer holds. 1.0 is that of before there was a number."""
+
 hookspec = HookspecMarker(PROJECT)
 hookimpl = HookimplMarker(PROJECT)
 
 _Spec = TypeVar("_Spec", bound=Callable[..., Any])
+_OWN_STEPS = ("engine", "workflows")
 _LONGEST_SEND = timedelta(days=1)
 
 
@@ -40,12 +45,14 @@ class Shape:
 
     `wrong(name, thing)` says what else is wrong with one, and "" where nothing is. With `under` the names are each
     plugin's own: all that a plugin registers stands under `under(plugin)`, and only that name is compared with others'.
+    `claim(thing)` is what else a thing takes for itself, and that no two may share.
     """
 
     methods: tuple[str, ...]
     reserved: tuple[str, ...] = ()
     wrong: Callable[[str, Any], str] = _nothing
     under: Callable[[str], str] | None = None
+    claim: Callable[[Any], str] | None = None
 
 
 def takes(
@@ -53,11 +60,12 @@ def takes(
     reserved: tuple[str, ...] = (),
     wrong: Callable[[str, Any], str] = _nothing,
     under: Callable[[str], str] | None = None,
+    claim: Callable[[Any], str] | None = None,
 ) -> Callable[[_Spec], _Spec]:
     """Mark a hookspec as one that registers by name, and say what it takes; see `Shape`."""
 
     def mark(spec: _Spec) -> _Spec:
-        spec.takes = Shape(methods, reserved, wrong, under)  # type: ignore[attr-defined]
+        spec.takes = Shape(methods, reserved, wrong, under, claim)  # type: ignore[attr-defined]
         return spec
 
     return mark
@@ -77,7 +85,16 @@ def _mailer_is_wrong(name: str, mailer: Any) -> str:
 def _folder_is_wrong(name: str, folder: Any) -> str:
     if not isinstance(folder, Path) or not folder.is_dir():
         return f"{folder} is no folder"
-    return "" if folder.name == "migrations" else f"{folder} is not called migrations"
+    if folder.name != "migrations":
+        return f"{folder} is not called migrations"
+    if folder.parent.name in _OWN_STEPS:
+        return f"its folder is called {folder.parent.name}, as that of the site's own steps: call it otherwise"
+    return ""
+
+
+def _place_of_steps(folder: Path) -> str:
+    """What the database calls the steps of a folder by."""
+    return f"the folder {folder.parent.name!r}"
 
 
 @hookspec
@@ -128,7 +145,7 @@ def register_listeners() -> Mapping[str, Listener]:  # type: ignore[empty-body]
 
 
 @hookspec
-@takes("is_dir", wrong=_folder_is_wrong)
+@takes("is_dir", wrong=_folder_is_wrong, claim=_place_of_steps)
 def register_migrations() -> Mapping[str, Path]:  # type: ignore[empty-body]
     """Folders of database steps for a plugin's own tables, by a name that keeps them apart from others'.
 

@@ -163,11 +163,16 @@ class Plugins:
         return {name: spec.takes for name, spec in specs.items() if hasattr(spec, "takes")}
 
     def _clashes(self, hook: str) -> list[str]:
+        registered = self._registered[hook]
+        claimed = {repr(name): [plugin for plugin, _thing in claims] for name, claims in registered.items()}
+        claim = self._shapes()[hook].claim
+        if claim is not None:
+            for plugin, thing in (one for claims in registered.values() for one in claims):
+                claimed.setdefault(claim(thing), []).append(plugin)
         return [
-            f"{hook}: {name!r} is claimed by {' and '.join(self._describe(plugin) for plugin, _thing in claims)}. "
-            "Disable one of them."
-            for name, claims in self._registered[hook].items()
-            if len(claims) > 1
+            f"{hook}: {what} is claimed by {' and '.join(map(self._describe, plugins))}. Disable one of them."
+            for what, plugins in claimed.items()
+            if len(plugins) > 1
         ]
 
     def collect(self, hook: str, **arguments: Any) -> tuple[tuple[str, Any], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import ModuleType
@@ -18,6 +19,9 @@ from engine.errors import PluginError
 from engine.plugins.found import DEFAULT_ORDER, Found
 
 
+_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
+
+
 def target_of(one: Found) -> type[Any]:
     """The plugin's class, imported and checked before any of its methods is called. Raises PluginError."""
     target = one.target()
@@ -28,10 +32,23 @@ def target_of(one: Found) -> type[Any]:
         raise PluginError(f"class {target.__name__} has no nested dataclass Config")
     if not config.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise PluginError(f"{target.__name__}.Config must be frozen: @dataclass(frozen=True)")
+    _check_api(target)
     order = getattr(target, "order", DEFAULT_ORDER)
     if not isinstance(order, int) or isinstance(order, bool):
         raise PluginError(f"{target.__name__}.order must be an int, not {shown_value(order)}")
     return target
+
+
+def _check_api(target: type[Any]) -> None:
+    """Raise PluginError where a plugin's class needs another version of the border than this site has."""
+    needed = getattr(target, "needs_api", hookspecs.API)
+    if not isinstance(needed, str) or not _VERSION.fullmatch(needed):
+        expected = f"a version of the plugin API as in {hookspecs.API!r}"
+        raise PluginError(f"{target.__name__}.needs_api must be {expected}, not {shown_value(needed)}")
+    (major, minor), (ours, newest) = (map(int, version.split(".")) for version in (needed, hookspecs.API))
+    if major != ours or minor > newest:
+        cure = "upgrade the plugin" if major < ours else "upgrade Tetsuzuki, or install an older release of the plugin"
+        raise PluginError(f"it needs version {needed} of the plugin API, and this site has {hookspecs.API}: {cure}")
 
 
 def wants_host(target: type[Any]) -> bool:

@@ -16,7 +16,7 @@ from engine.attempt import Secret
 from engine.configuration import Place
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import PluginError
-from engine.hookspecs import hookimpl, hookspec
+from engine.hookspecs import API, hookimpl, hookspec
 from engine.plugins.found import Failure, Listed
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
@@ -555,3 +555,60 @@ def test_asking_an_unknown_hook_is_an_error(installed: Installed) -> None:
 
 def test_failure_without_distribution_reads_well() -> None:
     assert str(Failure("owl", "unknown plugin")) == "plugin owl: unknown plugin"
+
+
+# The plugin API
+
+
+@pytest.mark.parametrize(
+    ("needed", "why"),
+    [
+        ("1.2", "it needs version 1.2 of the plugin API, and this site has 1.1: upgrade Tetsuzuki"),
+        ("2.0", "it needs version 2.0 of the plugin API, and this site has 1.1: upgrade Tetsuzuki"),
+        ("0.9", "it needs version 0.9 of the plugin API, and this site has 1.1: upgrade the plugin"),
+        (1, "Plugin.needs_api must be a version of the plugin API as in '1.1', not 1"),
+        ("1", "Plugin.needs_api must be a version of the plugin API as in '1.1', not \"1\""),
+        ("1.1.0", "Plugin.needs_api must be a version of the plugin API as in '1.1', not \"1.1.0\""),
+    ],
+)
+def test_a_plugin_that_needs_another_api_is_told_what_to_upgrade(installed: Installed, needed: Any, why: str) -> None:
+    assert API == "1.1"
+    installed.add("pigeon", order=f"needs_api = {needed!r}")
+    plugins = installed.load()
+    assert reason(plugins, "pigeon").startswith(why)
+    assert "pigeon" not in plugins.mailers()
+
+
+@pytest.mark.parametrize("needed", ["1.0", "1.1"])
+def test_a_plugin_that_needs_an_api_that_the_site_has_is_loaded(installed: Installed, needed: str) -> None:
+    installed.add("pigeon", order=f"needs_api = {needed!r}")
+    assert "pigeon" in installed.load().mailers()
+
+
+# Folders of steps
+
+STEPS = "@hookimpl\n    def register_migrations(self):\n        return {'%s': Path(%r)}"
+
+
+def folder_of_steps(folder: Path) -> str:
+    (folder / "migrations").mkdir(parents=True)
+    return str(folder / "migrations")
+
+
+def test_two_plugins_with_steps_in_folders_of_one_name_are_told_with_both(installed: Installed, tmp_path: Path) -> None:
+    for name in ("alpha", "beta"):
+        installed.add(name, hooks=STEPS % (name, folder_of_steps(tmp_path / f"of_{name}" / "books")))
+    plugins = installed.load()
+    clash = (
+        "register_migrations: the folder 'books' is claimed by alpha (alpha-dist 1.2) and beta (beta-dist 1.2). "
+        "Disable one of them."
+    )
+    assert plugins.register_all() == (clash,)
+    with pytest.raises(PluginError, match=r"the folder 'books' is claimed by alpha .* and beta"):
+        plugins.migrations()
+
+
+@pytest.mark.parametrize("own", ["engine", "workflows"])
+def test_steps_in_a_folder_named_as_the_sites_own_are_left_out(installed: Installed, tmp_path: Path, own: str) -> None:
+    installed.add("alpha", hooks=STEPS % ("alpha", folder_of_steps(tmp_path / own)))
+    assert f"its folder is called {own}" in reason(installed.load(), "alpha")
