@@ -89,15 +89,16 @@ class TrialSite:
         """A browser in which an account with this role is logged in: one of `customer_id`, by default of the first
         customer."""
         self._logged_in += 1
-        made: records.Account = records.Account.create(
-            customer=customer_id or self.customer_id,
-            email=f"account-{self._logged_in}@mihon.example",
-            user_name="見本 花子",
-            password_hash=_NO_HASH,
-            role=role,
-            created_at=self.site.clock(),
-        )
-        token = self.site.access.sessions.open(made, "-", self.site.clock())
+        with self.site.db.bound():
+            made: records.Account = records.Account.create(
+                customer=customer_id or self.customer_id,
+                email=f"account-{self._logged_in}@mihon.example",
+                user_name="見本 花子",
+                password_hash=_NO_HASH,
+                role=role,
+                created_at=self.site.clock(),
+            )
+            token = self.site.access.sessions.open(made, _NO_HASH, self.site.clock())
         client = self.stranger()
         with client.session_transaction() as session:
             session["_user_id"], session["_fresh"] = token, True
@@ -109,23 +110,20 @@ class TrialSite:
 
     def staff(self) -> FlaskClient:
         """A browser in which a member of staff is logged in."""
-        member, now = self.member(), self.site.clock()
-        token = self.site.staff.sessions.open(member, "-", member.totp_step + 1, now)
+        member = self.member()
+        with self.site.db.bound():
+            token = self.site.staff.sessions.open(member, _NO_HASH, member.totp_step + 1, self.site.clock())
         client = self.stranger()
         client.set_cookie(cookies.STAFF.name(secure=False), token or "", domain="localhost")
         return client
 
     def member(self) -> records.StaffMember:
         """The member of staff who is logged in by `staff`."""
-        members = records.StaffMember
-        made: records.StaffMember | None = members.get_or_none(members.email == _MEMBER)
-        if made is not None:
-            return made
-        now = self.site.clock()
-        created: records.StaffMember = members.create(
-            email=_MEMBER, name="担当 誠", password_hash=_NO_HASH, created_at=now
-        )
-        return created
+        new = {"name": "担当 誠", "password_hash": _NO_HASH, "created_at": self.site.clock()}
+        with self.site.db.bound():
+            made, _is_new = records.StaffMember.get_or_create(email=_MEMBER, defaults=new)
+        member: records.StaffMember = made
+        return member
 
     def send(self, browser: FlaskClient, page: str, to: str = "", **typed: str) -> TestResponse:
         """Send a form of the page at the path `page`, with its token and what was `typed`: to the path `to`, by default
@@ -135,23 +133,24 @@ class TrialSite:
         return browser.post(to or page, data={"csrf_token": token, **typed}, follow_redirects=True)
 
     def _customer(self, number: str, company: str, subdomain: str) -> int:
-        now = self.site.clock()
-        made: records.Customer = records.Customer.create(
-            number=number,
-            company=company,
-            channel="direct",
-            contractor_name="契約 太郎",
-            contractor_email=f"info@{subdomain}.example",
-        )
-        records.Contract.create(
-            customer=made,
-            product=next(iter(self.site.catalogue.products)),
-            subdomain=subdomain,
-            term="monthly",
-            payment_method="bank_transfer",
-            users=30,
-            started_on=(now - timedelta(days=400)).date(),
-        )
+        began = self.site.clock() - timedelta(days=400)
+        with self.site.db.bound():
+            made: records.Customer = records.Customer.create(
+                number=number,
+                company=company,
+                channel="direct",
+                contractor_name="契約 太郎",
+                contractor_email=f"info@{subdomain}.example",
+            )
+            records.Contract.create(
+                customer=made,
+                product=next(iter(self.site.catalogue.products)),
+                subdomain=subdomain,
+                term="monthly",
+                payment_method="bank_transfer",
+                users=30,
+                started_on=began.date(),
+            )
         return int(made.id)
 
 

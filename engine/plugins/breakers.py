@@ -131,6 +131,15 @@ class Breaker:
         self._enter()
         return self._started(call)
 
+    def in_this_thread(self, call: Callable[[], T]) -> T:
+        """Make `call` in this thread, which is one that may be abandoned, as one of those under way. The caller reports
+        the result by `answered` or `failed`. Raises NotNow."""
+        self._enter()
+        try:
+            return call()
+        finally:
+            self._leave()
+
     def also_begun(self, call: Callable[[], T]) -> Future[T] | None:
         """Begin a further call for a caller that has one under way; None where it is one too many or the breaker is
         open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import signal
@@ -17,6 +18,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from engine.errors import ConfigurationError
+from engine.store.opening import open_database
+from engine.store.schema import migrate
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.kit.once import once
 from tests.kit.scale import in_full
@@ -261,6 +264,24 @@ def test_every_text_of_a_skeleton_has_its_english(shape: str, tmp_path: Path) ->
     po = folder / "locale" / "en.po"
     translated = {entry.id for entry in read_po(po.open("rb")) if entry.id and entry.string} if po.exists() else set()
     assert written == translated
+
+
+def test_the_table_of_new_pages_is_made_and_filled_on_either_database(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = write_package("shelf_of_tests", "pages", tmp_path) / "tetsuzuki_shelf_of_tests"
+    monkeypatch.syspath_prepend(module.parent)
+    shelf = importlib.import_module(module.name)
+    db = open_database(empty_url)
+    try:
+        migrate(db, (module / "migrations",))
+        with db.bound():
+            for customer, words in ((1, "平日の午前"), (2, "土曜日"), (1, "夕方")):
+                shelf.Wish.create(customer=customer, words=words)
+            assert [wish.words for wish in shelf.wishes_of(1)] == ["平日の午前", "夕方"]
+    finally:
+        db.close()
+        sys.modules.pop(module.name)
 
 
 @pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 41, "../up"])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import current_app, request, url_for
+from flask import current_app, request
 
 from engine.text import Text
 from web.http.areas import Entry
 from web.http.who_may import User, access_of
+from workflows.business.permissions import ADMIN, EDITOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,12 @@ def in_customer_details() -> bool:
 
 def shown(entries: Sequence[Entry], reader: User) -> list[Shown]:
     """The entries for `reader`."""
-    area = (request.endpoint or "").rpartition(".")[0]
-    return [
-        Shown(
-            entry.title,
-            url_for(entry.endpoint),
-            access_of(current_app, entry.endpoint) not in ("editor", "admin")
-            or reader.may(access_of(current_app, entry.endpoint)),
-            request.endpoint == entry.endpoint if entry.alone else entry.area == area,
-        )
-        for entry in entries
-    ]
+    app, endpoint = current_app._get_current_object(), request.endpoint or ""  # type: ignore[attr-defined]
+    area = endpoint.rpartition(".")[0]
+    made = []
+    for entry in entries:
+        access = access_of(app, entry.endpoint)
+        is_open = access not in (EDITOR, ADMIN) or reader.may(access)
+        here = endpoint == entry.endpoint if entry.alone else entry.area == area
+        made.append(Shown(entry.title, app.url_for(entry.endpoint), is_open, here))
+    return made

@@ -84,12 +84,12 @@ def show() -> str:
     ⑤ ⑥ the large entries."""
     here = this_user()
     large = [entry for entry in declared().menus[MAIN_MENU] if entry.good_for is not None]  # ⑤ and ⑥
-    large += declared().tiles
+    large += declared().tiles  # of plugins
     return render_template(
         "top.html",
         customer=here.account.customer,
         contracts=_contracts(),
-        entries=[(shown, entry.good_for) for entry in large for shown in menu.shown((entry,), here)],
+        entries=[(shown, entry.good_for) for shown, entry in zip(menu.shown(large, here), large, strict=True)],
         demo=site().settings.demo,
     )
 

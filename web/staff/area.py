@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import request, url_for
+from flask import current_app, request
 
 from engine.definition import Actor
 from engine.text import Text
@@ -27,10 +27,10 @@ class Shown:
 
 def menu() -> list[Shown]:
     """The menu of the staff side."""
-    path = request.path
+    app, path = current_app._get_current_object(), request.path  # type: ignore[attr-defined]
     entries = []
     for entry in declared().menus[STAFF_MENU]:
-        url = url_for(entry.endpoint)
+        url = app.url_for(entry.endpoint)
         entries.append(Shown(entry.title, url, path == url or path.startswith(entry.below or url)))
     return entries
 

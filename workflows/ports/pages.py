@@ -91,9 +91,9 @@ class PanelFact:
 class Panel:
     """A panel on a page of the staff: its title, and the function that is asked for its lines.
 
-    `facts` is called for each page that is shown, in a thread of its own and outside any transaction, and has two
-    seconds for it. None, or no lines, leave the panel out. Where it takes longer, raises or answers something else, the
-    panel says so in its place, and the page is shown.
+    `facts` is called for each page that is shown, in another thread and outside any transaction. All panels of a page
+    have two seconds together. None, or no facts, leave the panel out. Where it takes longer, raises or answers
+    something else, the panel says so in its place, and the page is shown.
     """
 
     title: Text | str
