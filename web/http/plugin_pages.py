@@ -23,6 +23,7 @@ from engine.plugins.loaded import Claim
 from engine.text import Text, _
 from web.assembly.blueprints import FILES, HOOK, prefix_of, register, rules_of, same_address
 from web.http.areas import MAIN_MENU, STAFF_MENU, Entry, PluginPanel, declared_in
+from web.http.current import site
 from web.http.errors import Explanation, error_page
 from web.http.guard import HEADERS
 from web.http.who_may import ANYONE, STAFF, staff_member, user
@@ -44,15 +45,15 @@ _AWAY = Explanation(
 )
 
 
-def register_plugin_pages(app: Flask, site: Site) -> None:
-    """Register the pages of all plugins, behind those of the site. Pages that claim an address which is taken are left
+def register_plugin_pages(app: Flask, of: Site) -> None:
+    """Register the pages of all plugins of a site, behind its own. Pages that claim an address which is taken are left
     out, as a failure of their plugin."""
-    for claim in site.plugins.claims(HOOK):
+    for claim in of.plugins.claims(HOOK):
         taken = _taken(app, claim)
         if taken is not None:
-            site.plugins.leave_out(HOOK, claim, f"the address {taken.rule} is taken by {taken.endpoint}")
+            of.plugins.leave_out(HOOK, claim, f"the address {taken.rule} is taken by {taken.endpoint}")
         else:
-            _mount(app, site, claim)
+            _mount(app, of, claim)
 
 
 def _taken(app: Flask, claim: Claim) -> Rule | None:
@@ -63,9 +64,9 @@ def _taken(app: Flask, claim: Claim) -> Rule | None:
     return next((one for one in app.url_map.iter_rules() if any(same_address(one, rule) for rule in theirs)), None)
 
 
-def _mount(app: Flask, site: Site, claim: Claim) -> None:
+def _mount(app: Flask, of: Site, claim: Claim) -> None:
     pages: Pages = claim.thing
-    breaker, times = site.services.breakers.make(troubles.PAGES, claim.name), site.services.times
+    breaker, times = of.services.breakers.make(troubles.PAGES, claim.name), of.services.times
     blueprint = prefix_of(claim.name)
     for endpoint in register(app, claim.name, pages):
         view, name = app.view_functions[endpoint], endpoint.removeprefix(blueprint)
@@ -94,6 +95,7 @@ def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: time
             except HTTPException as error:  # an answer too, however long it took
                 return error
 
+        site().db.give_back()  # the view has a connection of its own: nobody needs two
         try:
             answered = breaker.within(time, answer)
         except (NotNow, TooSlow) as error:

@@ -21,6 +21,7 @@ from engine.plugins import SiteFacts
 from engine.plugins.breakers import FAILURES
 from engine.plugins.loaded import Claim
 from engine.plugins.loading import load
+from engine.store.base import transaction
 from engine.testing import Clock
 from engine.text import Text
 from tests.kit.browser import Browser, add_customer
@@ -96,17 +97,22 @@ def plugin(pages: Callable[[], Any]) -> type[Any]:
 SiteWith = Callable[..., Site]
 
 
+def built(url: str, clock: Clock, folder: Path, plugins: Mapping[str, Callable[[], Any]]) -> Site:
+    """A site with plugins, by name, that register these pages."""
+    settings = Settings(
+        secret_key=SECRET, database_url=url, base_url="http://localhost", var=folder, password_cost=CHEAP
+    )
+    extra = [(name, plugin(pages)) for name, pages in plugins.items()]
+    return build(settings, clock=clock, plugins=plugins_of(settings, extra=extra), times=SHORT)
+
+
 @pytest.fixture
 def site_with(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[SiteWith]:
     """`site_with(odd=lambda: {…})`: a site with plugins, by name, that register these pages."""
     made = []
 
     def make(**plugins: Callable[[], Any]) -> Site:
-        settings = Settings(
-            secret_key=SECRET, database_url=sqlite_url, base_url="http://localhost", var=tmp_path, password_cost=CHEAP
-        )
-        extra = [(name, plugin(pages)) for name, pages in plugins.items()]
-        made.append(build(settings, clock=clock, plugins=plugins_of(settings, extra=extra), times=SHORT))
+        made.append(built(sqlite_url, clock, tmp_path, plugins))
         return made[-1]
 
     yield make
@@ -423,6 +429,21 @@ def test_a_folder_of_files_is_for_anybody_and_asks_for_no_session(site_with: Sit
     assert answer.headers["Cache-Control"] == "no-cache"
     assert "Set-Cookie" not in answer.headers
     assert "Content-Security-Policy" in answer.headers
+
+
+def test_a_view_reads_and_writes_records_on_either_database(database_url: str, clock: Clock, tmp_path: Path) -> None:
+    def view() -> str:
+        with transaction():
+            Customer.update(company=f"{reader().name}の会社").where(Customer.id == reader().customer).execute()
+        return str(Customer.get_by_id(reader().customer).company)
+
+    site = built(database_url, clock, tmp_path, {"odd": one_view(view, EDITOR)})
+    try:
+        browsers, _customer = scene(site, clock)
+        for _time in range(3):
+            assert browsers["editor"].client.get("/x/odd/show").text == "editorの会社"
+    finally:
+        site.close()
 
 
 # -- what a view may do wrong ------------------------------------------------------------------------------------------
