@@ -13,6 +13,7 @@ PUBLIC = (
     "engine.migration",
     "engine.text",
     "engine.business_time",
+    "engine.recurrence",
     "engine.rules",
     # Running it
     "engine.runtime.engine",
