@@ -53,6 +53,7 @@ PUBLIC = (
     "workflows.ports.quotes",
     "workflows.ports.disk_usage",
     "workflows.ports.notice_channels",
+    "workflows.ports.schedules",
     "workflows.ports.pages",
     "workflows.ports.commands",
     "workflows.ports.testing",

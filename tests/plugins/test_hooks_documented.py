@@ -9,7 +9,7 @@ import re
 import socket
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ from engine.text import _
 from tests.kit.http_server import answer, provider
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
 from workflows.ports.host import ReadRecords, SiteHost
+from workflows.ports.schedules import Occurrence, Schedule
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
@@ -137,6 +138,42 @@ def test_example_of_a_host_on_the_page_works() -> None:
     assert isinstance(made.hear(transition, "k"), delivery.Deferred)
     assert [asked.headers["idempotency-key"] for asked in server.asked] == ["k"] * 3
     assert server.asked[0].headers["authorization"] == "Bearer s3cr3t"
+
+
+class TestExampleOfAScheduleOnThePage(workflows.ports.testing.ScheduleContract):
+    """It keeps the contract in front of a server that takes its time first."""
+
+    @pytest.fixture(autouse=True)
+    def server(self) -> Iterator[None]:
+        with provider() as self.erp:
+            yield
+
+    def schedules(self) -> Mapping[str, Schedule]:
+        (source,) = [block for block in blocks("python") if "class Erp" in block]
+        namespace: dict[str, Any] = {}
+        exec(compile(source, "erp.py", "exec", dont_inherit=True), namespace)
+        made = configured(namespace["Erp"], {"url": self.erp.address}, FACTS, host=host("erp"))
+        declared: Mapping[str, Schedule] = made.register_schedules()
+        return declared
+
+    def test_it_waits_while_the_erp_is_at_it(self) -> None:
+        schedule = self.schedules()["erp_day"]
+        occurrence = self.occurrences("erp_day", schedule)[0]
+        self.erp.answers = answer(202)
+        assert schedule.run(occurrence, "k") == delivery.Deferred("the ERP is still at it", after=timedelta(minutes=5))
+        self.erp.answers = answer(503, Retry_After="60")
+        assert schedule.run(occurrence, "k") == delivery.Deferred("status 503", after=timedelta(minutes=1))
+        self.erp.answers = answer(200)
+        assert schedule.run(occurrence, "k") == delivery.Accepted("status 200")
+        assert {asked.headers["idempotency-key"] for asked in self.erp.asked} == {"k"}
+        assert [f"{one.at:%d %H:%M}" for one in self.occurrences("erp_day", schedule)] == ["01 21:00", "02 21:00"]
+
+
+def test_page_shows_every_field_of_a_schedule_and_of_its_occurrences() -> None:
+    text = section(written("register_schedules"))
+    for shape in (Schedule, Occurrence):
+        for field in fields(shape):
+            assert f"`{field.name}`" in text, field.name
 
 
 def test_page_shows_what_a_host_has() -> None:

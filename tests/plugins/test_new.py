@@ -39,6 +39,7 @@ ADDS = {
     "disk_usage": "disk usage",
     "payment_method": "payment methods",
     "notice_channel": "notice channels",
+    "schedule": "schedules",
     "pages": "pages",
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {

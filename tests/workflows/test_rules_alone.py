@@ -36,6 +36,7 @@ from workflows.notice.inputs import PublishInput, TurnInput, UpdateInput, Wordin
 from workflows.password_reset.inputs import PasswordResetInput
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.registry import RECORDS, WORKFLOWS
+from workflows.schedule import Declaration
 
 NOW = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -57,6 +58,7 @@ BROUGHT: dict[str, dict[str, Any]] = {
         "accept_price": Redating("ご確認のため", ""),
         "redate": Redating("", ""),
     },
+    "schedule": {"declare": Declaration("nightly", "somebody", "daily 04:00", "each")},
     "customer_details_change": {"reject": Decision("ご確認のため")},
     "notice": {
         "schedule": PublishInput(True, LATER),

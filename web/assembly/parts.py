@@ -46,9 +46,10 @@ from workflows.business.request_number import request_number
 from workflows.organisation import Organisation
 from workflows.ports import troubles
 from workflows.ports.disk_usage import GuardedUsage
-from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, Times
+from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, GuardedSchedule, Times
 from workflows.ports.host import SiteHost
 from workflows.ports.notice_channels import Distribution
+from workflows.ports.schedules import Declared, Schedule, Schedules
 from workflows.ports.troubles import Teller, forget_troubles
 from workflows.registry import CHORES, SEARCHED, effect_handlers
 from workflows.review import review_policy
@@ -282,7 +283,25 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         document_font=settings.document_font,
         breakers=breakers,
         times=times,
+        schedules=_schedules(plugins, breakers),
     )
+
+
+def _schedules(plugins: Plugins, breakers: Breakers) -> Schedules:
+    """The schedules that plugins declare. One whose plugin is not wholly at work may be missing by its fault alone."""
+    found: Mapping[str, Schedule] = plugins.registered("register_schedules")
+    listed = [one for one in plugins.listed if one.state == "enabled"]
+    owners = {name: one.name for one in plugins.listed for name in one.adds.get("register_schedules", ())}
+    declared = {
+        name: Declared(
+            owners[name],
+            str(schedule.when),
+            schedule.missed,
+            GuardedSchedule(schedule, breakers.make(troubles.SCHEDULE, name)).run,
+        )
+        for name, schedule in found.items()
+    }
+    return Schedules(declared, frozenset(one.name for one in listed))
 
 
 def _distribution(ground: Ground, breakers: Breakers, times: Times) -> Distribution:

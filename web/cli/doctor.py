@@ -156,6 +156,27 @@ def unwell_plugins(site: Site) -> Iterator[Finding]:
             yield fault(f"{site.settings.place('required_plugins')}: {check.detail}")
 
 
+def schedules(site: Site) -> Iterator[Finding]:
+    """When schedules of plugins are due, and which of them fail or have no plugin here."""
+    from web.cli.plugins import schedule_line
+    from workflows.schedule import standings
+
+    zone = site.services.calendar.zone
+    for one in standings(site.engine.store):
+        line = f"schedule {one.name} of plugin {one.plugin}"
+        if one.name not in site.services.schedules.declared:
+            yield warning(
+                f"{line}: the plugin is not at work here, so it waits. If it is gone for good: "
+                f"tetsuzuki plugins retire {one.name}"
+            )
+        elif one.failing_since is not None:
+            yield fault(
+                f"{line} fails since {one.failing_since.astimezone(zone):%Y-%m-%d %H:%M}: {schedule_line(one, zone)}"
+            )
+        else:
+            yield note(f"{line}: {schedule_line(one, zone)}")
+
+
 def open_incidents(site: Site) -> Iterator[Finding]:
     """Incidents that wait for an operator."""
     from engine.operations.incidents import count
@@ -202,6 +223,7 @@ CHECKS: tuple[Check, ...] = (
     workers,
     silent_plugins,
     unwell_plugins,
+    schedules,
     open_incidents,
     pauses,
     stuck_instances,

@@ -1,21 +1,29 @@
-"""`tetsuzuki plugins list|check|remove|new`."""
+"""`tetsuzuki plugins list|check|remove|retire|new`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
+from engine.configuration import nearest, one_line
+from engine.errors import EngineError
 from web.cli.skeleton import SHAPES, write_package
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from engine.plugins.loaded import Plugins
     from engine.store.base import SiteDatabase
     from web.assembly.settings import Settings
+    from workflows.schedule import Standing
+
+_SCHEDULES = "register_schedules"
 
 
 @click.group(epilog="Example: tetsuzuki plugins list")
@@ -32,14 +40,79 @@ def list_plugins() -> None:
     settings = read()
     loaded = plugins_of(settings)
     health = _health(settings, loaded)
+    schedules = _schedules(settings, loaded)
+    zone = ZoneInfo(settings.timezone)
     for one in loaded.listed:
         click.echo(f"{one.name}  {one.state}  ({one.distribution} {one.version})  {one.description}")
         for hook, names in one.adds.items():
             click.echo(f"    adds {_what(hook)}: {', '.join(names)}")
         if one.name in health:
             click.echo(f"    health: {health[one.name]}")
+        for schedule in schedules:
+            if schedule.name in one.adds.get(_SCHEDULES, ()):
+                click.echo(f"    schedule {schedule.name}: {schedule_line(schedule, zone)}")
         if one.reason:
             click.echo(f"    {one.reason}")
+
+
+def _schedules(settings: Settings, loaded: Plugins) -> tuple[Standing, ...]:
+    """What the site keeps of schedules, read as it is: nothing is migrated, and no key is needed. Nothing where no
+    plugin has a schedule, or there is no database yet."""
+    import peewee as pw
+
+    from engine.store.opening import open_database
+    from workflows.schedule import standings
+
+    file = settings.database_url.removeprefix("sqlite:///")
+    is_missing = file != settings.database_url and not Path(file).exists()
+    if is_missing or not any(_SCHEDULES in one.adds for one in loaded.listed):
+        return ()
+    try:
+        with closing(open_database(settings.database_url)) as db:
+            return standings(db.store())
+    except (EngineError, pw.PeeweeException) as error:
+        click.echo(f"when schedules are due is not known: {one_line(str(error))}", err=True)
+        return ()
+
+
+@plugins.command(epilog="Example: tetsuzuki plugins retire nightly_report")
+@click.argument("schedule")
+def retire(schedule: str) -> None:
+    """Retire a schedule whose plugin is gone for good, with what it has still to do.
+
+    A plugin that is at work retires its own: it declares the schedule no more.
+    """
+    from web.cli.sites import opened_site, operator
+    from workflows.schedule import standings
+
+    with opened_site() as site:
+        kept = {one.name: one for one in standings(site.engine.store)}
+        if schedule not in kept:
+            hint = nearest(schedule, sorted(kept)) or f"; there are: {', '.join(sorted(kept)) or 'none'}"
+            raise click.ClickException(f"schedule {schedule!r}: there is none{hint}")
+        if schedule in site.services.schedules.declared:
+            raise click.ClickException(
+                f"schedule {schedule!r}: the plugin {kept[schedule].plugin!r} declares it and would begin it anew; "
+                "remove or disable the plugin first"
+            )
+        site.engine.fire(kept[schedule].instance, "retire", operator())
+    click.echo(f"schedule {schedule} of plugin {kept[schedule].plugin} is retired")
+
+
+def schedule_line(schedule: Standing, zone: ZoneInfo) -> str:
+    """When a schedule is due next, and how its last run went, in one line; times are those of `zone`."""
+    planned = f"next {_shown(schedule.next_at, zone)}" if schedule.next_at is not None else "being planned"
+    if schedule.last_at is None:
+        return f"{schedule.recurrence}; {planned}, not run yet"
+    reason = f": {one_line(schedule.reason)}" if schedule.reason else ""
+    return (
+        f"{schedule.recurrence}; {planned}, last {_shown(schedule.last_at, zone)} ({schedule.outcome} "
+        f"{_shown(schedule.tried_at, zone)}{reason})"
+    )
+
+
+def _shown(moment: datetime | None, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment is not None else "-"
 
 
 @plugins.command(epilog="Example: tetsuzuki plugins check")

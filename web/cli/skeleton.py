@@ -26,6 +26,7 @@ SHAPES: Mapping[str, str] = {
     "disk_usage": "A source of disk usage",
     "payment_method": "A payment method",
     "notice_channel": "A notice channel",
+    "schedule": "A schedule",
     "commands": "Commands",
     "health": "A report on the health of something",
     "pages": "Pages",

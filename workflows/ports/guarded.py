@@ -40,6 +40,7 @@ from workflows.ports.payments import (
     Report,
     Way,
 )
+from workflows.ports.schedules import Occurrence, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,18 @@ class GuardedChannel:
     ) -> Message | None:
         """See `NoticeChannel.preview`."""
         return self._breaker.within(self._times.own, lambda: self._channel.preview(notice, revision, recipient))
+
+
+class GuardedSchedule:
+    """A guarded schedule: see `Schedule`."""
+
+    def __init__(self, schedule: Schedule, breaker: Breaker) -> None:
+        self._schedule = schedule
+        self._breaker = breaker
+
+    def run(self, occurrence: Occurrence, key: str) -> Outcome:
+        """See `Schedule.run`. Deferred is an answer like any other here: a long work answers so after each piece."""
+        return self._breaker.within(self._schedule.longest, lambda: self._schedule.run(occurrence, key))
 
 
 class Patient:

@@ -16,6 +16,7 @@ from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
 from workflows.ports.pages import Pages, wrong_pages
 from workflows.ports.payments import PaymentMethod, wrong_method
+from workflows.ports.schedules import Schedule, wrong_schedule
 
 if TYPE_CHECKING:
     from click import Command
@@ -97,4 +98,17 @@ def register_commands() -> Mapping[str, Command]:  # type: ignore[empty-body]
     Must never: do anything but make the commands; open a connection before a command runs. `tetsuzuki sms` belongs to
     the plugin sms: one whose name is a command of the site itself brings no commands, and two plugins whose names
     differ in hyphens and underscores alone are a `PluginError` that names both.
+    """
+
+
+@hookspec
+@takes("run", wrong=wrong_schedule)
+def register_schedules() -> Mapping[str, Schedule]:  # type: ignore[empty-body]
+    """Schedules by name: recurrent work, which the site keeps as durable timers.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; what its schedules have to do waits until it is back.
+    Must never: do the work, or begin a thread or a timer of its own; return a schedule that cannot be called from
+    several threads and processes. Its name goes into the database, and stays there: never change it. A name that two
+    plugins claim is a `PluginError` that names both.
     """

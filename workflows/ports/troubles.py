@@ -23,6 +23,7 @@ from engine.text import Text, _
 TOLD_LATELY = timedelta(hours=1)
 
 BILLING, PAYMENT, USAGE, CHANNEL = "billing", "payment_method", "disk_usage", "notice_channel"
+SCHEDULE = "schedule"
 HTTP = "http"  # what a plugin asks over HTTP by its host, under the plugin's name
 HEALTH = "health"
 PAGES = "pages"
@@ -31,6 +32,7 @@ KINDS = {
     PAYMENT: _("お支払い方法"),
     USAGE: _("ディスク使用容量"),
     CHANNEL: _("お知らせの配信先"),
+    SCHEDULE: _("定期処理"),
     HTTP: _("プラグインの接続先"),
     HEALTH: _("プラグインの状態"),
     PAGES: _("プラグインの画面"),

@@ -128,6 +128,7 @@ ACTING = (
     ("workflow", "cure", "link", "1", "--reason", "x"),
     ("workflow", "checkpoint"),
     ("workflow", "remove", "1", "--reason", "x"),
+    ("plugins", "retire", "nightly_report"),
     ("restored", "--reason", "x"),
     ("secret", "rotate"),
 )

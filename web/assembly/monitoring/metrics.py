@@ -28,6 +28,7 @@ from engine.runtime.engine import Engine
 from engine.runtime.history import MIGRATE_EVENT, START_EVENT
 from engine.runtime.observer import DUE, Tried
 from web.assembly.monitoring.shared_answer import Glance, NoAnswer
+from workflows.schedule import Standing, standings
 
 if TYPE_CHECKING:
     from engine.definition import Instance
@@ -68,6 +69,7 @@ def _register_others(
     build.labels(version("tetsuzuki")).set(1)
     ProcessCollector(registry=registry)
     registry.register(_Waiting(Glance(db, lambda: backlog(engine))))
+    registry.register(_Schedules(Glance(db, lambda: standings(engine.store))))
     registry.register(_Plugins(breakers))
     if reports:
         registry.register(_Health(reports))
@@ -265,6 +267,43 @@ class _Health(Collector):
             for state in STATES:
                 health.add_metric((one.plugin, state), int(one.health.state == state))
         return [health]
+
+
+class _Schedules(Collector):
+    """The schedules of plugins, read at each scrape. Where the database does not answer, nothing is reported."""
+
+    def __init__(self, glance: Glance[tuple[Standing, ...]]) -> None:
+        self._glance = glance
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering the collector does not ask the database."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """See `workflows.schedule.standing`."""
+        try:
+            kept = self._glance.answer()
+        except NoAnswer:
+            return []
+        due = GaugeMetricFamily(
+            "tetsuzuki_schedule_next_timestamp_seconds",
+            "When a schedule of a plugin is due next, in seconds since 1970.",
+            labels=("plugin", "schedule"),
+        )
+        done = GaugeMetricFamily(
+            "tetsuzuki_schedule_done_timestamp_seconds",
+            "When a run of a schedule was accepted last, in seconds since 1970; 0 where none was.",
+            labels=("plugin", "schedule"),
+        )
+        failing = GaugeMetricFamily(
+            "tetsuzuki_schedule_failing_timestamp_seconds",
+            "Since when a schedule fails, in seconds since 1970; 0 where it does not.",
+            labels=("plugin", "schedule"),
+        )
+        for one in kept:
+            for gauge, moment in ((due, one.next_at), (done, one.done_at), (failing, one.failing_since)):
+                gauge.add_metric((one.plugin, one.name), moment.timestamp() if moment is not None else 0)
+        return [due, done, failing]
 
 
 class _Waiting(Collector):

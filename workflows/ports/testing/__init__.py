@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from workflows.ports.testing.billing import BillingBackendContract
 from workflows.ports.testing.commands import CommandsContract, run_command
+from workflows.ports.testing.hosts import host
 from workflows.ports.testing.notices import NoticeChannelContract
 from workflows.ports.testing.payments import PaymentMethodContract, context
+from workflows.ports.testing.schedules import ScheduleContract
 from workflows.ports.testing.usage import DiskUsageContract
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "DiskUsageContract",
     "NoticeChannelContract",
     "PaymentMethodContract",
+    "ScheduleContract",
     "context",
+    "host",
     "run_command",
 ]
