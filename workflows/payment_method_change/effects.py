@@ -17,7 +17,17 @@ from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, 
 from workflows.business.shared.change_request import contract_terms
 from workflows.ports.billing import Applied, Change, Queued, Rejected
 from workflows.ports.payment_calls import outcome, report_of
-from workflows.ports.payments import Active, MandateFacts, PaymentContext, PaymentMethod, Pending
+from workflows.ports.payments import (
+    FAILED,
+    GIVEN_UP,
+    SUCCEEDED,
+    TAKEN_BACK,
+    Active,
+    MandateFacts,
+    PaymentContext,
+    PaymentMethod,
+    Pending,
+)
 from workflows.ports.payments import Rejected as Refused
 from workflows.services import Services
 
@@ -114,16 +124,16 @@ class PaymentEffects:
         if mandate.way == "page" and not mandate.reference:
             return Deferred("the provider's page was not opened yet", after)
         report = report_of(method.query(context, facts_of(mandate)))
-        if report.status == "processed":
+        if report.status in SUCCEEDED:
             _keep(mandate, report.reference, report.label)
             return Accepted()
         return Deferred(f"{report.status}: {report.detail}", after)
 
     def _revoke(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
         report = report_of(method.revoke(context, facts_of(mandate), secret_of(self._services, mandate), key))
-        if report.status in ("processed", "canceled"):
+        if report.status in SUCCEEDED | GIVEN_UP | TAKEN_BACK:
             return Accepted(report.detail)
-        if report.status == "error":
+        if report.status in FAILED:
             return Failed("revoke", report.detail)
         return Deferred(f"{report.status}: {report.detail}")
 

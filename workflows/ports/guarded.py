@@ -123,7 +123,7 @@ class GuardedMethod:
         """See `PaymentMethod.verify_event`."""
         return self._breaker.within(self._times.own, lambda: self.plugin.verify_event(raw, headers))
 
-    def handle_event(self, event: Event) -> Report:
+    def handle_event(self, event: Event) -> Report | None:
         """See `PaymentMethod.handle_event`."""
         return self._breaker.within(self._times.asked, lambda: self.plugin.handle_event(event))
 

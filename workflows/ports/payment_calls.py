@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from engine.definition import Refusal, Secret
@@ -42,6 +42,7 @@ from workflows.typesetting.manuscript import Manuscript
 BROKEN = _("このお支払い方法は、ただいまご利用いただけません。時間をおいて、もう一度お試しください。")
 
 _LONGEST_LABEL, _LONGEST_REFERENCE = 200, 255  # as Mandate.label and .reference
+_MOST_YEN = 10**12
 _LONGEST_VALUE, _MOST_CHOICES, _MOST_FACTS = 200, 20, 20
 
 log = logging.getLogger("tetsuzuki.payment")
@@ -137,8 +138,9 @@ def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str,
     return None
 
 
-def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tuple[Event, Report] | None:
-    """A provider's event and its report; None where the event is not genuine.
+def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tuple[Event, Report | None] | None:
+    """A provider's event and its report; None where the event is not genuine, and for the report where the event
+    concerns no request.
 
     Raises MethodBroken where the method cannot tell: the provider is then to send the event again.
     """
@@ -147,7 +149,8 @@ def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tupl
         if event is None:
             return None
         if isinstance(event, Event) and isinstance(event.id, str):
-            return event, report_of(method.handle_event(event))
+            answer = method.handle_event(event)
+            return event, None if answer is None else report_of(answer)
         _wrong(method, "verify_event", event)
     except Exception as error:
         _raised(method, "verify_event or handle_event", error)
@@ -173,9 +176,18 @@ def _are_texts(given: tuple[object, ...]) -> bool:
 def report_of(answer: object) -> Report:
     """The validated report of a method. Raises TypeError where it is malformed."""
     match answer:
-        case Report(status, int(), str(), str(), str()) if status in get_args(Status):
+        case Report(status, int(), str(), str(), str()) if status in get_args(Status) and _says_how_much(answer):
             return answer
     raise TypeError(f"the payment method reported {type(answer).__name__}, or one with a field that cannot be used")
+
+
+def _says_how_much(report: Report) -> bool:
+    """Whether amount and time are such as the site can keep: `partly_paid` without an amount says nothing."""
+    amount, least = report.amount, 1 if report.status == "partly_paid" else 0
+    if type(amount) is not int or not least <= amount <= _MOST_YEN:
+        return False
+    at = report.occurred_at
+    return at is None or (isinstance(at, datetime) and at.utcoffset() is not None)
 
 
 def _kept(text: str, most: int) -> str:

@@ -27,7 +27,24 @@ from workflows.organisation import Organisation
 from workflows.typesetting.manuscript import Manuscript
 
 Way = Literal["none", "form", "page"]
-Status = Literal["processed", "pending", "error", "canceled", "undefined"]
+Status = Literal[
+    "processed",
+    "pending",
+    "error",
+    "canceled",
+    "undefined",
+    "paid",
+    "partly_paid",
+    "expired",
+    "failed",
+    "refunded",
+    "charged_back",
+]
+
+SUCCEEDED: frozenset[Status] = frozenset({"processed", "paid"})
+GIVEN_UP: frozenset[Status] = frozenset({"canceled", "expired"})
+FAILED: frozenset[Status] = frozenset({"error", "failed"})
+TAKEN_BACK: frozenset[Status] = frozenset({"refunded", "charged_back"})  # money that had been paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +209,12 @@ Begun = Active | Redirect | Document | Pending | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of a provider with a genuine signature. `id` is the provider's, the same when the event is repeated."""
+    """An event of a provider with a genuine signature. `id` is the provider's, the same when the event is repeated.
+
+    The site stores the event before it answers the provider, and may ask `handle_event` for its report later, or once
+    more: so `payload` holds what JSON can hold, and nothing of it may be needed from the request that brought it. `id`
+    has 255 characters at most, `kind` 64 that are kept.
+    """
 
     id: str
     kind: str
@@ -201,12 +223,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The status of a mandate at the provider.
+    """The status of a mandate, or of a payment, at the provider.
 
-    `processed`: done. `pending`: not yet. `error`: failed for good. `canceled`: given up by the customer, or too late.
-    `undefined`: unknown, as after a lost connection; the site then asks again, and never begins anew blindly. `request`
-    is the number of the request that it concerns, 0 for none; `reference` is the provider's name for the mandate;
-    `label` is how the mandate may be shown.
+    Of a mandate: `processed` (done), `pending` (not yet), `error` (failed for good), `canceled` (given up by the
+    customer, or too late), `undefined` (unknown, as after a lost connection; the site then asks again, and never begins
+    anew blindly). Of a payment: `paid`, `partly_paid`, `expired` (its due date has passed without it), `failed`,
+    `canceled`, `refunded` and `charged_back` (the payer's bank has fetched the money back).
+
+    `request` is the number of the request that it concerns, 0 for none; `reference` is the provider's name for the
+    mandate or the payment; `label` is how the mandate may be shown; `detail` is for staff, without a secret. `amount`
+    are the yen of this report, 0 where the provider names none: of `partly_paid` what was paid of them so far.
+    `occurred_at` is when it happened by the provider's clock, with a time zone; None where the provider does not say.
     """
 
     status: Status
@@ -214,6 +241,8 @@ class Report:
     reference: str = ""
     label: str = ""
     detail: str = ""
+    amount: int = 0
+    occurred_at: datetime | None = None
 
 
 @runtime_checkable
@@ -250,8 +279,12 @@ class PaymentMethod(Protocol):
     def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
         """The event in a request that claims to be the provider's; None where it is not genuine, or too old."""
 
-    def handle_event(self, event: Event) -> Report:
-        """The report of a verified event. It may ask the provider, and must change nothing there."""
+    def handle_event(self, event: Event) -> Report | None:
+        """The report of a verified event; None where it concerns no request of the site's, as an event of a kind that
+        was not asked for. It may ask the provider, and must change nothing there.
+
+        May be called again for the same event, hours later: what it answers depends on the event and the provider.
+        """
 
     def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
         """The present status of the mandate at the provider. Read-only."""

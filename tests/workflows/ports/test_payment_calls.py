@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from engine.definition import Refusal
 from engine.text import Text
 from workflows.ports import payment_calls
-from workflows.ports.payments import Choice, Details, Form, Question
+from workflows.ports.payments import Choice, Details, Event, Form, Question, Report, Status
 from workflows.ports.testing.payments import context
 
 WHAT = Text("何")
@@ -58,3 +59,39 @@ def test_a_variant_whose_name_no_address_can_have_is_the_methods_fault(name: str
     method: Any = SimpleNamespace(form=lambda context: Form(variants=(("", WHAT), (name, WHAT))))
     with pytest.raises(payment_calls.MethodBroken):
         payment_calls.form_of(method, context())
+
+
+@pytest.mark.parametrize("status", get_args(Status))
+def test_every_kind_of_report_is_taken(status: Status) -> None:
+    report = Report(status, 12, "ref", amount=1200, occurred_at=datetime(2026, 4, 1, tzinfo=UTC))
+    assert payment_calls.report_of(report) is report
+
+
+def test_a_report_needs_neither_amount_nor_time() -> None:
+    for status in set(get_args(Status)) - {"partly_paid"}:
+        assert payment_calls.report_of(Report(status, 12)) == Report(status, 12)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Report("settled"),  # type: ignore[arg-type]
+        Report("partly_paid", 12),
+        Report("paid", amount=-1),
+        Report("paid", amount=10**12 + 1),
+        Report("paid", amount=True),
+        Report("paid", amount=1.5),  # type: ignore[arg-type]
+        Report("paid", occurred_at=datetime(2026, 4, 1)),
+        Report("paid", occurred_at="2026-04-01"),  # type: ignore[arg-type]
+        "paid",
+    ],
+)
+def test_a_report_that_cannot_be_kept_is_the_methods_fault(report: object) -> None:
+    with pytest.raises(TypeError, match="cannot be used"):
+        payment_calls.report_of(report)
+
+
+def test_an_event_may_concern_no_request() -> None:
+    event = Event("evt_1", "customer.created", {})
+    method: Any = SimpleNamespace(verify_event=lambda raw, headers: event, handle_event=lambda event: None)
+    assert payment_calls.heard(method, b"", {}) == (event, None)

@@ -21,6 +21,7 @@ from web.http.who_may import open_to_all
 from workflows.business.records import Mandate
 from workflows.payment_method_change import Confirmation
 from workflows.ports import payment_calls
+from workflows.ports.payments import SUCCEEDED
 
 log = logging.getLogger("tetsuzuki.payment")
 
@@ -45,8 +46,10 @@ def take(name: str, raw: bytes, headers: Mapping[str, str]) -> str:
     if heard is None:
         return "forged"
     event, report = heard
+    if report is None:
+        return "ignored"
     mandate = Mandate.get_or_none(Mandate.instance == report.request, Mandate.method == name)
-    if report.status != "processed" or mandate is None or len(event.id) > _LONGEST_ID:
+    if report.status not in SUCCEEDED or mandate is None or len(event.id) > _LONGEST_ID:
         return "ignored"
     confirmation = Confirmation(name, event.id, report.reference, report.label)
     try:
