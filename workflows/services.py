@@ -52,6 +52,7 @@ class Services:
     account_links: AccountLinks = field(default_factory=AccountLinks)  # of mails about new accounts
     confirm_first_account: bool = False  # before their owner can log in
     books_years: int = 10  # for which the records of a customer are kept after the year of its last contract's end
+    payment_reports_days: int = 90  # for which a report of a payment provider is kept once it is decided
     document_font: Path | None = None  # whose letters come first in documents
     breakers: Breakers = field(default_factory=Breakers)  # of all plugins for which a page waits
     times: Times = field(default_factory=Times)  # for which a page waits for them

@@ -18,7 +18,6 @@ from engine.configuration.tables import read_keys
 from engine.errors import PluginError
 from engine.plugins.found import DEFAULT_ORDER, Found
 
-
 _VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
 
 

@@ -175,8 +175,9 @@ class CardStripe:
             return None
         return Event(payload["id"], str(payload.get("type", "")), payload)
 
-    def handle_event(self, event: Event) -> Report:
-        """The report of a session in setup mode that was completed or has expired; undefined for any other event."""
+    def handle_event(self, event: Event) -> Report | None:
+        """The report of a session in setup mode that was completed or has expired; None for any other event, of which
+        an account that serves other sites too has many."""
         data = event.payload.get("data")
         session = data.get("object") if isinstance(data, dict) else None
         if (
@@ -184,14 +185,16 @@ class CardStripe:
             or session.get("object") != "checkout.session"
             or session.get("mode") != "setup"
         ):
-            return Report("undefined", detail="not about a session of ours")
+            return None
         statuses: Mapping[str, Status] = {
             "checkout.session.completed": "processed",
             "checkout.session.expired": "canceled",
         }
         number, reference = str(session.get("client_reference_id") or ""), str(session.get("id") or "")
         request = int(number) if number.isascii() and number.isdecimal() and len(number) < 19 else 0
-        status = statuses.get(event.kind, "undefined")
+        status = statuses.get(event.kind)
+        if status is None:
+            return None
         label = self._label(reference) if status == "processed" and reference else ""
         return Report(status, request, reference, label)
 

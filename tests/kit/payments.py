@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.attempt import Actor, Secret
+from engine.attempt import Actor, Refusal, Secret
 from engine.hookspecs import hookimpl
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
@@ -18,10 +20,24 @@ from tests.kit.sites import CHEAP, SECRET
 from tests.kit.stripe_server import StripeServer
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
-from workflows.business.records import Account, Contract, Customer, StaffMember
+from workflows.business.records import Account, Contract, Customer, PaymentReport, StaffMember
+from workflows.payment_method_change import reports
 from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports.billing import Applied, Booking, Change, Invoice, Queued, Quote, Rejected, Unavailable
-from workflows.ports.payments import Details
+from workflows.ports.guarded import GuardedMethod
+from workflows.ports.payments import (
+    Begun,
+    DemonstrationPage,
+    Details,
+    Event,
+    Form,
+    MandateFacts,
+    NotAvailable,
+    PaymentContext,
+    Redirect,
+    Report,
+    Way,
+)
 from workflows.ports.testing.payments import context
 
 WEBHOOK_SECRET = "whsec_of_the_tests"
@@ -32,6 +48,9 @@ TYPED = {"bank": "みずほ銀行", "branch": "丸之内", "kind": "ordinary", "
 LABEL = "みずほ銀行 丸之内支店 普通 ****567"
 APRIL = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)  # noon in Tokyo
 MAY = date(2026, 5, 1)
+
+PROVIDER = "mihon_pay"
+PAYER = "payer of the event"  # whom nothing but the event names
 
 CONFIGURED = {
     "bank_transfer": {"bank": "みほん銀行", "branch": "本店", "number": "7654321", "holder": "カ）ネオ"},
@@ -76,6 +95,72 @@ class Books:
         return ()
 
 
+@dataclass
+class Provider:
+    """A payment method whose provider says what a test lets it say, in signed events.
+
+    `answers` are what it says when it is asked, by its reference, and `questions` the references that it was asked
+    about; `trouble` is raised where an event is read, and `deaf` is whether the method knows nothing of any event.
+    """
+
+    title: str = "みほん払い"
+    way: Way = "page"
+    origins: tuple[str, ...] = ("https://pay.example",)
+    secret: bytes = b"of the tests"
+    answers: dict[str, Report] = field(default_factory=dict)
+    questions: list[str] = field(default_factory=list)
+    trouble: Exception | None = None
+    deaf: bool = False
+
+    def is_available(self, context: PaymentContext) -> NotAvailable | None:
+        return None
+
+    def form(self, context: PaymentContext) -> Form:
+        return Form()
+
+    def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
+        return Details()
+
+    def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Begun:
+        return Redirect(f"https://pay.example/{context.request}", f"ref-{context.request}")
+
+    def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:
+        return None
+
+    def verify_event(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
+        if headers.get("Signature") != self._signature(raw):
+            return None
+        content = json.loads(raw)
+        return Event(content["id"], content["kind"], content)
+
+    def handle_event(self, event: Event) -> Report | None:
+        if self.trouble is not None:
+            raise self.trouble
+        if self.deaf:
+            return None
+        said: dict[str, Any] = dict(event.payload["said"])  # type: ignore[call-overload]
+        at = said.pop("occurred_at", None)
+        return Report(event.kind, **said, occurred_at=datetime.fromisoformat(at) if at else None)  # type: ignore[arg-type]
+
+    def query(self, context: PaymentContext, mandate: MandateFacts) -> Report:
+        self.questions.append(mandate.reference)
+        return self.answers.get(mandate.reference, Report("pending", context.request))
+
+    def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
+        return Report("processed")
+
+    def event(
+        self, kind: str, request: int, reference: str, id: str = "e1", **said: Any
+    ) -> tuple[bytes, dict[str, str]]:
+        """What the provider sends: the body, and the headers with its signature."""
+        about = {"request": request, "reference": reference, **said}
+        raw = json.dumps({"id": id, "kind": kind, "said": about, "payer": PAYER}).encode()
+        return raw, {"Signature": self._signature(raw)}
+
+    def _signature(self, raw: bytes) -> str:
+        return hmac.digest(self.secret, raw, "sha256").hex()
+
+
 def paying_site(
     url: str,
     folder: Path,
@@ -84,9 +169,11 @@ def paying_site(
     *,
     books: Books | None = None,
     stripe: StripeServer | None = None,
+    provider: Provider | None = None,
     **changes: Any,
 ) -> Site:
-    """Assembled by the product's own `build`; with `stripe`, cards are available too."""
+    """Assembled by the product's own `build`; with `stripe`, cards are available too, and so is `provider` as
+    `PROVIDER`."""
 
     class Extra:
         @dataclass(frozen=True)
@@ -103,6 +190,10 @@ def paying_site(
         @hookimpl
         def register_billing_backends(self) -> dict[str, Books]:
             return {"books": books} if books is not None else {}
+
+        @hookimpl
+        def register_payment_methods(self) -> dict[str, Provider]:
+            return {PROVIDER: provider} if provider is not None else {}
 
     plugins: dict[str, Any] = dict(CONFIGURED)
     if stripe is not None:
@@ -125,6 +216,13 @@ def paying_site(
     settings = Settings(secret_key=SECRET, **(options | changes))
     clock.now = APRIL
     return build(settings, clock=clock, plugins=plugins_of(settings, extra=[("extra", Extra)]))
+
+
+def reporting_site(url: str, folder: Path, clock: Clock, mailer: MemoryMailer, provider: Provider) -> Iterator[Site]:
+    """A site on which `provider` can be chosen, until the fixture that yields from it ends."""
+    made = paying_site(url, folder, clock, mailer, books=Books(), provider=provider)
+    yield made
+    made.close()
 
 
 def contract(number: str = "A00000001", method: str = "bank_transfer") -> Contract:
@@ -197,3 +295,16 @@ def work(site: Site) -> None:
 def bank_transfer(*, demo: bool = False, **account: str) -> BankTransfer:
     facts = SiteFacts(Path("var"), "http://localhost", "a@b.example", demo, "Asia/Tokyo")
     return BankTransfer(BankTransfer.Config(**account), facts)
+
+
+def report_of_another_method(site: Site, number: int) -> PaymentReport:
+    """A report of the demo's card company about a request that is not about a card: genuine, and kept for staff."""
+    method = site.services.payment_methods["credit_card"]
+    assert isinstance(method, GuardedMethod)
+    assert isinstance(method.plugin, DemonstrationPage)
+    begun = method.begin(context(request=number), MandateFacts(0, "", ""), Secret(""), f"a card for {number}")
+    assert isinstance(begun, Redirect)
+    sent = method.plugin.press(begun.reference, success=True)
+    assert reports.receive(site.engine, site.services, "credit_card", *sent) == reports.KEPT
+    kept: PaymentReport = PaymentReport.get(PaymentReport.request == number)
+    return kept

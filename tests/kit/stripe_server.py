@@ -139,7 +139,10 @@ class StripeServer:
 
     def event(self, kind: str, session: str, number: int = 1, **changes: Any) -> bytes:
         """An event about a session, as Stripe writes it."""
-        about = {**self.objects[session], **changes}
+        return self.event_of(kind, {**self.objects[session], **changes}, number)
+
+    def event_of(self, kind: str, about: dict[str, Any], number: int = 1) -> bytes:
+        """An event about anything."""
         content = {"id": f"evt_{number}", "object": "event", "type": kind, "data": {"object": about}}
         return json.dumps(content).encode()
 

@@ -37,7 +37,7 @@ from tests.kit.waiting import PATIENCE, until
 from web.app import create_app
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
-from workflows.business.records import Account, Contract, Mandate, StaffMember
+from workflows.business.records import Account, Contract, Mandate, PaymentReport, StaffMember
 from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery
 from workflows.payment_method_change.inputs import PaymentMethodInput
@@ -569,15 +569,17 @@ def test_a_page_of_a_provider_that_cannot_be_made_is_told_and_may_be_tried_again
     assert Mandate.get(Mandate.instance == number).reference == ""
 
 
-@pytest.mark.parametrize("question", ["verify_event", "handle_event"])
+@pytest.mark.parametrize(("question", "status"), [("verify_event", 503), ("handle_event", 200)])
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_an_event_that_cannot_be_read_is_to_be_sent_again(
-    question: str, trouble: Any, site: Site, hanako: Browser
+def test_an_event_that_cannot_be_read_is_sent_again_or_stored(
+    question: str, status: int, trouble: Any, site: Site, hanako: Browser
 ) -> None:
     from workflows.ports.payments import Event as ProviderEvent
 
     Odd.behaviour = {"verify_event": lambda *_: ProviderEvent("1", "x", {})} | {question: trouble}
-    assert hanako.client.post("/webhooks/odd", data=b"{}").status_code == 503
+    assert hanako.client.post("/webhooks/odd", data=b"{}").status_code == status
+    stored = [(one.state, one.reason) for one in PaymentReport.select()]
+    assert stored == ([("received", "no_answer")] if status == 200 else [])
     Odd.behaviour = {}
     assert hanako.client.post("/webhooks/odd", data=b"{}").status_code == 400
 
@@ -605,7 +607,7 @@ def test_a_method_that_cannot_begin_is_asked_again_with_the_same_key(
 
 
 def test_details_and_reports_of_wrong_types_are_named() -> None:
-    for answer in (None, 3, Report("paid"), Report("processed", "12"), Details()):  # type: ignore[arg-type]
+    for answer in (None, 3, Report("settled"), Report("processed", "12"), Details()):  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="reported"):
             payment_calls.report_of(answer)
 

@@ -280,6 +280,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
             for name, method in methods.items()
         },
         books_years=periods(settings.retention).books,
+        payment_reports_days=periods(settings.retention).payment_reports,
         document_font=settings.document_font,
         breakers=breakers,
         times=times,

@@ -18,10 +18,12 @@ class Retention(retention.Retention):
 
     `books` is how long the records of a removed customer are kept, from the end of the calendar year in which its last
     contract ended. Ten years are the longest that the law asks for (会社法 article 432), seven the least
-    (法人税法施行規則 article 59).
+    (法人税法施行規則 article 59). `payment_reports`, in days, is how long a report of a payment provider is kept
+    once it was applied or settled.
     """
 
     books: Annotated[int, whole(7, 30)] = 10
+    payment_reports: Annotated[int, whole(7, 3650)] = 90
 
 
 # What `[retention]` takes, and makes.

@@ -391,6 +391,59 @@ class Mandate(Record):
     booking_key = pw.CharField(200, default="")  # the key that it was asked with
 
 
+class PaymentReport(Record):
+    """A genuine event of a payment provider, stored before the provider is answered, and what the method reports of it.
+
+    `event` is the provider's name for it, the same when it is sent again (`times`, `last_at`), and `kind` the
+    provider's word for what it is. `sealed` holds what it brought, encrypted by the vault, and is empty once that is
+    no longer needed. `state` and `reason` are those of `workflows.payment_method_change.reports.states`; an open one
+    that is tried again is due at `due_at`.
+
+    `said` is the status that the method reported of the event, empty until it has; `status` the one that counts, which
+    is the provider's answer where the event did not say. The columns from `request` to `occurred_at` are those of
+    `workflows.ports.payments.Report`.
+    """
+
+    id = pw.BigAutoField()
+    provider = pw.CharField(32)  # the payment method's name
+    event = pw.CharField(255)
+    kind = pw.CharField(64)
+    received_at = UtcField()
+    times = pw.IntegerField(default=1)
+    last_at = UtcField()
+    sealed = pw.TextField()
+    state = pw.CharField(16)
+    reason = pw.CharField(32, default="")
+    attempts = pw.IntegerField(default=0)
+    due_at = UtcField(null=True, index=True)
+    decided_at = UtcField(null=True, index=True)
+    said = pw.CharField(16, default="")
+    status = pw.CharField(16, default="")
+    request = pw.BigIntegerField(default=0, index=True)
+    reference = pw.CharField(255, default="")
+    label = pw.CharField(200, default="")
+    detail = pw.CharField(200, default="")
+    amount = pw.BigIntegerField(default=0)
+    occurred_at = UtcField(null=True)
+
+    class Meta:
+        indexes = ((("provider", "event"), True), (("state", "id"), False), (("provider", "state"), False))
+
+
+class PaymentReportAct(Record):
+    """What staff or an operator did about a report that could not be applied: `again` or `settle`. `outcome` is its
+    state after that."""
+
+    id = pw.BigAutoField()
+    report_id: int
+    report = pw.ForeignKeyField(PaymentReport, on_delete="CASCADE")
+    act = pw.CharField(16)
+    actor = pw.CharField(128)
+    reason = pw.CharField(1000)
+    at = UtcField()
+    outcome = pw.CharField(16)
+
+
 class RemovedCustomer(Record):
     """A customer who was removed, keyed by the procedure that did it.
 
@@ -446,6 +499,8 @@ RECORDS: tuple[type[Record], ...] = (
     PasswordReset,
     AddressChange,
     Mandate,
+    PaymentReport,
+    PaymentReportAct,
     RemovedCustomer,
     RemovedOwner,
 )

@@ -24,6 +24,7 @@ from workflows.business.records import (
     Customer,
     InternalNote,
     Mandate,
+    PaymentReport,
     PendingApplication,
     QuietCustomer,
     RemovedCustomer,
@@ -154,6 +155,8 @@ def forget_contacts(attempt: Attempt) -> None:
     )
     records.update(ChangeRequest, {"customer": number}, asked_by_name="", reason="")
     records.update(ChangeRequest, {"customer": number, "kind": DETAILS}, before="{}", after="{}")
+    for mandate in Mandate.select(Mandate.instance).where(Mandate.customer == number):
+        records.update(PaymentReport, {"request": mandate.instance}, sealed="", label="", detail="")
     records.update(Mandate, {"customer": number}, sealed="")
     records.update(StaffAct, {"customer": number}, reason="")
     records.delete(InternalNote, customer=number)

@@ -2,13 +2,15 @@
 
 from engine.text import _
 from workflows.business.access.sealed import SealedColumn
-from workflows.business.records import Mandate
+from workflows.business.records import Mandate, PaymentReport
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.payment_method_change.effects import SEALED_FOR, PaymentEffects, context_of, facts_of
 from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
 from workflows.payment_method_change.plugin_needs import requests
 from workflows.payment_method_change.records import PaymentEvent
+from workflows.payment_method_change.reports import apply_due, purge
+from workflows.payment_method_change.reports.states import SEALED_FOR as REPORTS_SEALED_FOR
 from workflows.payment_method_change.rules import KIND
 from workflows.payment_method_change.version_1 import PAYMENT_METHOD_CHANGE_1
 from workflows.payment_method_change.version_2 import PAYMENT_METHOD_CHANGE_2
@@ -40,7 +42,11 @@ PROCEDURE = Procedure(
     _VERSIONS,
     effects={"payment": lambda services, _engine: Patient(PaymentEffects(services))},
     change_requests=(ChangeRequestKind(KIND, _("お支払い方法の変更"), effective_date=known_date),),
-    sealed=(SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),),
+    sealed=(
+        SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),
+        SealedColumn(PaymentReport.sealed, REPORTS_SEALED_FOR, "events of payment providers"),
+    ),
     records=(PaymentEvent,),
     plugin_needs=(lambda db, _today: requests(db, _VERSIONS),),
+    chores=(apply_due, purge),
 )

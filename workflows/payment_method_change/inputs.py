@@ -47,10 +47,15 @@ class DateShown:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A verified event that says that the customer has registered. `provider` and `event` identify it, to deduplicate
-    repeats."""
+    """A verified event that says that the customer has registered, or has paid. `provider` and `event` identify it, to
+    deduplicate repeats.
+
+    `status` is that of the report (`workflows.ports.payments.Report`), and `amount` its yen, 0 where none are named.
+    """
 
     provider: str
     event: str
     reference: str
     label: str
+    status: str = "processed"
+    amount: int = 0

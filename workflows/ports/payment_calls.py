@@ -138,9 +138,8 @@ def hint(method: PaymentMethod, context: PaymentContext, arguments: Mapping[str,
     return None
 
 
-def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tuple[Event, Report | None] | None:
-    """A provider's event and its report; None where the event is not genuine, and for the report where the event
-    concerns no request.
+def verified(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> Event | None:
+    """A provider's event; None where it is not genuine.
 
     Raises MethodBroken where the method cannot tell: the provider is then to send the event again.
     """
@@ -148,12 +147,31 @@ def heard(method: PaymentMethod, raw: bytes, headers: Mapping[str, str]) -> tupl
         event: Any = method.verify_event(raw, headers)
         if event is None:
             return None
-        if isinstance(event, Event) and isinstance(event.id, str):
-            answer = method.handle_event(event)
-            return event, None if answer is None else report_of(answer)
+        if isinstance(event, Event) and isinstance(event.id, str) and isinstance(event.kind, str):
+            return event
         _wrong(method, "verify_event", event)
     except Exception as error:
-        _raised(method, "verify_event or handle_event", error)
+        _raised(method, "verify_event", error)
+    raise MethodBroken
+
+
+def told(method: PaymentMethod, event: Event) -> Report | None:
+    """What a verified event says; None where it concerns no request. Raises MethodBroken where the method cannot
+    tell."""
+    try:
+        answer = method.handle_event(event)
+        return None if answer is None else report_of(answer)
+    except Exception as error:
+        _raised(method, "handle_event", error)
+    raise MethodBroken
+
+
+def queried(method: PaymentMethod, context: PaymentContext, mandate: MandateFacts) -> Report:
+    """How a mandate stands at the provider. Raises MethodBroken where the method cannot tell."""
+    try:
+        return report_of(method.query(context, mandate))
+    except Exception as error:
+        _raised(method, "query", error)
     raise MethodBroken
 
 

@@ -9,8 +9,9 @@ from web.assembly.retention import Retention, periods
 
 
 def test_periods_are_settings() -> None:
-    assert periods({}) == Retention(90, 30, 10)
-    assert periods({"outbox": 7, "request_keys": 1, "books": 7}) == Retention(7, 1, 7)
+    assert periods({}) == Retention(90, 30, 10, 90)
+    given = {"outbox": 7, "request_keys": 1, "books": 7, "payment_reports": 7}
+    assert periods(given) == Retention(7, 1, 7, 7)
     with pytest.raises(SettingsError) as wrong:
         periods({"outbox": 6, "books": 6, "keys": 3})
     lines = [str(problem) for problem in wrong.value.problems]

@@ -120,6 +120,7 @@ RIGHT: Mapping[str, list[str]] = {
     "review.kinds": ['["term"]', "[]"],
     "review.working_days": ["2", "60"],
     "retention.outbox": ["90", "7"],
+    "retention.payment_reports": ["90", "7"],
     "retention.request_keys": ["30", "1"],
     "retention.books": ["10", "7"],
     "plugins.ledger.prices": ["{}", "{board = {users = [{from = 1, month = 400}]}}"],

@@ -92,6 +92,12 @@ def test_a_report_that_cannot_be_kept_is_the_methods_fault(report: object) -> No
 
 
 def test_an_event_may_concern_no_request() -> None:
-    event = Event("evt_1", "customer.created", {})
-    method: Any = SimpleNamespace(verify_event=lambda raw, headers: event, handle_event=lambda event: None)
-    assert payment_calls.heard(method, b"", {}) == (event, None)
+    method: Any = SimpleNamespace(handle_event=lambda event: None)
+    assert payment_calls.told(method, Event("evt_1", "customer.created", {})) is None
+
+
+@pytest.mark.parametrize("event", [7, Event(7, "kind", {}), Event("evt_1", None, {})])  # type: ignore[arg-type]
+def test_an_event_that_is_none_is_the_methods_fault(event: object) -> None:
+    method: Any = SimpleNamespace(verify_event=lambda raw, headers: event)
+    with pytest.raises(payment_calls.MethodBroken):
+        payment_calls.verified(method, b"", {})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import ClassVar
@@ -17,6 +18,7 @@ from workflows.ports.payments import (
     Choice,
     Details,
     Document,
+    Event,
     MandateFacts,
     PaymentContext,
     PaymentMethod,
@@ -67,6 +69,10 @@ class PaymentMethodContract(ABC):
     @abstractmethod
     def method(self) -> PaymentMethod:
         """A method that is ready to work; each call may return the same one."""
+
+    def signed_events(self, method: PaymentMethod) -> Sequence[tuple[bytes, Mapping[str, str]]]:
+        """Genuine events as the provider sends them to this method now: body and headers. None where it sends none."""
+        return ()
 
     def shapes(self) -> Mapping[str, Mapping[str, str]]:
         """Valid values for each variant of the form, the first one included."""
@@ -173,6 +179,22 @@ class PaymentMethodContract(ABC):
         for raw in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"id": "evt_1", "type": "checkout.session.completed"}'):
             for headers in ({}, {"Stripe-Signature": "t=1,v1=00"}, {"Stripe-Signature": "\udcff"}, {"X": "y" * 9999}):
                 assert method.verify_event(raw, headers) is None
+
+    def test_a_genuine_event_can_be_stored_and_read_later(self) -> None:
+        method = self.method()
+        for raw, headers in self.signed_events(method):
+            event = method.verify_event(raw, headers)
+            assert event is not None, "a genuine event was taken for a forged one"
+            assert method.verify_event(raw[:-1], headers) is None, "a body that was cut was taken for a genuine one"
+            assert event.id, "an event without an id cannot be known again"
+            again = method.verify_event(raw, headers)
+            assert again is not None
+            assert again.id == event.id, "the same event had two ids"
+            stored = Event(event.id, event.kind, json.loads(json.dumps(dict(event.payload))))
+            reports = [method.handle_event(one) for one in (event, stored, stored)]
+            assert reports[0] == reports[1] == reports[2], "an event that was stored is read as another one"
+            if reports[0] is not None:
+                assert not any(text in repr(report_of(reports[0])) for text in self.hidden)
 
     def test_it_knows_how_things_stand(self) -> None:
         method = self.method()

@@ -17,8 +17,9 @@ from workflows.business.access.kept_forms import KEPT_FORM, KeptForms
 from workflows.business.access.sealed import Forgotten
 from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.vault import Vault
-from workflows.business.records import Contract, Customer, KeptForm, Mandate, StaffMember, StaffSetUp
+from workflows.business.records import Contract, Customer, KeptForm, Mandate, PaymentReport, StaffMember, StaffSetUp
 from workflows.payment_method_change.effects import SEALED_FOR
+from workflows.payment_method_change.reports.states import SEALED_FOR as REPORTS
 from workflows.registry import SEALED
 
 NEW = b"a newer secret of the tests, as long as the one before"
@@ -60,6 +61,15 @@ def records(database_url: str) -> Iterator[None]:
             label="****567",
             sealed=text,
         )
+    PaymentReport.create(
+        provider="card",
+        event="e1",
+        kind="paid",
+        received_at=NOON,
+        last_at=NOON,
+        sealed=OLD.seal("paid", REPORTS),
+        state="kept",
+    )
     yield
     close_database(db)
 
@@ -81,12 +91,13 @@ def test_everything_is_sealed_anew_once_and_opens_without_the_old_key(records: N
         "open set-ups of staff": 1,
         "forms that wait for a yes or a log-in": 1,
         "stored payment data": 1,
+        "events of payment providers": 1,
     }
     seen: list[int] = []
-    assert SEALED.seal_anew(BOTH, seen.append) == (4, 0)
-    assert seen == [1, 2, 3, 4]
+    assert SEALED.seal_anew(BOTH, seen.append) == (5, 0)
+    assert seen == [1, 2, 3, 4, 5]
     assert texts()[:2] == ["JBSWY3DPEHPK3PXP", "KRSXG5CTMVRXEZLU"]
-    assert texts()[3:] == ["1234567"]
+    assert texts()[3:] == ["1234567", "paid"]
     assert set(SEALED.older(BOTH).values()) == {0}
     assert KeptForms(ALONE, lambda: NOON).look(token, "account:5") is not None
     before = Mandate.get(instance=1).sealed
@@ -96,7 +107,7 @@ def test_everything_is_sealed_anew_once_and_opens_without_the_old_key(records: N
 
 def test_what_no_key_opens_stays_as_it_is_and_is_counted(records: None) -> None:
     StaffMember.update(totp_secret="bm90IHNlYWxlZA==").where(StaffMember.email == "a@example.jp").execute()
-    assert SEALED.seal_anew(BOTH) == (2, 1)
+    assert SEALED.seal_anew(BOTH) == (3, 1)
     assert StaffMember.get(email="a@example.jp").totp_secret == "bm90IHNlYWxlZA=="
 
 
@@ -106,7 +117,7 @@ def test_what_somebody_changes_meanwhile_is_not_overwritten(records: None) -> No
             Mandate.update(sealed="").execute()  # which has been read already, or will be
             StaffSetUp.delete().execute()
 
-    assert SEALED.seal_anew(BOTH, change)[0] == 1
+    assert SEALED.seal_anew(BOTH, change)[0] == 2
     assert {mandate.sealed for mandate in Mandate.select()} == {""}
 
 
@@ -114,7 +125,7 @@ def test_what_is_sealed_tells_which_key_is_right(records: None) -> None:
     assert SEALED.is_opened_by(Keyring((SECRET,))) is True
     assert SEALED.is_opened_by(Keyring((NEW, SECRET))) is True
     assert SEALED.is_opened_by(Keyring((NEW,))) is False
-    for model in (StaffSetUp, StaffMember, Mandate):
+    for model in (StaffSetUp, StaffMember, Mandate, PaymentReport):
         model.delete().execute()
     assert SEALED.is_opened_by(Keyring((NEW,))) is None
 
@@ -122,7 +133,7 @@ def test_what_is_sealed_tells_which_key_is_right(records: None) -> None:
 def test_what_a_lost_key_had_sealed_is_forgotten_and_said(records: None) -> None:
     assert SEALED.unreadable(BOTH) == Forgotten((), 0)
     KeptForms(OLD, lambda: NOON).keep("account:5", "/", [])
-    expected = Forgotten(("a@example.jp",), 1)
+    expected = Forgotten(("a@example.jp",), 2)
     assert SEALED.unreadable(ALONE) == expected
     assert SEALED.forget_unreadable(ALONE) == expected
     assert SEALED.unreadable(ALONE) == Forgotten((), 0)
@@ -143,4 +154,4 @@ def test_every_purpose_that_something_is_sealed_for_is_listed() -> None:
         and file.name != "sealed.py"
     }
     assert purposes == {"TOTP_PURPOSE", "KEPT_FORM", "SEALED_FOR", "_purpose(contract, method)", "self._purpose"}
-    assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, KEPT_FORM, SEALED_FOR}
+    assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, KEPT_FORM, SEALED_FOR, REPORTS}
