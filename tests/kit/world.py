@@ -32,7 +32,7 @@ from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
 from tests.kit.contract_scenes import changed, do_all_due, request
 from tests.kit.members import Member, add_account, add_stranger, member
 from tests.kit.one_of_each import begun, with_scenes
-from tests.kit.payments import TYPED, asked
+from tests.kit.payments import TYPED, asked, report_of_another_method
 from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
@@ -46,7 +46,7 @@ from workflows.account_opening.waves import Choice
 from workflows.account_removal.inputs import RemovalInput
 from workflows.account_role_change.inputs import RoleInput
 from workflows.business.permissions import ROLES, number_of
-from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate, StaffMember
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate, PaymentReport, StaffMember
 from workflows.business.shared.account_administration import mark_of
 from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
@@ -329,6 +329,10 @@ ADDRESSES: Mapping[str, Address] = {
     },
     "staff.incident": Address(Whose.SITE, lambda w: _incidents(w)),
     "staff.act_on_incident": Address(Whose.SITE, lambda w: _incidents(w)),
+    **{
+        f"staff.{name}": Address(Whose.SITE, lambda w: [{"number": one.id} for one in PaymentReport.select()])
+        for name in ("payment_report", "act_on_payment_report")
+    },
     "staff.bulk_act": Address(Whose.SITE, lambda w: _acts_on_many(w)),
     "staff.change_bulk_act": Address(Whose.SITE, lambda w: _acts_on_many(w)),
     "staff.pause": Address(Whose.SITE, lambda w: _pauses(w)),
@@ -415,6 +419,7 @@ def make_world(make_site: SiteMaker, url: str, clock: Clock) -> World:
     _requests(world)
     _mailed_links(world)
     _incident(world)
+    report_of_another_method(site, world.requests["direct_debit"])
     _pause(world)
     world.begun |= {name: begun(name, world) for name in with_scenes()}
     world.links["new_account"] = _of_new_account(world)

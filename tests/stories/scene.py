@@ -33,6 +33,7 @@ from engine.runtime.pauses.scopes import OneChannel
 from engine.testing import MemoryMailer
 from tests.kit.browser import PASSWORD
 from tests.kit.members import Member
+from tests.kit.payments import report_of_another_method
 from tests.kit.product import Product, end
 from tests.kit.sites import SECRET, plugins_with
 from tests.kit.waiting import eventually
@@ -46,7 +47,7 @@ from web.http.areas import areas_in
 from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.account_opening import waves
-from workflows.business.records import Account, ChangeRequest, Contract, Customer
+from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate
 from workflows.ports.troubles import Teller
 
 _OTHER_NUMBER, _OTHER_SUBDOMAIN, _OTHER_EMAIL = "A02345678", "minato", "ichiro@minato-sekkei.example"
@@ -240,6 +241,8 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.customer", "staff-customer-removed", "staff_customer_removed", "staff"),
     Shot("staff.incidents", "staff-incidents", "/staff/incidents", "staff"),
     Shot("staff.incident", "staff-incident", "incident", "staff"),
+    Shot("staff.payment_reports", "staff-payment-reports", "/staff/payment-reports", "staff"),
+    Shot("staff.payment_report", "staff-payment-report", "payment_report", "staff"),
     Shot("staff.bulk_act", "staff-bulk-act", "bulk_act", "staff"),
     Shot("staff_notices.show", "staff-notices", "/staff/notices", "staff"),
     Shot("staff_notices.new", "staff-notice-new", "/staff/notices/new", "staff"),
@@ -354,6 +357,8 @@ def _staged(var: Path, address: str) -> Scene:
         _customer(site, app, scene)
         _other(site, app, scene)
         _staff(site, app, scene)
+        report = report_of_another_method(site, Mandate.get(Mandate.method == "direct_debit").instance)
+        scene.paths["payment_report"] = f"/staff/payment-reports/{report.id}"
         for _ in range(3):  # what is delivered may lead to more
             site.engine.run_due()
             site.dispatcher.drain()
