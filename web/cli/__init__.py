@@ -23,6 +23,7 @@ _COMMANDS = {
     "staff": ("web.cli.staff", "staff", "Who works on the staff side of the site."),
     "workflow": ("web.cli.workflow", "workflow", "Look at workflows and at what runs on them."),
     "incidents": ("web.cli.incidents", "incidents", "What was given up, and what to do about it."),
+    "payments": ("web.cli.payments", "payments", "What payment providers have reported."),
     "pauses": ("web.cli.pauses", "pauses", "What is paused, since when, by whom and why."),
     "secret": ("web.cli.secret", "secret", "The secret key: look at it, replace it, or go on without it."),
     "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins, or begin one."),

@@ -186,6 +186,21 @@ def open_incidents(site: Site) -> Iterator[Finding]:
         yield fault(f"{waiting} open incidents: tetsuzuki incidents list")
 
 
+def payment_reports(site: Site) -> Iterator[Finding]:
+    """Reports of payment providers that wait for staff, or that no worker has tried in time."""
+    from workflows.payment_method_change.reports import MOST_OPEN, counts, full, overdue
+
+    kept, late = counts()["kept"], overdue(site.engine.store.now())
+    if kept:
+        yield warning(f"{kept} reports of payment providers wait for staff: tetsuzuki payments reports")
+    for name in full():
+        yield fault(f"{MOST_OPEN:,} reports of {name} wait: no further one is taken until some are settled")
+    if late:
+        yield fault(
+            f"{late} reports of payment providers are late; is `tetsuzuki serve` or `tetsuzuki worker` running?"
+        )
+
+
 def pauses(site: Site) -> Iterator[Finding]:
     """What is paused: on purpose, and easily forgotten."""
     from engine.operations.pauses.looking import paused
@@ -225,6 +240,7 @@ CHECKS: tuple[Check, ...] = (
     unwell_plugins,
     schedules,
     open_incidents,
+    payment_reports,
     pauses,
     stuck_instances,
     unheld_rules,

@@ -28,6 +28,7 @@ from engine.runtime.engine import Engine
 from engine.runtime.history import MIGRATE_EVENT, START_EVENT
 from engine.runtime.observer import DUE, Tried
 from web.assembly.monitoring.shared_answer import Glance, NoAnswer
+from workflows.payment_method_change.reports import counts
 from workflows.schedule import Standing, standings
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _register_others(
     build = Gauge("tetsuzuki_build_info", "Always 1; its label says what runs.", ("version",), registry=registry)
     build.labels(version("tetsuzuki")).set(1)
     ProcessCollector(registry=registry)
-    registry.register(_Waiting(Glance(db, lambda: backlog(engine))))
+    registry.register(_Waiting(Glance(db, lambda: (backlog(engine), counts()))))
     registry.register(_Schedules(Glance(db, lambda: standings(engine.store))))
     registry.register(_Plugins(breakers))
     if reports:
@@ -309,7 +310,7 @@ class _Schedules(Collector):
 class _Waiting(Collector):
     """The site's gauges, read at each scrape. Where the database does not answer, only that is reported."""
 
-    def __init__(self, glance: Glance[Backlog]) -> None:
+    def __init__(self, glance: Glance[tuple[Backlog, Mapping[str, int]]]) -> None:
         self._glance = glance
 
     def describe(self) -> Iterable[Metric]:
@@ -317,10 +318,10 @@ class _Waiting(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """See `engine.operations.backlog`."""
+        """See `engine.operations.backlog`, and the reports of payment providers."""
         up = GaugeMetricFamily("tetsuzuki_database_up", "Whether the database answers this process.")
         try:
-            waiting = self._glance.answer()
+            waiting, kept = self._glance.answer()
         except NoAnswer:
             up.add_metric((), 0)
             return [up]
@@ -342,6 +343,13 @@ class _Waiting(Collector):
         )
         for kind, count in waiting.pauses.items():
             paused.add_metric((kind,), count)
+        reported = GaugeMetricFamily(
+            "tetsuzuki_payment_reports",
+            "Reports of payment providers by state: tried again by themselves, or kept for staff; each up to 10,000.",
+            labels=("state",),
+        )
+        for state, count in kept.items():
+            reported.add_metric((state,), count)
         return [
             up,
             GaugeMetricFamily(
@@ -360,4 +368,5 @@ class _Waiting(Collector):
             ),
             incidents,
             paused,
+            reported,
         ]
