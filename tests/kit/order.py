@@ -40,6 +40,7 @@ LONG = (
         "tests/workflows/contract_change/test_company_years.py",
         "tests/workflows/contract_change/test_contract_change_ahead.py",
         "tests/workflows/notice/test_notice.py",
+        "tests/workflows/payment_method_change/test_payment_reports.py",
     ),
 )
 

@@ -9,15 +9,21 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from flask import url_for
+
 from engine.text import Text, _
 from web.http.areas import Fact
 from web.http.current import local_time, site
 from web.shown.dates import day
+from web.staff.payment_report_words import STATES, said_in
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared import bookings
+from workflows.payment_method_change import reports
 from workflows.ports import quotes
 from workflows.ports.billing import Booking
 from workflows.registry import CHANGE_REQUEST_KINDS
+
+_MOST_REPORTS = 10
 
 log = logging.getLogger("tetsuzuki.staff")
 
@@ -33,9 +39,17 @@ class Booked:
 
 
 def payment_facts(instance_id: int) -> list[Fact]:
-    """How a request wants its contract to be paid; empty where the request is about something else."""
+    """How a request wants its contract to be paid, and what was reported of that; empty where the request is about
+    something else."""
     mandate = Mandate.get_or_none(Mandate.instance == instance_id)
-    return list(_facts(mandate)) if mandate is not None else []
+    return [*_facts(mandate), *_reported(instance_id)] if mandate is not None else []
+
+
+def _reported(instance_id: int) -> Iterator[Fact]:
+    """What payment providers have reported of a request, the newest first."""
+    for report in reports.of_request(instance_id, _MOST_REPORTS):
+        said = _("%(said)s（%(state)s）", said=said_in(report), state=STATES.get(report.state, report.state))
+        yield Fact(_("決済の通知"), said, url_for("staff.payment_report", number=report.id))
 
 
 def _facts(mandate: Mandate) -> Iterator[Fact]:

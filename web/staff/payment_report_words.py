@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.text import Text, _
+from workflows.business.records import PaymentReport
+from workflows.ports.quotes import yen
 
 STATUSES: Mapping[str, Text] = {
     "": _("内容を確認できていません"),
     "processed": _("登録・手続きの完了"),
-    "pending": _("決済事業者で手続き中"),
+    "pending": _("決済会社で手続き中"),
     "error": _("失敗"),
     "failed": _("失敗"),
     "canceled": _("取り消し"),
@@ -32,12 +34,12 @@ STATES: Mapping[str, Text] = {
 
 REASONS: Mapping[str, Text] = {
     "": _("受信した直後です。"),
-    "to_ask": _("内容が不明なため、決済事業者に確認します。"),
+    "to_ask": _("内容が不明なため、決済会社に確認します。"),
     "early": _("お申し込みの手続きが、まだそこまで進んでいません。"),
     "unknown_request": _("該当するお申し込みがありません。"),
     "no_plugin": _("このお支払い方法のプラグインが読み込まれていません。"),
-    "no_answer": _("お支払い方法のプラグインまたは決済事業者が応答しません。"),
-    "undefined": _("決済事業者に確認しましたが、状況が不明です。"),
+    "no_answer": _("お支払い方法のプラグインまたは決済会社が応答しません。"),
+    "undefined": _("決済会社に確認しましたが、状況が不明です。"),
     "busy": _("ほかの処理と重なりました。"),
     "broken": _("お申し込みの手続きの規則または自動処理に誤りがあります。"),
     "paused": _("お申し込みの手続きが一時停止しています。"),
@@ -53,3 +55,9 @@ REASONS: Mapping[str, Text] = {
 }
 
 ACTS: Mapping[str, Text] = {"again": _("もう一度試した"), "settle": _("手作業で対応済みにした")}
+
+
+def said_in(report: PaymentReport) -> Text | str:
+    """What a report says, with the amount where it names one."""
+    said = STATUSES.get(report.status, report.status)
+    return _("%(said)s %(amount)s", said=said, amount=yen(report.amount)) if report.amount else said

@@ -16,12 +16,11 @@ from web.http.areas import NUMBER, STAFF_MENU
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.staff.area import actor, page_number, pages, typed_reason
-from web.staff.payment_report_words import ACTS, REASONS, STATES, STATUSES
+from web.staff.payment_report_words import ACTS, REASONS, STATES, said_in
 from web.staff.review import age
 from workflows.business.access.actor_names import names_of
 from workflows.business.records import ChangeRequest, PaymentReport
 from workflows.payment_method_change import reports
-from workflows.ports.quotes import yen
 
 _ON_A_PAGE = 20
 _MOST_PAGES = 5000
@@ -48,7 +47,6 @@ class Shown:
     number: int
     method: Text | str
     said: Text | str
-    amount: Text | None
     instance_id: int  # of its request; 0 where there is none
     customer: Mapping[str, int | str] | None
     received: str
@@ -145,8 +143,7 @@ def _shown(report: PaymentReport) -> Shown:
     return Shown(
         number=report.id,
         method=site().catalogue.payment_methods.get(report.provider, report.provider),
-        said=STATUSES.get(report.status, report.status),
-        amount=yen(report.amount) if report.amount else None,
+        said=said_in(report),
         instance_id=report.request if change_request is not None else 0,
         customer=_customer(change_request),
         received=local_time(report.received_at),

@@ -73,6 +73,8 @@ def test_staff_see_what_was_said_of_which_request_and_settle_it(
     assert staffed.path == f"{LIST}/{report.id}"
     for said in ("2026年4月1日 10:00", f"ref-{over}", "e1", "担当者の確認待ち"):
         assert said in staffed.text
+    staffed.follow(request_number(over))
+    staffed.follow("支払い済み 1,200円（担当者の確認待ち）")
     staffed.press("手作業で対応済みにする", reason=" ")
     assert staffed.response.status_code == 422
     assert "理由をご入力ください" in staffed.text
