@@ -38,7 +38,7 @@ class BankTransfer:
     """The plugin and its payment method. Every call answers at once and does no I/O."""
 
     title: Text | str = _("銀行振込")
-    way: Way = "none"
+    way: Way = "at_once"
     origins: Sequence[str] = ()
 
     @dataclass(frozen=True)

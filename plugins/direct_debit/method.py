@@ -68,7 +68,7 @@ class DirectDebit:
     """The plugin and its payment method. Keeps nothing: the account comes back from the site, sealed in between."""
 
     title: Text | str = _("口座振替")
-    way: Way = "form"
+    way: Way = "paper"
     origins: Sequence[str] = ()
 
     @dataclass(frozen=True)

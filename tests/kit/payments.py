@@ -170,10 +170,11 @@ def paying_site(
     books: Books | None = None,
     stripe: StripeServer | None = None,
     provider: Provider | None = None,
+    methods: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Site:
-    """Assembled by the product's own `build`; with `stripe`, cards are available too, and so is `provider` as
-    `PROVIDER`."""
+    """Assembled by the product's own `build`; with `stripe`, cards are available too, and so are `provider` as
+    `PROVIDER`, and `methods`."""
 
     class Extra:
         @dataclass(frozen=True)
@@ -192,8 +193,8 @@ def paying_site(
             return {"books": books} if books is not None else {}
 
         @hookimpl
-        def register_payment_methods(self) -> dict[str, Provider]:
-            return {PROVIDER: provider} if provider is not None else {}
+        def register_payment_methods(self) -> Mapping[str, Any]:
+            return {**(methods or {}), **({PROVIDER: provider} if provider is not None else {})}
 
     plugins: dict[str, Any] = dict(CONFIGURED)
     if stripe is not None:

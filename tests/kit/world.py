@@ -274,6 +274,7 @@ ADDRESSES: Mapping[str, Address] = {
     "payment.request_page": Address(Whose.CUSTOMER, _payments),
     "payment.act": Address(Whose.CUSTOMER, _payments),
     "payment.download": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", "direct_debit")),
+    "payment.extend": Address(Whose.CUSTOMER, _payments),
     "payment.open_page": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", "credit_card")),
     "payment.returned": Address(Whose.CUSTOMER, _payments),
     **{
@@ -490,7 +491,7 @@ def _requests(world: World) -> None:
     do_all_due(site)
     paying = member(world.app, editor.email)
     paying.open(f"/registration/payment/requests/{world.requests['credit_card']}")
-    action, data = paying.filled("カード会社の画面へ進む")
+    action, data = paying.filled("お手続きの画面へ進む")
     leads = str(paying.client.post(action, data=data).headers["Location"])
     assert leads.startswith("/demo/card/"), leads
     world.card = leads.rpartition("/")[2]

@@ -136,7 +136,11 @@ def channel(**changes: Any) -> Any:
         ("register_notice_channels", lambda: {"odd": channel(title=None)}, "title must be a text, not None"),
         ("register_payment_methods", lambda: {"Odd!": method()}, "its name must be lower-case letters"),
         ("register_payment_methods", lambda: {"odd": method(title="")}, "title must be a text, not ''"),
-        ("register_payment_methods", lambda: {"odd": method(way="fax")}, "way must be one of none, form, page"),
+        (
+            "register_payment_methods",
+            lambda: {"odd": method(way="fax")},
+            "way must be one of at_once, page, paper, later",
+        ),
         ("register_payment_methods", lambda: {"odd": method(origins="https://a.example")}, "origins must be a list"),
         ("register_payment_methods", lambda: {"odd": method(origins=("; script-src *",))}, "origins must be a list"),
     ],
@@ -563,7 +567,7 @@ def test_a_page_of_a_provider_that_cannot_be_made_is_told_and_may_be_tried_again
     site.engine.run_due()
     Odd.behaviour = {"begin": trouble}
     hanako.open(f"/registration/payment/requests/{number}")
-    hanako.press("カード会社の画面へ進む")
+    hanako.press("お手続きの画面へ進む")
     assert hanako.response.status_code == 200
     assert "画面を開けませんでした" in hanako.text
     assert Mandate.get(Mandate.instance == number).reference == ""

@@ -243,7 +243,7 @@ def test_g35_a_card_is_registered_in_the_demo(
             hanako.button("確認へ進む").click()
             hanako.button("申し込む").click()
             hanako.arrives_at("お支払い方法の変更")
-            hanako.button("カード会社の画面へ進む").click()
+            hanako.button("お手続きの画面へ進む").click()
             hanako.arrives_at("カード会社の画面（デモ）")
             hanako.looks_at("payment-demo-card")
             hanako.button("カードを登録する（成功）").click()

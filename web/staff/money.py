@@ -55,7 +55,7 @@ def _reported(instance_id: int) -> Iterator[Fact]:
 def _facts(mandate: Mandate) -> Iterator[Fact]:
     yield Fact(_("新しいお支払い方法"), _method(mandate.method))
     if mandate.label:
-        yield Fact(_("口座・カード（番号の一部を伏せています）"), mandate.label)
+        yield Fact(_("ご登録内容（番号の一部を伏せています）"), mandate.label)
     if mandate.reference:
         yield Fact(_("決済会社での番号"), mandate.reference)
     if mandate.due_at is not None:

@@ -8,13 +8,14 @@ from workflows.payment_method_change.effects import SEALED_FOR, PaymentEffects, 
 from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
 from workflows.payment_method_change.plugin_needs import requests
-from workflows.payment_method_change.records import PaymentEvent
+from workflows.payment_method_change.records import AwaitedPayment, PaymentEvent
 from workflows.payment_method_change.reports import apply_due, purge
 from workflows.payment_method_change.reports.states import SEALED_FOR as REPORTS_SEALED_FOR
 from workflows.payment_method_change.rules import KIND
 from workflows.payment_method_change.version_1 import PAYMENT_METHOD_CHANGE_1
 from workflows.payment_method_change.version_2 import PAYMENT_METHOD_CHANGE_2
 from workflows.payment_method_change.version_3 import PAYMENT_METHOD_CHANGE_3
+from workflows.payment_method_change.version_4 import PAYMENT_METHOD_CHANGE_4
 from workflows.payment_method_change.workflow import PAYMENT_METHOD_CHANGE
 from workflows.ports.guarded import Patient
 from workflows.procedure import Procedure
@@ -24,6 +25,7 @@ __all__ = [
     "PAYMENT_METHOD_CHANGE_1",
     "PAYMENT_METHOD_CHANGE_2",
     "PAYMENT_METHOD_CHANGE_3",
+    "PAYMENT_METHOD_CHANGE_4",
     "PROCEDURE",
     "Confirmation",
     "DateShown",
@@ -36,7 +38,13 @@ __all__ = [
     "promised",
 ]
 
-_VERSIONS = (PAYMENT_METHOD_CHANGE_1, PAYMENT_METHOD_CHANGE_2, PAYMENT_METHOD_CHANGE_3, PAYMENT_METHOD_CHANGE)
+_VERSIONS = (
+    PAYMENT_METHOD_CHANGE_1,
+    PAYMENT_METHOD_CHANGE_2,
+    PAYMENT_METHOD_CHANGE_3,
+    PAYMENT_METHOD_CHANGE_4,
+    PAYMENT_METHOD_CHANGE,
+)
 
 PROCEDURE = Procedure(
     _VERSIONS,
@@ -46,7 +54,7 @@ PROCEDURE = Procedure(
         SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),
         SealedColumn(PaymentReport.sealed, REPORTS_SEALED_FOR, "events of payment providers"),
     ),
-    records=(PaymentEvent,),
+    records=(PaymentEvent, AwaitedPayment),
     plugin_needs=(lambda db, _today: requests(db, _VERSIONS),),
     chores=(apply_due, purge),
 )

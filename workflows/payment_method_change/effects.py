@@ -1,4 +1,4 @@
-"""The effects of a change of payment method: begin, ask, book, revoke.
+"""The effects of a change of payment method: begin, issue a number, ask, book, revoke.
 
 Each calls a plugin, outside of any transaction, at least once and under the effect's idempotency key. The result is
 recorded before the effect counts as done, so that the event that follows finds it in the records.
@@ -15,6 +15,8 @@ from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, of_removed
 from workflows.business.shared.change_request import contract_terms
+from workflows.payment_method_change.awaited import Kept, WrongDue, kept
+from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports.billing import Applied, Change, Queued, Rejected
 from workflows.ports.payment_calls import outcome, report_of
 from workflows.ports.payments import (
@@ -23,10 +25,13 @@ from workflows.ports.payments import (
     SUCCEEDED,
     TAKEN_BACK,
     Active,
+    Awaited,
     MandateFacts,
     PaymentContext,
     PaymentMethod,
     Pending,
+    periods_of,
+    way_of,
 )
 from workflows.ports.payments import Rejected as Refused
 from workflows.services import Services
@@ -101,8 +106,12 @@ class PaymentEffects:
         context = context_of(self._services, mandate.contract, request=mandate.instance)
         if delivery.name == "begin":
             return self._begin(method, context, mandate, key)
+        if delivery.name == "issue":
+            return self._issue(method, context, mandate, key)
         if delivery.name == "confirm":
             return self._confirm(method, context, mandate)
+        if delivery.name == "confirm_payment":
+            return self._confirm(method, context, mandate, after=periods_of(method).check)
         return self._revoke(method, context, mandate, key)
 
     def _begin(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
@@ -116,12 +125,27 @@ class PaymentEffects:
             return Failed(begun.code, "the payment method refused the mandate")
         return Failed("wrong_way", f"{mandate.method!r} needs more than its way {mandate.way!r} says")
 
+    def _issue(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
+        """Let the method give the number with which the customer pays later, and keep it."""
+        begun = outcome(method.begin(context, facts_of(mandate), secret_of(self._services, mandate), key))
+        if isinstance(begun, Pending):
+            return Deferred("the number is not there yet", begun.next_check)
+        if isinstance(begun, Refused):
+            return Failed(begun.code, "the payment method refused the mandate")
+        if not isinstance(begun, Awaited):
+            return Failed("wrong_way", f"{mandate.method!r} gives no number, as its way {mandate.way!r} says")
+        try:
+            _keep_number(mandate, kept(begun, periods_of(method), self._services.clock()))
+        except WrongDue as error:
+            return Failed("wrong_due", str(error))
+        return Accepted()
+
     def _confirm(
         self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, after: timedelta = _ASK_AGAIN
     ) -> Outcome:
         """Ask the provider, again and again until the mandate's status is known. A registration that was cancelled
         there lapses here by its timer."""
-        if mandate.way == "page" and not mandate.reference:
+        if way_of(mandate.way) == "page" and not mandate.reference:
             return Deferred("the provider's page was not opened yet", after)
         report = report_of(method.query(context, facts_of(mandate)))
         if report.status in SUCCEEDED:
@@ -203,6 +227,14 @@ def _write_outcome(instance_id: int, answer: Applied | Queued | Rejected) -> Out
     if isinstance(answer, Queued):
         return Deferred("the billing backend has not decided yet", answer.after)
     return Failed(answer.code, answer.reason)
+
+
+def _keep_number(mandate: Mandate, number: Kept) -> None:
+    """Keep the number that the method gave, in place of one that an attempt before kept. Idempotent."""
+    with transaction():
+        AwaitedPayment.delete().where(AwaitedPayment.instance == mandate.instance).execute()
+        AwaitedPayment.create(instance=mandate.instance, mandate=mandate.id, **number.columns)
+    _keep(mandate, number.reference, number.label)
 
 
 def _keep(mandate: Mandate, reference: str, label: str) -> None:

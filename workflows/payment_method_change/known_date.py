@@ -8,21 +8,29 @@ from datetime import date
 from engine.text import Text, _
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.effective_date import NOT_APPLIED, EffectiveDate
+from workflows.ports.payments import way_of
 
 DONE = _("お手続きの完了後")
-BY_WAY: Mapping[str, Text] = {"form": _("金融機関の承認後"), "page": _("カード情報のご登録後")}
+BY_WAY: Mapping[str, Text] = {
+    "paper": _("金融機関の承認後"),
+    "page": _("お支払い方法のご登録後"),
+    "later": _("お支払いの確認後"),
+}
 _RULES: Mapping[str, Text] = {
-    "form": _("金融機関が承認した翌月の1日"),
-    "page": _("カード情報をご登録いただいた翌月の1日"),
+    "paper": _("金融機関が承認した翌月の1日"),
+    "page": _("お支払い方法をご登録いただいた翌月の1日"),
+    "later": _("お支払いを確認した翌月の1日"),
 }
 _WAITS_FOR: Mapping[str, Text] = {
     "requested": DONE,
     "in_review": DONE,
     "accepted": DONE,
-    "awaiting_form": BY_WAY["form"],
-    "received": BY_WAY["form"],
-    "with_bank": BY_WAY["form"],
+    "awaiting_form": BY_WAY["paper"],
+    "received": BY_WAY["paper"],
+    "with_bank": BY_WAY["paper"],
     "awaiting_page": BY_WAY["page"],
+    "awaiting_payment": BY_WAY["later"],
+    "payment_due_soon": BY_WAY["later"],
 }
 _ENDED = ("withdrawn", "rejected", "taken_back", "lapsed", "failed")
 
@@ -41,7 +49,7 @@ def kept_date(decided: date, today: date) -> date:
 
 def rule_of(way: str) -> Text:
     """The rule by which the date is fixed, for a method of this `way`, in words that hold whenever they are read."""
-    return _RULES.get(way, _("お手続きが完了した翌月の1日"))
+    return _RULES.get(way_of(way), _("お手続きが完了した翌月の1日"))
 
 
 def known_date(change_request: ChangeRequest, state: str, today: date) -> EffectiveDate:
@@ -58,4 +66,4 @@ def known_date(change_request: ChangeRequest, state: str, today: date) -> Effect
 def promised(way: str, today: date) -> EffectiveDate:
     """The date that a method of this `way` can be promised for before it is asked for: only one that needs nothing
     further has a date."""
-    return EffectiveDate(effective_date(today), after=BY_WAY.get(way))
+    return EffectiveDate(effective_date(today), after=BY_WAY.get(way_of(way)))

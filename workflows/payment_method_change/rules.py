@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.definition import Attempt, Conflict, Instance, Records, Refusal, needs_input
 from engine.errors import Refused
-from engine.text import Text, _
+from engine.text import Moment, Text, _, current_language
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
 from workflows.business.shared import languages
@@ -25,9 +25,11 @@ from workflows.business.shared.change_request import (
     keep_request,
     to_json,
 )
+from workflows.payment_method_change.awaited import Kept, words_of
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.payment_method_change.known_date import effective_date, kept_date, rule_of
-from workflows.payment_method_change.records import PaymentEvent
+from workflows.payment_method_change.records import AwaitedPayment, PaymentEvent
+from workflows.ports.payments import way_of
 
 KIND = "payment_method"
 FORM_LIFE = timedelta(days=60)  # until when the signed form is waited for
@@ -41,7 +43,9 @@ NOT_OFFERED = Refusal("not_offered", _("このお支払い方法は、現在お�
 SAME_METHOD = Refusal("same_method", _("現在と同じお支払い方法です。"))
 REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
 REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
-NO_PAGE = Refusal("no_page", _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。"))
+NO_PAGE = Refusal("no_page", _("お手続きの画面を開けませんでした。時間をおいて、もう一度お試しください。"))
+NOT_PUT_OFF = Refusal("not_put_off", _("お支払い期限を延長できませんでした。時間をおいて、もう一度お試しください。"))
+NO_EXTENSION = Refusal("no_extension", _("お支払い期限は、これ以上延長できません。"))
 OTHER_PAGE = Refusal("other_page", _("このお申し込みのものではない通知です。"))
 SEEN_BEFORE = Refusal("seen_before", _("すでに受け取った通知です。"))
 
@@ -72,6 +76,12 @@ def mandate_of(instance: Instance, records: Records) -> Mandate | None:
     return mandate
 
 
+def awaited_of(instance: Instance, records: Records) -> AwaitedPayment | None:
+    """The number with which the customer pays later; None where the method gave none."""
+    awaited: AwaitedPayment | None = records.get(AwaitedPayment, instance=instance.id)
+    return awaited
+
+
 def _contract(attempt: Attempt) -> Contract | None:
     """The contract as it was before this event wrote anything; read once."""
     if "contract" not in attempt.memo:
@@ -97,14 +107,14 @@ def method_is_offered(attempt: Attempt) -> Refusal | None:
     method = attempt.data.method
     offered = method in attempt.services.catalogue.payment_methods
     plugin = attempt.services.payment_methods.get(method)
-    return None if offered and plugin is not None and plugin.way == attempt.data.way else NOT_OFFERED
+    return None if offered and plugin is not None and way_of(plugin.way) == way_of(attempt.data.way) else NOT_OFFERED
 
 
 def something_changes(attempt: Attempt) -> Refusal | None:
     """Something changes: the method, or its account or card. The same method without either is no change."""
     contract = _contract(attempt)
     same = contract is not None and contract.payment_method == attempt.data.method
-    return SAME_METHOD if same and attempt.data.way == "none" else None
+    return SAME_METHOD if same and way_of(attempt.data.way) == "at_once" else None
 
 
 def effective_date_is_as_shown(attempt: Attempt) -> Refusal | None:
@@ -164,7 +174,7 @@ def review_is_wanted(attempt: Attempt) -> Refusal | None:
 
 def form_is_needed(attempt: Attempt) -> Refusal | None:
     """The method needs a signed document."""
-    return _way_is("form", attempt)
+    return _way_is("paper", attempt)
 
 
 def page_is_needed(attempt: Attempt) -> Refusal | None:
@@ -172,9 +182,14 @@ def page_is_needed(attempt: Attempt) -> Refusal | None:
     return _way_is("page", attempt)
 
 
+def payment_is_awaited(attempt: Attempt) -> Refusal | None:
+    """The method gives a number, with which the customer pays later."""
+    return _way_is("later", attempt)
+
+
 def _way_is(way: str, attempt: Attempt) -> Refusal | None:
     mandate = mandate_of(attempt.instance, attempt.records)
-    if mandate is not None and mandate.way == way:
+    if mandate is not None and way_of(mandate.way) == way:
         return None
     return Refusal("other_way", _("このお支払い方法には不要な手順です。"))
 
@@ -193,6 +208,18 @@ def page_was_made(attempt: Attempt) -> Refusal | None:
     """The provider has opened a page before this event, and the customer went there from a page with today's date."""
     made = isinstance(attempt.data, PageOpened) and attempt.data.reference
     return _is_still_shown(attempt) if made else NO_PAGE
+
+
+def extension_is_left(attempt: Attempt) -> Refusal | None:
+    """The method allows one more extension of the due time."""
+    awaited = awaited_of(attempt.instance, attempt.records)
+    return None if awaited is not None and awaited.extended < awaited.extensions else NO_EXTENSION
+
+
+@needs_input
+def due_is_put_off(attempt: Attempt) -> Refusal | None:
+    """The provider has put the due time off before this event."""
+    return None if isinstance(attempt.data, Kept) else NOT_PUT_OFF
 
 
 @needs_input
@@ -279,6 +306,28 @@ def await_page(attempt: Attempt) -> None:
     _change_mandate(attempt, due_at=attempt.at + PAGE_LIFE)
 
 
+def await_payment(attempt: Attempt) -> None:
+    """Wait for the payment from now on."""
+    awaited = awaited_of(attempt.instance, attempt.records)
+    if awaited is not None:
+        _change_mandate(attempt, due_at=awaited.due_at)
+
+
+def put_off(attempt: Attempt) -> None:
+    """Keep the new due time, and the number that comes with it."""
+    number, awaited = attempt.data, awaited_of(attempt.instance, attempt.records)
+    if not isinstance(number, Kept) or awaited is None or awaited.extended >= awaited.extensions:
+        raise Refused([NO_EXTENSION])
+    values = {**number.columns, "extensions": awaited.extensions, "extended": awaited.extended + 1}
+    attempt.records.update(AwaitedPayment, {"instance": attempt.instance.id}, **values)
+    _change_mandate(attempt, reference=number.reference, due_at=number.due_at)
+
+
+def forget_number(attempt: Attempt) -> None:
+    """Forget what nobody can pay with any more; the number stays, to know a payment by that comes all the same."""
+    attempt.records.update(AwaitedPayment, {"instance": attempt.instance.id}, texts="{}", picture="")
+
+
 def keep_page(attempt: Attempt) -> None:
     """Keep the provider's name for the page, to ask for its status later, and the date that the customer saw."""
     _change_mandate(attempt, reference=attempt.data.reference)
@@ -318,14 +367,14 @@ def keep_reason(attempt: Attempt) -> None:
 def set_effective_date(attempt: Attempt) -> None:
     """Set the effective date, because nothing is missing any more: the one that was decided.
 
-    Papers are decided by their approval, so theirs is the first of the month after today.
+    Papers are decided by their approval and numbers by their payment, so theirs is the first of the month after today.
     """
     records, instance = attempt.records, attempt.instance
     change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
     day = effective_date(_today(attempt))
     if change_request is not None and mandate is not None:
         attempt.memo["date_before"] = change_request.effective_on
-        if mandate.way != "form":
+        if way_of(mandate.way) not in ("paper", "later"):
             day = kept_date(change_request.effective_on, _today(attempt))
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, effective_on=day)
     _change_mandate(attempt, active_from=day)
@@ -386,7 +435,19 @@ def waited_for(attempt: Attempt) -> datetime:
     if mandate is None:
         return attempt.at
     # A look sees the state before its writes.
-    return mandate.due_at or attempt.at + (FORM_LIFE if mandate.way == "form" else PAGE_LIFE)
+    return mandate.due_at or attempt.at + (FORM_LIFE if way_of(mandate.way) == "paper" else PAGE_LIFE)
+
+
+def payment_reminder(attempt: Attempt) -> datetime:
+    """When the customer is reminded that the payment is due soon."""
+    awaited = awaited_of(attempt.instance, attempt.records)
+    return awaited.remind_at if awaited is not None else attempt.at
+
+
+def payment_lapses(attempt: Attempt) -> datetime:
+    """When a payment counts no longer: the due time, and the grace that the method grants after it."""
+    awaited = awaited_of(attempt.instance, attempt.records)
+    return awaited.lapse_at if awaited is not None else attempt.at
 
 
 def review_is_due(attempt: Attempt) -> datetime:
@@ -409,14 +470,15 @@ def effective_time(attempt: Attempt) -> datetime:
 
 def confirmed_date(attempt: Attempt) -> Mapping[str, Any]:
     """The date that was confirmed, where nothing further is needed for it: neither papers, a page nor a review."""
-    settled = attempt.data.way == "none" and KIND not in attempt.services.review.kinds
+    settled = way_of(attempt.data.way) == "at_once" and KIND not in attempt.services.review.kinds
     return {"effective_on": attempt.data.effective_on.isoformat()} if settled else {}
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
     """The context of the mails: `request`, `mandate`, `customer`, `contract`, the payment method `before`, the fixed
-    date as `effective_on()`, `expected_on(…)` for a mail that is sent before the date is fixed, and `day(…)`, which
-    writes a date of a mail's figures."""
+    date as `effective_on()`, `expected_on(…)` for a mail that is sent before the date is fixed, `day(…)`, which writes
+    a date of a mail's figures, and `awaited`, the number with which the customer pays later, with the method's `words`
+    about it and `due(zone)`."""
     change_request, mandate = change_request_of(instance, records), mandate_of(instance, records)
     customer = records.get(Customer, id=change_request.customer_id) if change_request is not None else None
     contract = contract_of(instance, records)
@@ -430,6 +492,16 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "effective_on": lambda: day_said(change_request.effective_on) if change_request is not None else "",
         "day": lambda iso: day_said(date.fromisoformat(iso)) if iso else "",
         "expected_on": lambda confirmed="": _expected_on(confirmed, mandate),
+        **_awaited_context(awaited_of(instance, records)),
+    }
+
+
+def _awaited_context(awaited: AwaitedPayment | None) -> Mapping[str, Any]:
+    """What mails show of a number with which the customer pays later."""
+    return {
+        "awaited": awaited,
+        "words": lambda: words_of(awaited) if awaited is not None else None,
+        "due": lambda zone: Moment(awaited.due_at, zone).render(current_language()) if awaited is not None else "",
     }
 
 

@@ -59,7 +59,7 @@ PAYMENT_METHOD_CHANGE_2 = Workflow(
         State("received", _("依頼書を受領")),
         State("with_bank", _("金融機関でお手続き中")),
         State(
-            "awaiting_page", _("カード情報のご登録待ち"), timers=(Timer("lapse", at=rules.waited_for, deadline=True),)
+            "awaiting_page", _("お支払い方法のご登録待ち"), timers=(Timer("lapse", at=rules.waited_for, deadline=True),)
         ),
         State("scheduled", _("適用日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
         State("applying", _("反映中")),
@@ -193,7 +193,7 @@ PAYMENT_METHOD_CHANGE_2 = Workflow(
             ("awaiting_page",),
             "awaiting_page",
             allow=ACCOUNT_EDITOR,
-            title=_("カード会社の画面へ進む"),
+            title=_("お手続きの画面へ進む"),
             guards=(rules.page_was_made,),
             writes=(rules.keep_page,),
         ),

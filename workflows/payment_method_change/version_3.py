@@ -60,7 +60,7 @@ PAYMENT_METHOD_CHANGE_3 = Workflow(
         State("with_bank", _("金融機関でお手続き中")),
         State(
             "awaiting_page",
-            _("カード情報のご登録待ち"),
+            _("お支払い方法のご登録待ち"),
             timers=(Timer("lapse", at=rules.waited_for, deadline=True),),
             awaits=ACCOUNT_EDITOR,  # staff may only take it back
         ),
@@ -207,7 +207,7 @@ PAYMENT_METHOD_CHANGE_3 = Workflow(
             ("awaiting_page",),
             "awaiting_page",
             allow=ACCOUNT_EDITOR,
-            title=_("カード会社の画面へ進む"),
+            title=_("お手続きの画面へ進む"),
             guards=(rules.page_was_made,),
             writes=(rules.keep_page,),
         ),

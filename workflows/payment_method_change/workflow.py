@@ -2,8 +2,11 @@
 
 The old method is billed until the effective date, on which the new one is booked first, and the contract follows. The
 date is the one that was shown when it was decided: by staff who accepted or approved, by a customer who went to the
-card company's page, or by one who confirmed a request that needs nothing further. Where that day has passed before the
+provider's page, or by one who confirmed a request that needs nothing further. Where that day has passed before the
 decision could be carried out, the next first of a month counts, and a mail says so.
+
+A method of the way `later` gives a number, and the customer pays with it elsewhere until it is due. The method says
+when that is, when the customer is reminded, how long after it a payment still counts, and how often it may be put off.
 
 Until the booking begins, a request can be stopped: by the customer (`withdraw`), and once it was accepted by the staff,
 with a reason (`take_back`, and `fail` where something is under way).
@@ -13,7 +16,7 @@ Whoever is waited for is reminded: the customer of the form, and staff of what c
 
 from datetime import timedelta
 
-from engine.definition import SYSTEM, Effect, Mail, Retry, Start, State, Timer, Transition, Workflow
+from engine.definition import ALL_TIMERS, SYSTEM, Effect, Mail, Retry, Start, State, Timer, Transition, Workflow
 from engine.text import _
 from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
 from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
@@ -23,6 +26,11 @@ from workflows.payment_method_change import rules
 _ASK = Retry(first=timedelta(minutes=5), most=timedelta(minutes=30), deadline=timedelta(days=2))
 _BEGIN = Effect("payment", "begin", done="begun")
 _CONFIRM = Effect("payment", "confirm", done="confirmed", retry=_ASK)
+_ISSUE = Effect("payment", "issue", done="issued")
+# A payment is asked for as long as one can be waited for, extensions included. How often, the method says, so
+# the wait of the engine's own is the shortest that a method may declare.
+_WATCH = Retry(first=timedelta(minutes=5), most=timedelta(minutes=5), deadline=timedelta(days=2500))
+_CONFIRM_PAYMENT = Effect("payment", "confirm_payment", done="confirmed", retry=_WATCH)
 _BOOK = Effect("payment", "book", done="booked", retry=Retry(deadline=timedelta(days=7)))
 _REVOKE = Effect("payment", "revoke")
 _REVOKE_BEFORE = Effect("payment", "revoke_before", figures=rules.ended_mandate)
@@ -32,11 +40,13 @@ _APPROVED = Mail("approved", to="contractor", cc="acting")
 _FAILED = Mail("failed", to="contractor", cc="acting")
 _LAPSED = Mail("lapsed", to="contractor", cc="acting")
 
-_OPEN = ("requested", "in_review", "accepted", "awaiting_form", "received", "with_bank", "awaiting_page", "scheduled")
+_AWAITED = ("awaiting_payment", "payment_due_soon")
+_UNDER_WAY = ("awaiting_form", "received", "with_bank", "awaiting_page", "scheduled")
+_OPEN = ("requested", "in_review", "accepted", *_UNDER_WAY)
 
 PAYMENT_METHOD_CHANGE = Workflow(
     name="payment_method_change",
-    version=4,
+    version=5,
     title=_("お支払い方法の変更"),
     recipients=rules.RECIPIENTS,
     mail_context=rules.mail_context,
@@ -72,9 +82,24 @@ PAYMENT_METHOD_CHANGE = Workflow(
         ),
         State(
             "awaiting_page",
-            _("カード情報のご登録待ち"),
+            _("お支払い方法のご登録待ち"),
             timers=(Timer("lapse", at=rules.waited_for, deadline=True),),
             awaits=ACCOUNT_EDITOR,  # staff may only take it back
+        ),
+        State(
+            "awaiting_payment",
+            _("お支払い待ち"),
+            timers=(
+                Timer("lapse", at=rules.payment_lapses, deadline=True),
+                Timer("remind", at=rules.payment_reminder),
+            ),
+            awaits=ACCOUNT_EDITOR,
+        ),
+        State(
+            "payment_due_soon",
+            _("お支払い待ち（期限間近）"),
+            timers=(Timer("lapse", at=rules.payment_lapses, deadline=True),),
+            awaits=ACCOUNT_EDITOR,
         ),
         State("scheduled", _("適用日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
         State("applying", _("反映中")),
@@ -111,6 +136,14 @@ PAYMENT_METHOD_CHANGE = Workflow(
             guards=(rules.review_is_not_wanted, rules.page_is_needed),
             writes=(rules.await_page,),
             effects=(_CONFIRM,),
+        ),
+        Transition(
+            "triage",
+            ("requested",),
+            "accepted",
+            allow=SYSTEM,
+            guards=(rules.review_is_not_wanted, rules.payment_is_awaited),
+            effects=(_ISSUE,),
         ),
         Transition("triage", ("requested",), "accepted", allow=SYSTEM, effects=(_BEGIN,)),
         Transition(
@@ -150,6 +183,15 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "accepted",
             allow=STAFF,
             title=_("受け付ける"),
+            guards=(rules.payment_is_awaited,),
+            effects=(_ISSUE,),
+        ),
+        Transition(
+            "accept",
+            ("in_review",),
+            "accepted",
+            allow=STAFF,
+            title=_("受け付ける"),
             writes=(rules.keep_shown_date,),
             effects=(_BEGIN,),
         ),
@@ -163,15 +205,18 @@ PAYMENT_METHOD_CHANGE = Workflow(
             writes=(rules.keep_reason, rules.give_up),
             effects=(Mail("rejected", to="contractor", cc="acting"),),
         ),
-        Transition(
-            "take_back",
-            ("awaiting_form", "received", "with_bank", "awaiting_page", "scheduled"),
-            "taken_back",
-            allow=STAFF,
-            title=_("受け付けを取り消す"),
-            guards=(rules.reason_is_given,),
-            writes=(rules.keep_reason, rules.give_up),
-            effects=(_REVOKE, Mail("taken_back", to="contractor", cc="acting")),
+        *(
+            Transition(
+                "take_back",
+                states,
+                "taken_back",
+                allow=STAFF,
+                title=_("受け付けを取り消す"),
+                guards=(rules.reason_is_given,),
+                writes=(rules.keep_reason, rules.give_up, *forgets),
+                effects=(_REVOKE, Mail("taken_back", to="contractor", cc="acting")),
+            )
+            for states, forgets in ((_UNDER_WAY, ()), (_AWAITED, (rules.forget_number,)))
         ),
         Transition(
             "begun",
@@ -188,6 +233,42 @@ PAYMENT_METHOD_CHANGE = Workflow(
             allow=SYSTEM,
             writes=(rules.set_effective_date,),
             effects=(Mail("date_moved", to="contractor", cc="acting", figures=rules.date_before),),
+        ),
+        Transition(
+            "issued",
+            ("accepted",),
+            "awaiting_payment",
+            allow=SYSTEM,
+            writes=(rules.await_payment,),
+            effects=(_CONFIRM_PAYMENT, Mail("payment_awaited", to="contractor", cc="acting")),
+        ),
+        Transition(
+            "remind",
+            ("awaiting_payment",),
+            "payment_due_soon",
+            allow=SYSTEM,
+            effects=(Mail("payment_reminder", to="contractor", cc="acting"),),
+        ),
+        Transition(
+            "extend",
+            _AWAITED,
+            "awaiting_payment",
+            allow=ACCOUNT_EDITOR,
+            title=_("お支払い期限を延長する"),
+            guards=(rules.extension_is_left, rules.due_is_put_off),
+            writes=(rules.put_off,),
+            restarts=ALL_TIMERS,
+            effects=(Mail("payment_extended", to="contractor", cc="acting"),),
+        ),
+        Transition(
+            "confirmed",
+            _AWAITED,
+            "scheduled",
+            allow=SYSTEM,
+            guards=(rules.event_is_of_this_page,),
+            writes=(rules.keep_confirmation, rules.forget_number, rules.set_effective_date),
+            conflicts=(rules.ONE_EVENT_EACH,),
+            effects=(Mail("payment_confirmed", to="contractor", cc="acting"),),
         ),
         Transition(
             "remind",
@@ -223,7 +304,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             ("awaiting_page",),
             "awaiting_page",
             allow=ACCOUNT_EDITOR,
-            title=_("カード会社の画面へ進む"),
+            title=_("お手続きの画面へ進む"),
             guards=(rules.page_was_made,),
             writes=(rules.keep_page,),
         ),
@@ -264,22 +345,26 @@ PAYMENT_METHOD_CHANGE = Workflow(
                 allow=ACCOUNT_EDITOR,
                 title=_("取り下げる"),
                 guards=guards,
-                writes=(*stops, rules.give_up),
+                writes=(*writes, rules.give_up),
                 effects=(_REVOKE, Mail("withdrawn", to="contractor", cc="acting")),
             )
-            for states, guards, stops in (
+            for states, guards, writes in (
                 (_OPEN, (), ()),
+                (_AWAITED, (), (rules.forget_number,)),
                 # It may wait here for weeks, until requests before it are closed.
                 (("applying",), (rules.booking_has_not_begun,), (rules.keep_from_booking,)),
             )
         ),
-        Transition(
-            "lapse",
-            ("awaiting_form", "awaiting_page"),
-            "lapsed",
-            allow=SYSTEM,
-            writes=(rules.give_up,),
-            effects=(_REVOKE, _LAPSED),
+        *(
+            Transition(
+                "lapse",
+                states,
+                "lapsed",
+                allow=SYSTEM,
+                writes=(rules.give_up, *forgets),
+                effects=(_REVOKE, _LAPSED),
+            )
+            for states, forgets in ((("awaiting_form", "awaiting_page"), ()), (_AWAITED, (rules.forget_number,)))
         ),
         Transition(
             "fail",

@@ -28,9 +28,11 @@ from workflows.ports.billing import (
 )
 from workflows.ports.notice_channels import NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
 from workflows.ports.payments import (
+    Awaited,
     Begun,
     Details,
     Event,
+    Extending,
     Form,
     MandateFacts,
     NotAvailable,
@@ -39,7 +41,9 @@ from workflows.ports.payments import (
     Pending,
     Report,
     Way,
+    periods_of,
 )
+from workflows.ports.payments import Rejected as RejectedMandate
 from workflows.ports.schedules import Occurrence, Schedule
 
 
@@ -94,6 +98,7 @@ class GuardedMethod:
         self.title: Text | str = method.title
         self.way: Way = method.way
         self.origins: Sequence[str] = method.origins
+        self.periods = periods_of(method)
         self._breaker = breaker
         self._times = times
 
@@ -113,6 +118,17 @@ class GuardedMethod:
         """See `PaymentMethod.begin`."""
         return self._breaker.within(
             self._times.asked, lambda: self.plugin.begin(context, mandate, data, key), (Pending,)
+        )
+
+    def extend(
+        self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str
+    ) -> Awaited | Pending | RejectedMandate:
+        """See `Extending.extend`. Raises TypeError where the method extends nothing."""
+        extending = self.plugin
+        if not isinstance(extending, Extending):
+            raise TypeError("the payment method extends nothing")
+        return self._breaker.within(
+            self._times.asked, lambda: extending.extend(context, mandate, data, key), (Pending,)
         )
 
     def handle_return(self, context: PaymentContext, arguments: Mapping[str, str]) -> Text | None:

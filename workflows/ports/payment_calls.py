@@ -17,13 +17,16 @@ from engine.definition import Refusal, Secret
 from engine.errors import EngineError
 from engine.plugins.breakers import NotNow, TooSlow
 from engine.text import Text, _
+from workflows.ports import pictures
 from workflows.ports.guarded import GuardedMethod
 from workflows.ports.payments import (
     Active,
+    Awaited,
     Begun,
     Details,
     Document,
     Event,
+    Extending,
     Field,
     Form,
     MandateFacts,
@@ -44,6 +47,7 @@ BROKEN = _("このお支払い方法は、ただいまご利用いただけま�
 _LONGEST_LABEL, _LONGEST_REFERENCE = 200, 255  # as Mandate.label and .reference
 _MOST_YEN = 10**12
 _LONGEST_VALUE, _MOST_CHOICES, _MOST_FACTS = 200, 20, 20
+_LONGEST_NUMBER = 64  # as AwaitedPayment.number
 
 log = logging.getLogger("tetsuzuki.payment")
 
@@ -184,7 +188,57 @@ def outcome(answer: object) -> Begun:
             return answer
         case Active(str(), str()) | Pending(timedelta()) | Rejected(str()):
             return answer
+        case Awaited() if not _wrong_awaited(answer):
+            return answer
+        case Awaited():
+            raise TypeError(f"begin answered an Awaited whose {_wrong_awaited(answer)}")
     raise TypeError(f"begin answered {type(answer).__name__}, or one with a field that cannot be used")
+
+
+def extended(
+    method: Extending, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str
+) -> Awaited | None:
+    """The number with its new due time; None where it was not put off, or may have been: the call may be repeated under
+    the same `key`."""
+    try:
+        answer = outcome(method.extend(context, mandate, data, key))
+        if isinstance(answer, Awaited):
+            return answer
+        log.info("payment method %s: extend answered %s", _name(method), type(answer).__name__)
+    except Exception as error:
+        _raised(method, "extend", error)
+    return None
+
+
+def _wrong_awaited(given: Awaited) -> str:
+    """What cannot be used of a number that a method gives, and why; "" where all of it can."""
+    texts = (given.number, given.reference, given.label)
+    if not all(isinstance(one, str) for one in texts):
+        return "number, reference and label must be texts"
+    if not 0 < len(given.number) <= _LONGEST_NUMBER or not given.number.isprintable():
+        return f"number must be one line of 1 to {_LONGEST_NUMBER} characters"
+    if len(given.reference) > _LONGEST_REFERENCE:
+        return f"reference is longer than {_LONGEST_REFERENCE} characters"
+    if not isinstance(given.due, datetime) or given.due.tzinfo is None:
+        return "due must be an aware datetime"
+    if not isinstance(given.number_title, Text) or not _are_steps(given.instructions):
+        return f"number_title and instructions, {_MOST_FACTS} at most, must be Texts"
+    if not _are_facts(given.facts):
+        return f"facts must be pairs of a Text and a text, {_MOST_FACTS} at most"
+    return pictures.wrong_picture(given.picture) if given.picture is not None else ""
+
+
+def _are_steps(given: object) -> bool:
+    return isinstance(given, tuple) and len(given) <= _MOST_FACTS and all(isinstance(one, Text) for one in given)
+
+
+def _are_facts(given: object) -> bool:
+    if not isinstance(given, tuple) or len(given) > _MOST_FACTS:
+        return False
+    return all(
+        isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], Text) and isinstance(one[1], str)
+        for one in given
+    )
 
 
 def _are_texts(given: tuple[object, ...]) -> bool:

@@ -1,11 +1,14 @@
 """The port for payment methods: the shapes that pass between the site and a method (G5, G35).
 
 A payment method says what it can do, and reports. The procedure `payment_method_change` owns the steps, the locks, the
-mails and the history. Three ways lead to a mandate, and a method names its own in `way`:
+mails and the history. Four ways lead to a mandate, and a method names its own in `way`:
 
-- `none`: nothing more is needed from the customer (銀行振込);
-- `form`: a document is signed, posted, and passed on to the bank by the staff (口座振替);
-- `page`: the customer registers on a page of the provider (クレジットカード決済). No card number touches this site.
+- `at_once`: nothing more is needed from the customer (銀行振込);
+- `paper`: a document is signed, posted, and passed on to the bank by the staff (口座振替);
+- `page`: the customer registers on a page of the provider (クレジットカード決済). No card number touches this site;
+- `later`: the customer gets a number, and pays with it elsewhere until it is due (コンビニ払い).
+
+`none` and `form` are the names that `at_once` and `paper` had before; they mean the same.
 
 What a method must be able to read again, such as an account number, it gives to the site as a `Secret`: the site seals
 it, and opens it only for `begin`, `query` and `revoke`. A method never sees the site's key.
@@ -26,7 +29,12 @@ from engine.text import Text, _
 from workflows.organisation import Organisation
 from workflows.typesetting.manuscript import Manuscript
 
-Way = Literal["none", "form", "page"]
+Way = Literal["at_once", "page", "paper", "later", "none", "form"]
+_NAMED_BEFORE: Mapping[str, str] = {"none": "at_once", "form": "paper"}
+LONGEST_WAIT = timedelta(days=180)  # until a number of the way `later` is due, counted from when it is given
+_LONGEST_GRACE = timedelta(days=60)
+_MOST_EXTENSIONS = 10
+_SOONEST, _HOUR, _DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 Status = Literal[
     "processed",
     "pending",
@@ -204,7 +212,50 @@ class Rejected:
     code: str
 
 
-Begun = Active | Redirect | Document | Pending | Rejected
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A barcode or a QR code: the bytes of a PNG or of an SVG of plain shapes, 64 KiB at most, and what a reader hears
+    who cannot see it (`workflows.ports.pictures` says what such a picture may hold)."""
+
+    data: bytes = field(repr=False)
+    alternative: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """The answer of the way `later`: the customer pays elsewhere with `number` until `due`, an aware time.
+
+    Pages and mails show the number under `number_title`, `facts` as (name, value) below it, such as the amount or a
+    second number, and `instructions` as numbered steps. `reference` is the provider's name for the payment, by which
+    reports and `query` know it; where it is "", that is the number. `label` is how the mandate may be shown.
+    """
+
+    number: str = field(repr=False)
+    due: datetime
+    instructions: tuple[Text, ...] = ()
+    reference: str = ""
+    number_title: Text = _("お支払い番号")
+    facts: tuple[tuple[Text, str], ...] = field(default=(), repr=False)
+    picture: Picture | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """How long a method of the way `later` waits for money, as its attribute `periods` declares it.
+
+    `reminder` before the due time the customer is reminded, though not before half of the time has passed. A payment
+    still counts until `grace` after the due time; then the request lapses, and `revoke` is called. The provider is
+    asked by `query` each `check`. A customer may put the due time off `extensions` times, each time through `extend`.
+    """
+
+    reminder: timedelta = timedelta(days=3)
+    grace: timedelta = timedelta(0)
+    check: timedelta = timedelta(hours=1)
+    extensions: int = 0
+
+
+Begun = Active | Redirect | Document | Awaited | Pending | Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +301,8 @@ class PaymentMethod(Protocol):
     """One way to pay. Called outside any transaction, from several threads at once; every call ends in bounded time.
 
     An exception counts as "unknown": the site asks `query`, or repeats the call with the same key. `title` is shown to
-    customers and staff, unless the catalogue has a title of its own for the method's name.
+    customers and staff, unless the catalogue has a title of its own for the method's name. A method of the way `later`
+    may declare its `Periods` in the attribute `periods`.
     """
 
     title: Text | str
@@ -293,6 +345,28 @@ class PaymentMethod(Protocol):
         """End the mandate at the provider. Idempotent: one that never began, or has ended, is `processed`."""
 
 
+@runtime_checkable
+class Extending(Protocol):
+    """A method of the way `later` whose `periods` allow extensions."""
+
+    def extend(
+        self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str
+    ) -> Awaited | Pending | Rejected:
+        """Put the due time off, where the customer asks for it. Idempotent: the same `key` answers as it did the first
+        time. The new due time is later than the one before; number and reference may be new ones."""
+
+
+def way_of(name: str) -> str:
+    """A way under the name that it has today, whichever it was given; `name` itself where it is no way."""
+    return _NAMED_BEFORE.get(name, name)
+
+
+def periods_of(method: Any) -> Periods:
+    """The periods that a method declares; those of `Periods` where it declares none."""
+    declared: Periods = getattr(method, "periods", Periods())
+    return declared
+
+
 def wrong_method(name: str, method: Any) -> str:
     """Why a method cannot be registered under `name`; "" where it can."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
@@ -301,9 +375,25 @@ def wrong_method(name: str, method: Any) -> str:
     if not isinstance(title, Text | str) or not str(title).strip():
         return f"title must be a text, not {title!r}"
     if way not in get_args(Way):
-        return f"way must be one of {', '.join(get_args(Way))}, not {way!r}"
+        return f"way must be one of at_once, page, paper, later, not {way!r}"
     if isinstance(origins, str) or not isinstance(origins, Sequence) or not all(map(_is_origin, origins)):
         return f"origins must be a list of origins, as in https://pay.example.jp, not {origins!r}"
+    return _wrong_periods(periods_of(method), method) if way == "later" else ""
+
+
+def _wrong_periods(periods: Any, method: Any) -> str:
+    """Why these periods of a method cannot be kept; "" where they can."""
+    if not isinstance(periods, Periods):
+        return f"periods must be a Periods, not {periods!r}"
+    bounds = {"reminder": (_HOUR, LONGEST_WAIT), "grace": (timedelta(0), _LONGEST_GRACE), "check": (_SOONEST, _DAY)}
+    for name, (least, most) in bounds.items():
+        value = getattr(periods, name)
+        if not isinstance(value, timedelta) or not least <= value <= most:
+            return f"periods.{name} must be from {least} to {most}, not {value!r}"
+    if type(periods.extensions) is not int or not 0 <= periods.extensions <= _MOST_EXTENSIONS:
+        return f"periods.extensions must be from 0 to {_MOST_EXTENSIONS}, not {periods.extensions!r}"
+    if periods.extensions and not isinstance(method, Extending):
+        return "it has no method extend, although its periods allow extensions"
     return ""
 
 

@@ -89,7 +89,7 @@ def ask_card(browser: Browser) -> int:
 
 def open_page(browser: Browser) -> str:
     """Press the button; where it leads."""
-    action, data = browser.filled("カード会社の画面へ進む")
+    action, data = browser.filled("お手続きの画面へ進む")
     return str(browser.client.post(action, data=data).headers["Location"])
 
 
@@ -427,7 +427,7 @@ def test_a_card_is_registered_on_the_providers_page_alone(
 def test_a_provider_that_is_down_is_told_and_nothing_begins(site: Site, hanako: Browser, stripe: StripeServer) -> None:
     number = ask_card(hanako)
     stripe.down = True
-    hanako.press("カード会社の画面へ進む")
+    hanako.press("お手続きの画面へ進む")
     assert "時間をおいて、もう一度お試しください" in hanako.text
     assert Mandate.get(Mandate.instance == number).reference == ""
 
@@ -600,14 +600,14 @@ class TestDemonstration:
     def test_the_whole_way_of_a_card_can_be_walked(self, demo: Site) -> None:
         browser = logged_in(demo, create_app(demo), add_customer())
         number = ask_card(browser)
-        browser.press("カード会社の画面へ進む")
+        browser.press("お手続きの画面へ進む")
         assert browser.title == "カード会社の画面（デモ）"
         assert "カード番号の入力や課金はありません" in browser.text
         assert not [one for one in browser.page.find_all("input") if one.get("type") != "hidden"]
         browser.press("登録せずに戻る")
         assert "ご登録は完了していません" in browser.text
         assert state(demo, number) == "awaiting_page"
-        browser.press("カード会社の画面へ進む")
+        browser.press("お手続きの画面へ進む")
         browser.press("カードを登録する（成功）")
         assert "適用日をお待ちください" in browser.text
         assert "DEMO **** 4242" in browser.text

@@ -61,7 +61,9 @@ def many(site: Site, like: int, count: int, since: int = 1000) -> list[int]:
 
 def test_what_the_staff_must_decide_is_known_from_the_definitions() -> None:
     found = {one.place: one.awaits for one in waiting_states(WORKFLOWS)}
-    for version in (1, 2, 3, 4):
+    for state in ("awaiting_payment", "payment_due_soon"):
+        assert found["payment_method_change", 5, state] == {"account_editor"}
+    for version in (1, 2, 3, 4, 5):
         for state in ("awaiting_form", "awaiting_page"):
             assert found["payment_method_change", version, state] == {"account_editor"}
         for state in ("in_review", "received", "with_bank"):

@@ -200,4 +200,4 @@ def test_a_request_of_the_first_version_goes_its_way_and_keeps_its_date_at_midni
     work(site)
     work(site)
     assert (state(site, number), days_of(number)) == ("applied", (MAY, MAY))
-    assert PAYMENT_METHOD_CHANGE.version == 4
+    assert PAYMENT_METHOD_CHANGE.version == 5

@@ -17,7 +17,7 @@ pages.tones(WORKFLOW, applied="done", rejected="wrong", taken_back="wrong", fail
 def _accepted(change_request: ChangeRequest | None, reason: str, checked: bool) -> DateShown:
     """A method that needs nothing further has its date once it is accepted; papers and cards have none yet."""
     number = change_request.instance if change_request is not None else 0
-    needs_nothing = Mandate.select().where(Mandate.instance == number, Mandate.way == "none").exists()
+    needs_nothing = Mandate.select().where(Mandate.instance == number, Mandate.way.in_(("at_once", "none"))).exists()
     return DateShown(effective_date(today()) if needs_nothing else None)
 
 

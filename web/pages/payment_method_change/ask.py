@@ -47,7 +47,7 @@ from workflows.payment_method_change import PaymentMethodInput, context_of, effe
 from workflows.payment_method_change.effects import SEALED_FOR
 from workflows.payment_method_change.rules import KIND
 from workflows.ports import payment_calls, payments
-from workflows.ports.payments import Details, PaymentContext, PaymentMethod
+from workflows.ports.payments import Details, PaymentContext, PaymentMethod, way_of
 
 _LIFE = timedelta(minutes=30)
 _LONGEST_SEALED = 32_000
@@ -206,7 +206,7 @@ def _choice(name: str, method: PaymentMethod, details: Details, effective_on: da
     """The input of the procedure, with the details sealed for it."""
     return PaymentMethodInput(
         method=name,
-        way=method.way,
+        way=way_of(method.way),
         label=details.label,
         sealed=Secret(site().services.vault.seal(details.secret, SEALED_FOR) if details.secret else ""),
         effective_on=effective_on,
@@ -263,7 +263,7 @@ def _choices(contract: Contract) -> list[Choice]:
         missing = payment_calls.availability(method, context) if method is not None else None
         reason = _NOT_INSTALLED if method is None else missing.reason if missing is not None else None
         present = name == contract.payment_method
-        if not (present and method is not None and method.way == "none"):
+        if not (present and method is not None and way_of(method.way) == "at_once"):
             choices.append(Choice(name, title, present, reason))
     return choices
 
@@ -306,7 +306,7 @@ def _confirm_page(
         variant=context.variant,
         form=form,
         effective_on=promised(method.way, today()).said(day),
-        later=method.way != "none",
+        later=way_of(method.way) != "at_once",
     )
 
 

@@ -1,8 +1,11 @@
-"""A request to change the payment method: its state, its document, the provider's page, and the way back."""
+"""A request to change the payment method: its state, its document, the provider's page, and the way back; the number
+with which the customer pays later."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 
 from flask import (
@@ -31,13 +34,30 @@ from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.request_number import request_number
 from workflows.payment_method_change import PageOpened, context_of, effective_date, facts_of
+from workflows.payment_method_change.awaited import Kept, Words, WrongDue, kept, words_of
 from workflows.payment_method_change.effects import secret_of
-from workflows.payment_method_change.rules import KIND, date_moved
+from workflows.payment_method_change.records import AwaitedPayment
+from workflows.payment_method_change.rules import KIND, NOT_PUT_OFF, date_moved
 from workflows.ports import payment_calls
-from workflows.ports.payments import Document, MandateFacts, PaymentContext, Redirect
+from workflows.ports.payments import Document, Extending, MandateFacts, PaymentContext, Redirect, periods_of, way_of
 
-_NO_ANSWER = _("カード会社の画面を開けませんでした。時間をおいて、もう一度お試しください。")
+log = logging.getLogger("tetsuzuki.payment")
+
+_NO_ANSWER = _("お手続きの画面を開けませんでした。時間をおいて、もう一度お試しください。")
+_PUT_OFF = _("お支払い期限を延長しました。新しい期限をご確認ください。")
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNumber:
+    """A number with which the customer pays later, as the page shows it. `extended` marks what the page shows, so that
+    a second press of its button puts nothing off once more."""
+
+    number: str
+    due: str
+    words: Words
+    picture: str
+    extended: int
 
 
 @pages.get("/requests/<request:instance_id>")
@@ -94,7 +114,7 @@ def download(instance_id: int) -> Response:
 @pages.post("/requests/<request:instance_id>/page")
 @needs(EDITOR)
 def open_page(instance_id: int) -> AnyResponse:
-    """カード会社の画面へ進む: the provider opens a page, once for each request, and the browser is redirected to it."""
+    """お手続きの画面へ進む: the provider opens a page, once for each request, and the browser is redirected to it."""
     mandate = _mandate(instance_id)
     method = site().services.payment_methods.get(mandate.method)
     here, shown = redirect(url_for("payment.request_page", instance_id=instance_id), 303), _shown_date()
@@ -124,6 +144,30 @@ def open_page(instance_id: int) -> AnyResponse:
     return redirect(begun.url, 303)
 
 
+@pages.post("/requests/<request:instance_id>/extend")
+@needs(EDITOR)
+def extend(instance_id: int) -> AnyResponse:
+    """お支払い期限を延長する: the provider puts the due time off, once for each press that saw the one before."""
+    mandate = _mandate(instance_id)
+    here = redirect(url_for("payment.request_page", instance_id=instance_id), 303)
+    awaited = AwaitedPayment.get_or_none(AwaitedPayment.instance == instance_id)
+    seen = request.form.get("extended", "")
+    if awaited is None or seen != str(awaited.extended) or "extend" not in _offered(instance_id):
+        flash(str(_MOVED_ON))
+        return here
+    number = _put_off(mandate, awaited)
+    if number is None:
+        flash(str(NOT_PUT_OFF.message), "care")
+        return here
+    try:
+        site().engine.fire(instance_id, "extend", this_actor(), number)
+    except (EventNotPossible, TransitionConflict, Forbidden, Refused):
+        flash(str(_MOVED_ON))  # it was paid, withdrawn, or has lapsed meanwhile
+    else:
+        flash(str(_PUT_OFF))
+    return here
+
+
 @pages.get("/requests/<request:instance_id>/return")
 @needs(EDITOR)
 def returned(instance_id: int) -> Response:
@@ -150,10 +194,13 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
         "payment_method_change/change_request.html",
         **context
         | {
-            "offers": [offer for offer in offers if offer.event != "open_page"],
+            "offers": [offer for offer in offers if offer.event not in ("open_page", "extend")],
             "sure": "payment.sure",
         },
         label=mandate.label,
+        method=site().catalogue.payment_methods.get(mandate.method, mandate.method),
+        number=_number(mandate),
+        extension=next((offer for offer in offers if offer.event == "extend"), None),
         earliest=effective_date(today()).isoformat(),
         page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
         document=document if waits_for_the_form else None,
@@ -167,6 +214,35 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
         policy = {**POLICY, "form-action": " ".join((POLICY["form-action"], *method.origins))}
         response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return response
+
+
+def _number(mandate: Mandate) -> ShownNumber | None:
+    """The number with which an open request can be paid; None otherwise."""
+    if way_of(mandate.way) != "later" or mandate.ended_on is not None or mandate.active_from is not None:
+        return None
+    awaited = AwaitedPayment.get_or_none(AwaitedPayment.instance == mandate.instance)
+    if awaited is None or mandate.due_at is None:
+        return None
+    words = words_of(awaited)
+    if words is None:
+        return None
+    return ShownNumber(awaited.number, local_time(awaited.due_at), words, awaited.picture, awaited.extended)
+
+
+def _put_off(mandate: Mandate, awaited: AwaitedPayment) -> Kept | None:
+    """The number with its new due time, as the provider answers; None where it does not, or gives one that cannot
+    be."""
+    method = site().services.payment_methods.get(mandate.method)
+    if not isinstance(method, Extending):
+        return None
+    key = f"{site().engine.instance_key(mandate.instance)}.extended.{awaited.extended + 1}"
+    data = secret_of(site().services, mandate)
+    given = payment_calls.extended(method, _context(mandate), facts_of(mandate), data, key)
+    try:
+        return kept(given, periods_of(method), site().clock(), after=awaited.due_at) if given is not None else None
+    except WrongDue as error:
+        log.error("request %s: %r was asked to put the due time off: %s", mandate.instance, mandate.method, error)
+        return None
 
 
 def _shown_date() -> date | None:
@@ -228,7 +304,7 @@ def _context(mandate: Mandate) -> PaymentContext:
 def _document(mandate: Mandate) -> Document | None:
     """The document of an open request that needs one; None otherwise."""
     method = site().services.payment_methods.get(mandate.method)
-    if method is None or method.way != "form" or not mandate.sealed or mandate.ended_on is not None:
+    if method is None or way_of(method.way) != "paper" or not mandate.sealed or mandate.ended_on is not None:
         return None
     key = site().engine.instance_key(mandate.instance)
     data = secret_of(site().services, mandate)

@@ -6,7 +6,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import ClassVar
 
 from engine.definition import Refusal, Secret
@@ -14,17 +15,22 @@ from engine.text import Text
 from workflows.organisation import Organisation
 from workflows.ports.payment_calls import outcome, report_of
 from workflows.ports.payments import (
+    LONGEST_WAIT,
     Active,
+    Awaited,
     Choice,
     Details,
     Document,
     Event,
+    Extending,
     MandateFacts,
     PaymentContext,
     PaymentMethod,
     Pending,
     Question,
     Redirect,
+    periods_of,
+    way_of,
     wrong_method,
 )
 
@@ -162,11 +168,28 @@ class PaymentMethodContract(ABC):
 
     def test_it_begins_as_its_way_says(self) -> None:
         method = self.method()
-        ways = {"none": Active | Pending, "form": Document, "page": Redirect}
+        ways = {"at_once": Active | Pending, "paper": Document, "page": Redirect, "later": Awaited}
         for variant in self.shapes():
             mandate, data = self.mandate(variant)
             begun = method.begin(context(), mandate, data, "a key")
-            assert isinstance(begun, ways[method.way])
+            assert isinstance(begun, ways[way_of(method.way)])
+
+    def test_a_number_is_due_in_time_and_is_put_off_as_often_as_its_periods_say(self) -> None:
+        method = self.method()
+        mandate, data = self.mandate()
+        begun = method.begin(context(), mandate, data, "a key")
+        if not isinstance(begun, Awaited):
+            return
+        now = datetime.now(UTC)
+        assert now < begun.due <= now + LONGEST_WAIT
+        issued = replace(mandate, reference=begun.reference or begun.number)
+        for turn in range(periods_of(method).extensions):
+            assert isinstance(method, Extending)
+            later = outcome(method.extend(context(), issued, data, f"a key, put off {turn}"))
+            assert isinstance(later, Awaited)
+            assert later.due > begun.due
+            assert method.extend(context(), issued, data, f"a key, put off {turn}") == later
+            begun, issued = later, replace(issued, reference=later.reference or later.number)
 
     def test_a_return_settles_nothing(self) -> None:
         method = self.method()
