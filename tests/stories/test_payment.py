@@ -37,7 +37,7 @@ RECEIVED = {
     "ja": "お支払い方法変更のお申し込みを受け付けました",
     "en": "We have received your request to change the payment method",
 }
-FORM = {"ja": "口座振替依頼書をご返送ください", "en": "Please return the direct debit form"}
+FORM = {"ja": "口座振替依頼書をご返送ください", "en": "Please return the form (Direct debit)"}
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 DATE = {"ja": re.compile(r"\d{4}年\d+月\d+日"), "en": re.compile(rf"\d+ (?:{_MONTHS}) \d{{4}}")}
 SETTINGS = """
