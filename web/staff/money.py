@@ -19,6 +19,7 @@ from web.staff.payment_report_words import STATES, said_in
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared import bookings
 from workflows.payment_method_change import reports
+from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports import quotes
 from workflows.ports.billing import Booking
 from workflows.registry import CHANGE_REQUEST_KINDS
@@ -58,6 +59,9 @@ def _facts(mandate: Mandate) -> Iterator[Fact]:
         yield Fact(_("ご登録内容（番号の一部を伏せています）"), mandate.label)
     if mandate.reference:
         yield Fact(_("決済会社での番号"), mandate.reference)
+    awaited = AwaitedPayment.get_or_none(AwaitedPayment.instance == mandate.instance)
+    if awaited is not None:
+        yield Fact(_("お支払い番号"), awaited.number)
     if mandate.due_at is not None:
         yield Fact(_("お客様のお手続きの期限"), local_time(mandate.due_at))
     if mandate.active_from is not None:

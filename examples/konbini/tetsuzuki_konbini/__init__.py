@@ -36,6 +36,7 @@ from workflows.ports.payments import (
     Rejected,
     Report,
     Status,
+    Way,
 )
 
 NAME = "konbini"
@@ -57,7 +58,7 @@ class Konbini:
     """The plugin and its payment method. One object serves every customer, from several threads at once."""
 
     title: Text | str = _("コンビニ払い")
-    way = "later"
+    way: Way = "later"
     origins: Sequence[str] = ()
 
     @dataclass(frozen=True)

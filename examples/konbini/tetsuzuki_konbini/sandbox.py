@@ -172,7 +172,7 @@ def serve(sandbox: Sandbox, port: int = 0) -> ThreadingHTTPServer:
         def _answer(self, method: str) -> None:
             raw = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LARGEST))
             try:
-                told, status = sandbox.answer(method, self.path, self.headers, json.loads(raw or b"{}")), 200
+                told, status = sandbox.answer(method, self.path, dict(self.headers), json.loads(raw or b"{}")), 200
             except Refusal as refusal:
                 told, status = {"error": refusal.code}, refusal.status
             except (ValueError, KeyError, TypeError):

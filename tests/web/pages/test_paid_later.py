@@ -14,6 +14,7 @@ from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, ad
 from tests.kit.payments import APRIL, Books, paying_site, work
 from tests.kit.sites import state
 from tests.kit.slips import Slips
+from tests.kit.staff import enrol, enter
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer
 from workflows.business.request_number import read_request_number
@@ -172,3 +173,14 @@ def test_the_list_leads_to_the_request(site: Site, hanako: Browser) -> None:
     (link,) = [a for a in hanako.page.find_all("a") if "お申し込みの状況を見る" in a.get_text()]
     hanako.open(address(link))
     assert f"1234-{number:06}" in hanako.text
+
+
+def test_staff_see_the_number_and_until_when_it_can_be_paid(
+    site: Site, hanako: Browser, app: Flask, clock: Clock
+) -> None:
+    number = asked(hanako, site)
+    clerk = Browser(app)
+    enter(clerk, enrol(site)[1], clock)
+    clerk.open(f"/staff/requests/{number}")
+    for text in ("お支払い番号", f"1234-{number:06}", "2026年4月15日 12:00", "窓口払い"):
+        assert text in clerk.text
