@@ -376,8 +376,8 @@ class Mandate(Record):
     instance = pw.BigIntegerField(unique=True)  # the request that made it
     customer_id: int
     customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
-    contract_id: int
-    contract = pw.ForeignKeyField(Contract, on_delete="CASCADE")
+    contract_id: int | None
+    contract = pw.ForeignKeyField(Contract, null=True, on_delete="CASCADE")
     method = pw.CharField(32)
     way = pw.CharField(8)  # of workflows.ports.payments.Way
     label = pw.CharField(200, default="")
@@ -389,6 +389,7 @@ class Mandate(Record):
     in_use = pw.BigIntegerField(null=True, unique=True)
     booking = pw.CharField(16, default="")  # what the billing backend was last known to do: asked, queued, …
     booking_key = pw.CharField(200, default="")  # the key that it was asked with
+    registered_at = UtcField(null=True)
 
 
 class PaymentReport(Record):

@@ -15,6 +15,7 @@ from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, of_removed
 from workflows.business.shared.change_request import contract_terms
+from workflows.payment_contexts import context_of_mandate, facts_of
 from workflows.payment_method_change.awaited import Kept, WrongDue, kept
 from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports.billing import Applied, Change, Queued, Rejected
@@ -26,7 +27,6 @@ from workflows.ports.payments import (
     TAKEN_BACK,
     Active,
     Awaited,
-    MandateFacts,
     PaymentContext,
     PaymentMethod,
     Pending,
@@ -38,43 +38,6 @@ from workflows.services import Services
 
 SEALED_FOR = "mandate"  # the vault's purpose
 _ASK_AGAIN = timedelta(minutes=5)
-
-
-def context_of(
-    services: Services,
-    contract: Contract,
-    *,
-    request: int = 0,
-    language: str = "ja",
-    return_url: str = "",
-    cancel_url: str = "",
-) -> PaymentContext:
-    """The facts of a contract and its customer for a payment method."""
-    customer, product = contract.customer, services.catalogue.products.get(contract.product)
-    billed_elsewhere = bool(customer.billing_address)
-    return PaymentContext(
-        contract=contract.id,
-        customer_number=customer.number,
-        company=customer.company,
-        contractor_name=customer.contractor_name,
-        postcode=customer.billing_postcode if billed_elsewhere else customer.contractor_postcode,
-        address=customer.billing_address if billed_elsewhere else customer.contractor_address,
-        phone=customer.contractor_phone,
-        product=product.title if product is not None else contract.product,
-        subdomain=contract.subdomain,
-        today=services.calendar.today(services.clock()),
-        organisation=services.organisation,
-        request=request,
-        language=language,
-        return_url=return_url,
-        cancel_url=cancel_url,
-        document_font=services.document_font,
-    )
-
-
-def facts_of(mandate: Mandate) -> MandateFacts:
-    """A mandate in the shape for payment methods."""
-    return MandateFacts(mandate.id, mandate.label, mandate.reference)
 
 
 def secret_of(services: Services, mandate: Mandate) -> Secret:
@@ -103,7 +66,7 @@ class PaymentEffects:
         method = self._services.payment_methods.get(mandate.method)
         if method is None:
             return Deferred(f"no plugin does the payment method {mandate.method!r}", waits=True)
-        context = context_of(self._services, mandate.contract, request=mandate.instance)
+        context = context_of_mandate(self._services, mandate)
         if delivery.name == "begin":
             return self._begin(method, context, mandate, key)
         if delivery.name == "issue":

@@ -58,7 +58,7 @@ TAKEN_BACK: frozenset[Status] = frozenset({"refunded", "charged_back"})  # money
 @dataclass(frozen=True, slots=True)
 class PaymentContext:
     """The customer and the contract that a call concerns. `request` is the open request's number, 0 before there is
-    one.
+    one; `contract` is 0 for an order, whose contract begins once the method works.
 
     `return_url` and `cancel_url` are where a provider's page leads back to; they are empty where no page is opened.
     `today` is the date in the company's time zone; `language` is the reader's. `document_font` is for a `Manuscript`.

@@ -74,11 +74,12 @@ def subjects(mailer: MemoryMailer) -> list[str]:
 
 def begin_page(site: Site, number: int, actor: Actor) -> str:
     """The provider's page, as the button opens it. What the provider calls it."""
-    from workflows.payment_method_change.effects import context_of, facts_of
+    from workflows.payment_method_change import context_of, facts_of
 
     mandate = Mandate.get(Mandate.instance == number)
     method = site.services.payment_methods["credit_card"]
     back = "http://localhost/r"
+    assert mandate.contract is not None
     context = context_of(site.services, mandate.contract, request=number, return_url=back, cancel_url=back)
     begun = method.begin(context, facts_of(mandate), Secret(""), site.engine.instance_key(number))
     site.engine.fire(number, "open_page", actor, PageOpened(begun.reference))  # type: ignore[union-attr]

@@ -118,7 +118,7 @@ def confirm(contract: int, method: str) -> str | AnyResponse:
         return form_again(_form_page(own_contract, method, chosen, context, form))
     details = payment_calls.checked(chosen, context, form.typed())
     if not isinstance(details, Details):
-        other = _variant_for(details, payment_calls.form_of(chosen, context))
+        other = variant_for(details, payment_calls.form_of(chosen, context))
         if other:
             context = replace(context, variant=other)
             form = method_form(payment_calls.form_of(chosen, context))
@@ -165,7 +165,7 @@ def _send(waiting: Confirmation, contract: int, method: str) -> AnyResponse | No
     details = _held(sealed, contract, method) if confirmed.validate() else None
     if details is None:
         return _too_late(contract, method)
-    choice = _choice(method, chosen, details, _date(confirmed.effective_on.data or ""))
+    choice = choice_of(method, chosen, details, _date(confirmed.effective_on.data or ""))
     try:
         site().engine.start(WORKFLOW, f"contract:{contract}", this_actor(), choice, key=waiting.key)
     except (Refused, KeyReused) as error:
@@ -202,8 +202,8 @@ def _too_late(contract: int, method: str) -> AnyResponse:
     return redirect(url_for("payment.describe", contract=contract, method=method, variant=variant), 303)
 
 
-def _choice(name: str, method: PaymentMethod, details: Details, effective_on: date) -> PaymentMethodInput:
-    """The input of the procedure, with the details sealed for it."""
+def choice_of(name: str, method: PaymentMethod, details: Details, effective_on: date) -> PaymentMethodInput:
+    """The input of the procedure by which a method is registered, with the details sealed for it."""
     return PaymentMethodInput(
         method=name,
         way=way_of(method.way),
@@ -336,7 +336,7 @@ def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentC
     return own_contract, method, replace(context, variant=variant)
 
 
-def _variant_for(refusals: Sequence[Refusal], asked: payments.Form) -> str:
+def variant_for(refusals: Sequence[Refusal], asked: payments.Form) -> str:
     """The variant of the form that a question names; "" where there is none."""
     wanted = [one.variant for one in refusals if isinstance(one, payments.Question)]
     return next((variant for variant in wanted if variant and variant in dict(asked.variants)), "")

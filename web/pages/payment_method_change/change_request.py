@@ -4,9 +4,11 @@ with which the customer pays later."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from flask import (
     Response,
@@ -22,18 +24,19 @@ from werkzeug import Response as AnyResponse
 
 from engine.definition import SYSTEM_ACTOR, Secret
 from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm, TransitionConflict
-from engine.outcomes import Offer
+from engine.outcomes import Offer, Sight
 from engine.text import Text, _, current_language
 from web.http.current import local_time, site, today
 from web.http.guard import POLICY
 from web.http.who_may import needs, this_actor, this_user
 from web.pages.payment_method_change.area import pages
 from web.shown.acts import said_after
-from web.shown.contracts import change_request_context, sure_page
+from web.shown.contracts import change_request_context, own_change_request, own_page, sure_page
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.request_number import request_number
-from workflows.payment_method_change import PageOpened, context_of, effective_date, facts_of
+from workflows.payment_contexts import context_of_mandate
+from workflows.payment_method_change import PageOpened, effective_date, facts_of
 from workflows.payment_method_change.awaited import Kept, Words, WrongDue, kept, words_of
 from workflows.payment_method_change.effects import secret_of
 from workflows.payment_method_change.records import AwaitedPayment
@@ -63,7 +66,7 @@ class ShownNumber:
 @pages.get("/requests/<request:instance_id>")
 @pages.shows_change_requests(KIND)
 @needs(EDITOR)
-def request_page(instance_id: int) -> Response:
+def request_page(instance_id: int) -> AnyResponse:
     """A request: what it changes, its state, and its buttons."""
     return _request_page(instance_id)
 
@@ -170,7 +173,7 @@ def extend(instance_id: int) -> AnyResponse:
 
 @pages.get("/requests/<request:instance_id>/return")
 @needs(EDITOR)
-def returned(instance_id: int) -> Response:
+def returned(instance_id: int) -> AnyResponse:
     """The way back from the provider's page. The URL's parameters are a hint and settle nothing (I4)."""
     mandate = _mandate(instance_id)
     method = site().services.payment_methods.get(mandate.method)
@@ -181,15 +184,17 @@ def returned(instance_id: int) -> Response:
 # What the page shows
 
 
-def _request_page(instance_id: int, hint: Text | None = None) -> Response:
+def _request_page(instance_id: int, hint: Text | None = None) -> AnyResponse:
+    elsewhere = _page_of_order(instance_id)
+    if elsewhere:
+        if hint is not None:
+            flash(str(hint))
+        return redirect(elsewhere)
     with site().engine.at_one_moment():
         mandate = _mandate(instance_id)
         sight = site().engine.look(instance_id)
         offers = site().engine.allowed(instance_id, this_actor())
         context = change_request_context(ChangeRequest.get(ChangeRequest.instance == instance_id))
-    method = site().services.payment_methods.get(mandate.method)
-    document = _document(mandate)
-    waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     page = render_template(
         "payment_method_change/change_request.html",
         **context
@@ -197,18 +202,33 @@ def _request_page(instance_id: int, hint: Text | None = None) -> Response:
             "offers": [offer for offer in offers if offer.event not in ("open_page", "extend")],
             "sure": "payment.sure",
         },
-        label=mandate.label,
+        **next_steps(mandate, sight, offers),
         method=site().catalogue.payment_methods.get(mandate.method, mandate.method),
         number=_number(mandate),
         extension=next((offer for offer in offers if offer.event == "extend"), None),
         earliest=effective_date(today()).isoformat(),
-        page_offer=next((offer for offer in offers if offer.event == "open_page"), None),
-        document=document if waits_for_the_form else None,
-        by_hand=[(letter, _code(letter)) for letter in document.by_hand] if document is not None else (),
-        due=_until(mandate) if sight.state.timers and not sight.state.final else "",
         hint=hint,
     )
-    response = make_response(page)
+    return leads_on(make_response(page), mandate)
+
+
+def next_steps(mandate: Mandate, sight: Sight, offers: Sequence[Offer]) -> dict[str, Any]:
+    """What a template shows of a mandate that is being registered: its `label`, the `page_offer` of its provider, its
+    `document` with the letters to be written `by_hand`, and until when it is waited for (`due`)."""
+    document = _document(mandate)
+    waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
+    return {
+        "label": mandate.label,
+        "page_offer": next((offer for offer in offers if offer.event == "open_page"), None),
+        "document": document if waits_for_the_form else None,
+        "by_hand": [(letter, _code(letter)) for letter in document.by_hand] if document is not None else (),
+        "due": _until(mandate) if sight.state.timers and not sight.state.final else "",
+    }
+
+
+def leads_on(response: Response, mandate: Mandate) -> Response:
+    """Let a button of the page lead to the provider of the mandate's method."""
+    method = site().services.payment_methods.get(mandate.method)
     if method is not None and method.origins:
         # The button's answer leads to the provider, and a browser asks the page's own policy whether it may.
         policy = {**POLICY, "form-action": " ".join((POLICY["form-action"], *method.origins))}
@@ -243,6 +263,12 @@ def _put_off(mandate: Mandate, awaited: AwaitedPayment) -> Kept | None:
     except WrongDue as error:
         log.error("request %s: %r was asked to put the due time off: %s", mandate.instance, mandate.method, error)
         return None
+
+
+def _page_of_order(instance_id: int) -> str:
+    """The page of an order, whose method is registered by the same steps; "" where the request changes a method."""
+    change_request = own_change_request(instance_id)
+    return own_page(change_request) if change_request.kind != KIND else ""
 
 
 def _shown_date() -> date | None:
@@ -291,10 +317,9 @@ def _mandate(instance_id: int) -> Mandate:
 def _context(mandate: Mandate) -> PaymentContext:
     base = site().settings.base_url
     back = base + url_for("payment.returned", instance_id=mandate.instance)
-    return context_of(
+    return context_of_mandate(
         site().services,
-        mandate.contract,
-        request=mandate.instance,
+        mandate,
         language=current_language(),
         return_url=f"{back}?result=success",
         cancel_url=f"{back}?result=cancel",

@@ -29,7 +29,7 @@ from engine.errors import (
 from engine.store.base import storable, transaction
 from workflows.business.access.vault import Unreadable
 from workflows.business.records import Mandate, PaymentReport
-from workflows.payment_method_change.effects import context_of, facts_of
+from workflows.payment_contexts import context_of_mandate, facts_of
 from workflows.payment_method_change.inputs import Confirmation
 from workflows.payment_method_change.reports.deciding import EVENTS, Standing, before_firing, without_event
 from workflows.payment_method_change.reports.states import (
@@ -120,7 +120,7 @@ def _has_said(services: Services, method: PaymentMethod, report: PaymentReport) 
 def _is_told(services: Services, method: PaymentMethod, report: PaymentReport, mandate: Mandate) -> bool:
     """Ask the provider how things stand, because the event does not say, and write it down. False where the provider
     does not know either. Raises MethodBroken."""
-    context = context_of(services, mandate.contract, request=mandate.instance)
+    context = context_of_mandate(services, mandate)
     told = payment_calls.queried(method, context, facts_of(mandate))
     if told.status == "undefined":
         return False
