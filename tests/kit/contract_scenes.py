@@ -28,6 +28,9 @@ PRICES: Mapping[str, Any] = {
 }
 TAX: Sequence[Mapping[str, Any]] = ({"from": "2019-10-01", "rate": "0.10"},)
 LEDGER = {"prices": PRICES, "tax": TAX}
+BANK = {"bank": "みほん銀行", "branch": "本店", "number": "7654321", "holder": "カ）ネオ"}
+PLUGINS: Mapping[str, Any] = {"ledger": LEDGER, "bank_transfer": BANK}
+"""A price list, and one method of payment for orders: one that asks for nothing."""
 
 
 def jst(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, micro: int = 0) -> datetime:

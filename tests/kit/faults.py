@@ -202,18 +202,24 @@ def _requests(states: dict[int, Standing]) -> Iterator[str]:
 
 
 def _payments(states: dict[int, Standing]) -> Iterator[str]:
-    mandates = {row.instance: row for row in Mandate.select(Mandate, Contract).join(Contract)}
-    procedures = _of(states, "payment_method_change")
-    if mandates.keys() != procedures.keys():
-        yield f"mandates and procedures: {mandates.keys() ^ procedures.keys()}"
+    mandates = {row.instance: row for row in Mandate.select(Mandate, Contract).join(Contract, pw.JOIN.LEFT_OUTER)}
+    orders = {number: one for number, one in _of(states, "contract_change").items() if number in mandates}
+    changes = _of(states, "payment_method_change")
+    if mandates.keys() - orders.keys() != changes.keys():
+        yield f"mandates and procedures: {(mandates.keys() - orders.keys()) ^ changes.keys()}"
+    for number, one in orders.items():
+        if (one.state == "applied") != (mandates[number].in_use is not None):
+            yield f"order {number} is {one.state}, and its method is in use for {mandates[number].in_use}"
+    procedures = {**changes, **orders}
     for number in mandates.keys() & procedures.keys():
         one, mandate = procedures[number], mandates[number]
         if mandate.in_use is not None and (one.state != "applied" or mandate.ended_on is not None):
             yield f"request {number} is {one.state}, its mandate is in use until {mandate.ended_on}"
         if mandate.in_use is not None and mandate.in_use != mandate.contract_id:
             yield f"a mandate of contract {mandate.contract_id} is in use for {mandate.in_use}"
-        if mandate.in_use is not None and mandate.contract.payment_method != mandate.method:
-            yield f"{mandate.method} is in use for a contract that is paid by {mandate.contract.payment_method}"
+        paid_by = mandate.contract.payment_method if mandate.contract is not None else ""
+        if mandate.in_use is not None and paid_by != mandate.method:
+            yield f"{mandate.method} is in use for a contract that is paid by {paid_by}"
         if one.final and mandate.in_use is None and mandate.sealed:
             yield f"request {number} is {one.state}, and what was sealed for it is kept"
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, USER_NAME, Browser, around, first
+from tests.kit.contract_scenes import BANK
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer
 
@@ -20,8 +21,8 @@ DEARER = {name: {**prices, "users": [{"from": 1, "month": 900}]} for name, price
 
 
 def with_prices(prices: dict[str, Any] = PRICES) -> dict[str, Any]:
-    """Settings of a site whose billing backend has a price list."""
-    return {"plugins": {"ledger": {"prices": prices}}}
+    """Settings of a site whose billing backend has a price list, and of which contracts can be paid by transfer."""
+    return {"plugins": {"ledger": {"prices": prices}, "bank_transfer": BANK}}
 
 
 class Member(Browser):

@@ -29,7 +29,7 @@ from engine.operations.pauses.looking import paused
 from engine.runtime.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
-from tests.kit.contract_scenes import changed, do_all_due, request
+from tests.kit.contract_scenes import changed, do_all_due, ordered, request
 from tests.kit.members import Member, add_account, add_stranger, member
 from tests.kit.one_of_each import begun, with_scenes
 from tests.kit.payments import TYPED, asked, report_of_another_method
@@ -156,7 +156,8 @@ class World:
             rows = ChangeRequest.select(ChangeRequest, Mandate.method).where(ChangeRequest.customer == self.customer.id)
             rows = rows.join(Mandate, "LEFT JOIN", on=(Mandate.instance == ChangeRequest.instance))
             kinds = _REQUEST_KINDS[name]
-            of_kind = list(rows.where(Mandate.method.in_(kinds) | ChangeRequest.kind.in_(kinds)))
+            of_method = Mandate.method.in_(kinds) & (ChangeRequest.kind == "payment_method")
+            of_kind = list(rows.where(of_method | ChangeRequest.kind.in_(kinds)))
             still_open = [row for row in of_kind if row.slot is not None]
             self.requests[name] = rng.choice(still_open if still_open and rng.random() < 0.8 else of_kind).instance
         for role in self.accounts:
@@ -212,6 +213,7 @@ _REQUEST_KINDS = {
     "details": ("details",),
     "direct_debit": ("direct_debit",),
     "credit_card": ("credit_card",),
+    "order": ("order",),
 }
 _ALL_REQUESTS = ("contract_change", "details", "direct_debit", "credit_card")
 _TOKEN = "x" * 43  # of a confirmation: one's own alone opens, and these pages are asked with nobody's
@@ -264,6 +266,13 @@ ADDRESSES: Mapping[str, Address] = {
     **{
         f"payment.{name}": Address(Whose.CUSTOMER, _of_contract(*({**one, "token": _TOKEN} for one in _METHODS)))
         for name in ("confirm_again", "start")
+    },
+    "changes.order_request": Address(Whose.CUSTOMER, lambda w: _numbers(w, "instance_id", "order")),
+    **{
+        f"changes.{name}": Address(
+            Whose.CUSTOMER, lambda w: [{**one, "method": "direct_debit"} for one in _numbers(w, "instance_id", "order")]
+        )
+        for name in ("describe_method", "register_method")
     },
     "contracts.sure": Address(Whose.CUSTOMER, lambda w: _asked_first(w, *_ALL_REQUESTS)),
     "payment.sure": Address(Whose.CUSTOMER, lambda w: _asked_first(w, "direct_debit", "credit_card")),
@@ -479,6 +488,7 @@ def _requests(world: World) -> None:
     site, engine, editor = world.site, world.site.engine, world.accounts["editor"]
     neo, chat = world.contracts["neo"], world.contracts["chat"]
     world.requests["contract_change"] = request(site, world.customer, neo, editor, changed(neo, options=("appsuite",)))
+    world.requests["order"] = _order(world, chat, editor)
     known = details_of(world.customer)
     details = DetailsInput(**{**known, "company": "株式会社みほん新社名"}, seen=shown_digest(known))
     about = f"customer:{world.customer.id}"
@@ -495,6 +505,15 @@ def _requests(world: World) -> None:
     leads = str(paying.client.post(action, data=data).headers["Location"])
     assert leads.startswith("/demo/card/"), leads
     world.card = leads.rpartition("/")[2]
+
+
+def _order(world: World, held: Contract, by: Account) -> int:
+    """An order of a product that the customer has as well: from a day on which it had ended."""
+    Contract.update(ended_on=held.started_on).where(Contract.id == held.id).execute()
+    after = ordered(held.product, "mihon-talk", payment_method="direct_debit")
+    number = request(world.site, world.customer, None, by, after)
+    Contract.update(ended_on=None).where(Contract.id == held.id).execute()
+    return number
 
 
 def _mailed_links(world: World) -> None:

@@ -48,6 +48,7 @@ from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.account_invitation.inputs import InvitationInput
 from workflows.account_opening import waves
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate
+from workflows.business.request_number import request_number
 from workflows.ports.troubles import Teller
 
 _OTHER_NUMBER, _OTHER_SUBDOMAIN, _OTHER_EMAIL = "A02345678", "minato", "ichiro@minato-sekkei.example"
@@ -197,6 +198,8 @@ _NAMED: tuple[Shot, ...] = (
     Shot("changes.change", "change-term", "term", "customer"),
     Shot("changes.order", "order", "/changes/order/chatluck", "other"),
     Shot("changes.confirm_order", "order-confirm", "/changes/order/chatluck", "other", _new_environment),
+    Shot("changes.order_request", "order-request", "order_request", "orders"),
+    Shot("changes.describe_method", "order-method", "order_method", "orders"),
     Shot("registration.show", "registration", "/registration", "customer"),
     Shot("registration.change", "registration-change", "/registration/change", "customer"),
     Shot("registration.confirm", "registration-confirm", "/registration/change", "customer", _other_phone),
@@ -230,6 +233,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.set_up", "staff-setup", "set_up"),
     Shot("staff.requests", "staff-queue", "/staff/", "staff"),
     Shot("staff.request_page", "staff-request", "review", "staff"),
+    Shot("staff.request_page", "staff-order", "order_for_staff", "staff"),
     Shot("staff.confirm_decision", "staff-request-confirm", "review", "staff", _submit),
     Shot("staff.customers", "staff-customers", "/staff/customers?q=A0", "staff"),
     Shot("staff.customer", "staff-customer", "staff_customer", "staff"),
@@ -356,6 +360,7 @@ def _staged(var: Path, address: str) -> Scene:
         _opening(site)
         _customer(site, app, scene)
         _other(site, app, scene)
+        _orders(site, app, scene)
         _staff(site, app, scene)
         report = report_of_another_method(site, Mandate.get(Mandate.method == "direct_debit").instance)
         scene.paths["payment_report"] = f"/staff/payment-reports/{report.id}"
@@ -497,6 +502,44 @@ def _other(site: Site, app: Flask, scene: Scene) -> None:
     )
     other.press("申し込む")
     scene.paths["details_request"] = other.path
+
+
+def _orders(site: Site, app: Flask, scene: Scene) -> None:
+    """A customer who has ordered, and has yet to say from which account it is paid."""
+    customer = Customer.create(
+        number="A08765432",
+        company="株式会社あおば印刷",
+        channel="direct",
+        contractor_name="青葉 太郎",
+        contractor_email="info@aoba-insatsu.example",
+    )
+    Contract.create(
+        customer=customer,
+        product="desknets-neo",
+        subdomain="aoba",
+        term="monthly",
+        payment_method="direct_debit",
+        users=20,
+        started_on=date(2024, 4, 1),
+    )
+    Account.create(
+        customer=customer,
+        email="info@aoba-insatsu.example",
+        user_name="青葉 太郎",
+        password_hash=site.hasher.hash(PASSWORD),
+        role="admin",
+        created_at=site.clock(),
+    )
+    orders = Member(app)
+    orders.log_in("info@aoba-insatsu.example", PASSWORD, "aoba")
+    orders.open("/changes/order/chatluck")
+    orders.press("確認画面へ進む", subdomain="aoba-talk", users="12", term="monthly", payment_method="direct_debit")
+    orders.press("申し込む")
+    number = ChangeRequest.get(ChangeRequest.customer == customer).instance
+    scene.paths["order_request"] = f"/changes/orders/{request_number(number)}"
+    scene.paths["order_method"] = f"{scene.paths['order_request']}/method/direct_debit"
+    scene.paths["order_for_staff"] = f"/staff/requests/{number}"
+    _keep(scene, "orders", orders)
 
 
 def _staff(site: Site, app: Flask, scene: Scene) -> None:

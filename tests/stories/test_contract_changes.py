@@ -29,12 +29,16 @@ options = {appsuite = {month = 5000}}
 [plugins.ledger.prices.chatluck]
 users = [{from = 1, month = 200}]
 options = {secure-browser = {month = 100, per = "user"}}
+
+[plugins.direct_debit]
+postcode = "220-0012"
+address = "神奈川県横浜市西区みなとみらい1-1"
 """
 
 
 @pytest.fixture(scope="module")
 def settings_file() -> str:
-    """A price list."""
+    """A price list, and where to send the form of a direct debit."""
     return SETTINGS
 
 
@@ -219,6 +223,7 @@ def test_g45_other_product_is_ordered_without_javascript(product: Product, custo
     hanako.field("ご希望のサブドメイン").fill(f"{customer.subdomain}-talk")
     hanako.field("セキュアブラウザ").check()
     hanako.field("年間一括払い").check()
+    assert "お振込先の口座が設定されていないため、現在お選びいただけません。" in hanako.text()
     hanako.field("口座振替").check()
     hanako.button("確認画面へ進む").click()
     hanako.arrives_at("お申し込み内容の確認")
@@ -228,8 +233,16 @@ def test_g45_other_product_is_ordered_without_javascript(product: Product, custo
     hanako.button("申し込む").click()
     hanako.arrives_at("サービスの新規お申込み")
     assert figures(hanako) == confirmed
-    assert hanako.say("担当者が確認中") in hanako.text() or "受付済み" in hanako.text()
+    assert "お支払い方法のご登録待ち" in hanako.text() or "受付済み" in hanako.text()
     assert hanako.page.locator("[data-print]").is_hidden()
     mail = receipt(product, customer, SUBJECT["ja"])
     for figure in confirmed:
         assert figure in mail.part("plain")
+    hanako.link("口座振替を登録する").click()
+    hanako.arrives_at("お支払い方法の登録：口座振替")
+    for name, typed in (("bank", "みずほ銀行"), ("branch", "丸之内"), ("number", "0123567"), ("holder", "カ）ミホン")):
+        hanako.page.locator(f"[name={name}]").fill(typed)
+    hanako.button("登録する").click()
+    hanako.arrives_at("サービスの新規お申込み")
+    assert "****567" in hanako.text()
+    assert hanako.link("依頼書（PDF）をダウンロード").is_visible()

@@ -37,6 +37,7 @@ TO_STAFF = {
     "contract_change_review",
     "contract_change_overdue",
     "contract_change_failed_staff",
+    "order_handling_overdue",
     "details_review",
     "details_review_due",
     "review",

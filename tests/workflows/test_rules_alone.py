@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.attempt import SYSTEM_ACTOR, Actor, Attempt, Instance
+from engine.attempt import SYSTEM_ACTOR, Actor, Attempt, Instance, Secret
 from engine.authoring.check import check
 from engine.definition import Start, Transition, Workflow
 from engine.errors import Refused
@@ -23,7 +23,7 @@ from engine.store.base import Unit
 from engine.testing import Clock, MemoryMailer
 from tests.kit.contract_scenes import LEDGER
 from tests.kit.one_of_each import HASH, Scene
-from tests.kit.payments import CONFIGURED
+from tests.kit.payments import CONFIGURED, MAY
 from tests.kit.sites import SECRET, SiteMaker
 from web.assembly.site import Site
 from workflows.account_creation.workflow import ACCOUNT_CREATION
@@ -34,7 +34,7 @@ from workflows.business.shared.change_request import Decision
 from workflows.contract_change.inputs import GivingUp, Redating, Rejection
 from workflows.notice.inputs import PublishInput, TurnInput, UpdateInput, Wording
 from workflows.password_reset.inputs import PasswordResetInput
-from workflows.payment_method_change.inputs import Confirmation, PageOpened
+from workflows.payment_method_change.inputs import Confirmation, PageOpened, PaymentMethodInput
 from workflows.registry import RECORDS, WORKFLOWS
 from workflows.schedule import Declaration
 
@@ -57,6 +57,10 @@ BROUGHT: dict[str, dict[str, Any]] = {
         "accept": Redating("ご確認のため", ""),
         "accept_price": Redating("ご確認のため", ""),
         "redate": Redating("", ""),
+        "register": PaymentMethodInput("bank_transfer", "none", "", Secret(""), MAY),
+        "open_page": PageOpened("cs_1"),
+        "confirmed": Confirmation("stripe", "evt_1", "cs_1", "**** 4242"),
+        "return_form": Decision("ご確認のため"),
     },
     "schedule": {"declare": Declaration("nightly", "somebody", "daily 04:00", "each")},
     "customer_details_change": {"reject": Decision("ご確認のため")},

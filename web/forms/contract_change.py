@@ -20,12 +20,12 @@ _TERM = _("ご契約種別")
 class ChangeForm(Form):
     """A form whose choices are those of the catalogue."""
 
-    def offer(self, catalogue: Catalogue, options: Mapping[str, str | Text]) -> None:
-        """Set the choices of each field; `options` are titles by name."""
+    def offer(self, catalogue: Catalogue, options: Mapping[str, str | Text], methods: Mapping[str, str | Text]) -> None:
+        """Set the choices of each field; `options` and `methods` of payment are titles by name."""
         offered: dict[str, Mapping[str, str | Text]] = {
             "options": options,
             "term": catalogue.billing_terms,
-            "payment_method": catalogue.payment_methods,
+            "payment_method": methods,
         }
         for name, choices in offered.items():
             if name in self:

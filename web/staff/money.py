@@ -28,6 +28,9 @@ _MOST_REPORTS = 10
 
 log = logging.getLogger("tetsuzuki.staff")
 
+_ORDER = "order"
+_REGISTRATION, _MISSING = _("お支払い方法のご登録"), _("未完了です。完了するまで、お申し込みを承認できません。")
+
 
 @dataclass(frozen=True, slots=True)
 class Booked:
@@ -43,7 +46,9 @@ def payment_facts(instance_id: int) -> list[Fact]:
     """How a request wants its contract to be paid, and what was reported of that; empty where the request is about
     something else."""
     mandate = Mandate.get_or_none(Mandate.instance == instance_id)
-    return [*_facts(mandate), *_reported(instance_id)] if mandate is not None else []
+    if mandate is None:
+        return list(_awaited(instance_id))
+    return [*_facts(mandate), *_registered(instance_id, mandate), *_reported(instance_id)]
 
 
 def _reported(instance_id: int) -> Iterator[Fact]:
@@ -51,6 +56,21 @@ def _reported(instance_id: int) -> Iterator[Fact]:
     for report in reports.of_request(instance_id, _MOST_REPORTS):
         said = _("%(said)s（%(state)s）", said=said_in(report), state=STATES.get(report.state, report.state))
         yield Fact(_("決済の通知"), said, url_for("staff.payment_report", number=report.id))
+
+
+def _awaited(instance_id: int) -> Iterator[Fact]:
+    """The method of an order whose customer has yet to say how it is paid."""
+    sight = site().engine.look_if_there(instance_id)
+    order = ChangeRequest.get_or_none(ChangeRequest.instance == instance_id, ChangeRequest.kind == _ORDER)
+    if order is not None and sight is not None and not sight.state.final and sight.state.awaits is not None:
+        yield Fact(_REGISTRATION, _MISSING)
+
+
+def _registered(instance_id: int, mandate: Mandate) -> Iterator[Fact]:
+    """Whether the method of an order works yet."""
+    if ChangeRequest.select().where(ChangeRequest.instance == instance_id, ChangeRequest.kind == _ORDER).exists():
+        at = mandate.registered_at
+        yield Fact(_REGISTRATION, _MISSING if at is None else _("完了（%(at)s）", at=local_time(at)))
 
 
 def _facts(mandate: Mandate) -> Iterator[Fact]:
@@ -68,7 +88,8 @@ def _facts(mandate: Mandate) -> Iterator[Fact]:
         yield Fact(_("ご請求の開始日"), day(mandate.active_from))
     if mandate.ended_on is not None:
         yield Fact(_("終了日"), day(mandate.ended_on))
-    present = Mandate.get_or_none(Mandate.in_use == mandate.contract_id, Mandate.id != mandate.id)
+    of_contract = (Mandate.in_use == mandate.contract_id) & Mandate.in_use.is_null(False)
+    present = Mandate.get_or_none(of_contract, Mandate.id != mandate.id)
     if present is not None:
         yield Fact(
             _("現在のお支払い"),

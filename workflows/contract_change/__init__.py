@@ -9,6 +9,7 @@ from workflows.contract_change.redating import Way, propose_again
 from workflows.contract_change.restacking import RestackEffect
 from workflows.contract_change.version_1 import CONTRACT_CHANGE_1
 from workflows.contract_change.version_2 import CONTRACT_CHANGE_2
+from workflows.contract_change.version_3 import CONTRACT_CHANGE_3
 from workflows.contract_change.workflow import CONTRACT_CHANGE
 from workflows.ports.guarded import Patient
 from workflows.procedure import Procedure
@@ -17,6 +18,7 @@ __all__ = [
     "CONTRACT_CHANGE",
     "CONTRACT_CHANGE_1",
     "CONTRACT_CHANGE_2",
+    "CONTRACT_CHANGE_3",
     "PROCEDURE",
     "ChangeInput",
     "Corrected",
@@ -32,7 +34,7 @@ __all__ = [
 ]
 
 PROCEDURE = Procedure(
-    (CONTRACT_CHANGE_1, CONTRACT_CHANGE_2, CONTRACT_CHANGE),
+    (CONTRACT_CHANGE_1, CONTRACT_CHANGE_2, CONTRACT_CHANGE_3, CONTRACT_CHANGE),
     effects={
         "billing": lambda services, engine: Patient(BillingEffect(services, engine)),
         "restack": lambda services, engine: Patient(RestackEffect(services, engine)),

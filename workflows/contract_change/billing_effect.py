@@ -32,6 +32,7 @@ from workflows.business.shared.bookings import (
 )
 from workflows.business.shared.change_request import contract_terms
 from workflows.business.shared.put_off import put_off
+from workflows.contract_change.ordered_methods import stopped_method
 from workflows.contract_change.proposal import change_of
 from workflows.contract_change.redating import Way, has_another_subject, propose_again
 from workflows.ports import quotes
@@ -81,6 +82,9 @@ class BillingEffect:
         contract = Contract.get_or_none(Contract.id == change_request.contract_id)
         if contract is not None and has_another_subject(change_request, contract_terms(contract)):
             return Failed("contract_changed", f"the contract's {change_request.kind} changed after this was asked for")
+        unpaid = stopped_method(self._services, change_request)
+        if unpaid is not None:
+            return unpaid
         now = self._services.clock()
         ways = propose_again(self._services, change_request, now, billing.quote)
         stopped = self._not_on_its_date(change_request, ways) or _price_refused(change_request, ways[0].quote)

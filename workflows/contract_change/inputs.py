@@ -13,6 +13,8 @@ class ChangeInput:
     `before` (empty for an order) and `after` are `ContractTerms` as JSON, by `to_json` of
     `workflows.business.shared.change_request`; `quote` is JSON by `workflows.ports.quotes.to_json`: what the customer
     saw is what is kept. `contract_id` is None for an order.
+
+    `method_way`, `method_label` and `method_asks` are those of an order's payment method (`OrderedMethod`).
     """
 
     kind: str
@@ -22,6 +24,9 @@ class ChangeInput:
     after: str
     effective_on: date
     quote: str
+    method_way: str = ""
+    method_label: str = ""
+    method_asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class Redating:
 
     `quote` is the JSON, by `workflows.ports.quotes.to_json`, of the price from `effective_on` on; without a date the
     request keeps its own. `before` is the JSON of the terms on which both build, and `since` the day of the contract's
-    last booking. `reason` is what staff tell the customer of another price.
+    last booking. `reason` is what staff tell the customer of another price. `method_is_available` is whether the
+    payment method of an order can still be chosen.
     """
 
     reason: str
@@ -58,3 +64,4 @@ class Redating:
     effective_on: date | None = None
     before: str = ""
     since: date | None = None
+    method_is_available: bool = True

@@ -13,21 +13,32 @@ from workflows.ports.billing import ContractTerms
 
 ACCEPTED = _("当社の承認後")
 PROCESSED = _("適用処理の完了後")
-_ENDED = ("rejected", "withdrawn", "taken_back", "failed")
+_ENDED = ("rejected", "withdrawn", "taken_back", "lapsed", "failed")
+_UNDECIDED = (
+    "requested",
+    "awaiting_details",
+    "awaiting_page",
+    "awaiting_form",
+    "form_received",
+    "with_bank",
+    "activating",
+    "in_review",
+)
 
 
 def known_date(change_request: ChangeRequest, state: str, today: date) -> EffectiveDate:
     """The date of a request in `state` on `today`.
 
-    It is planned until staff have decided. Once its day has passed, a change that only takes something away keeps it,
-    and one that adds something gets another with the decision or the booking.
+    It is planned until staff have decided, and until the payment method of an order works. Once its day has passed, a
+    change that only takes something away keeps it, and one that adds something gets another with the decision or the
+    booking.
     """
     day = change_request.effective_on
     if state in _ENDED:
         return NOT_APPLIED
     if state == "applied":
         return EffectiveDate(day)
-    undecided = state in ("requested", "in_review")
+    undecided = state in _UNDECIDED
     if day >= today or not _adds(change_request):
         return EffectiveDate(day, planned=undecided)
     return EffectiveDate(_next_possible(change_request, today), after=ACCEPTED) if undecided else _BEING_APPLIED

@@ -26,6 +26,8 @@ from workflows.contract_change.known_date import known_date
 from workflows.contract_change.price_titles import PriceTitles, titles_of_request
 from workflows.ports import quotes
 
+_METHOD_WORKS = ("begun", "confirmed", "approve")  # events that say so of an order
+
 
 def effective_date(attempt: Attempt) -> Mapping[str, Any]:
     """What is known of the effective date when the mail is written."""
@@ -33,10 +35,13 @@ def effective_date(attempt: Attempt) -> Mapping[str, Any]:
     if change_request is None:
         return {"effective_on": ""}
     services, state = attempt.services, attempt.instance.state
-    unreviewed = state == "requested" and change_request.kind not in services.review.kinds
-    if unreviewed or state in ("accepted", "scheduled"):  # it was decided with this very event
-        return EffectiveDate(change_request.effective_on).figures()
-    return known_date(change_request, state, services.calendar.today(attempt.at)).figures()
+    unreviewed, today = change_request.kind not in services.review.kinds, services.calendar.today(attempt.at)
+    if unreviewed and attempt.event in _METHOD_WORKS:  # the order is accepted with this very event
+        return known_date(change_request, "accepted", today).figures()
+    registers = getattr(attempt.data, "method_way", "")  # of an order, whose date may move until its method works
+    if (unreviewed and state == "requested" and not registers) or state in ("accepted", "scheduled"):
+        return EffectiveDate(change_request.effective_on).figures()  # it was decided with this very event
+    return known_date(change_request, state, today).figures()
 
 
 def moved(attempt: Attempt) -> Mapping[str, Any]:

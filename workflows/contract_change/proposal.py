@@ -19,7 +19,9 @@ from workflows.business.records import ChangeRequest, Contract, ContractChange, 
 from workflows.business.shared.change_request import ALREADY_OPEN, contract_terms, contract_terms_from_json, to_json
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.inputs import ChangeInput
+from workflows.contract_change.ordered_methods import OrderedMethod, ordered_method
 from workflows.contract_change.promise import SHOWN_CHANGED
+from workflows.payment_contexts import context_of_order
 from workflows.ports import quotes
 from workflows.ports.billing import Change, ContractTerms, Quote, Unavailable
 from workflows.services import Services
@@ -30,13 +32,15 @@ class Proposal:
     """A change that may be asked for, with its effective date and its price.
 
     `change.before` and `change.after` are what the confirmation page compares. `ahead` are the numbers of the open
-    requests that are applied before it: `change.before` and the price include them.
+    requests that are applied before it: `change.before` and the price include them. `method` is what the payment method
+    of an order needs; None for any other change.
     """
 
     customer_id: int
     change: Change
     quote: Quote | Unavailable
     ahead: tuple[int, ...] = ()
+    method: OrderedMethod | None = None
 
     @property
     def kind(self) -> str:
@@ -78,6 +82,9 @@ class Proposal:
             after=to_json(self.change.after),
             effective_on=self.effective_on,
             quote=quotes.to_json(self.quote),
+            method_way=self.method.way if self.method is not None else "",
+            method_label=self.method.label if self.method is not None else "",
+            method_asks=self.method is not None and self.method.asks,
         )
 
 
@@ -114,8 +121,9 @@ def propose(
         before, effective_on, earlier = standing.before or before, standing.effective_on, standing.ahead
         after = conditions.with_change(before, kind, after)
     refusals = tuple(_refusals(services, customer, contract, before, after, kind, effective_on, today))
-    if refusals:
-        return refusals
+    method = _method(services, customer, after) if contract is None else None
+    if refusals or isinstance(method, Refusal):
+        return (*refusals, method) if isinstance(method, Refusal) and not _says(refusals, method) else refusals
     change = Change(
         kind=kind,
         customer_number=customer.number,
@@ -126,10 +134,20 @@ def propose(
         effective_on=effective_on,
         ended_on=contract.ended_on if contract is not None else None,
     )
-    proposal = Proposal(customer.id, change, quotes.ask(services.billing, change), earlier)
+    proposal = Proposal(customer.id, change, quotes.ask(services.billing, change), earlier, method)
     if shown is not None and shown != proposal.digest:
         return (SHOWN_CHANGED,)
     return proposal
+
+
+def _method(services: Services, customer: Customer, after: ContractTerms) -> OrderedMethod | Refusal:
+    context = context_of_order(services, customer, after.product, after.subdomain)
+    return ordered_method(services, after.payment_method, context)
+
+
+def _says(refusals: tuple[Refusal, ...], one: Refusal) -> bool:
+    """Whether something is said already of the same field."""
+    return any(refusal.field == one.field for refusal in refusals)
 
 
 def _as_ordered(services: Services, after: ContractTerms, today: date) -> ContractTerms:

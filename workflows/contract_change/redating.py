@@ -26,6 +26,7 @@ from workflows.business.shared.change_request import contract_terms, contract_te
 from workflows.contract_change import ahead, conditions, dates
 from workflows.contract_change.ahead import Standing
 from workflows.contract_change.inputs import Redating
+from workflows.contract_change.ordered_methods import is_still_available
 from workflows.ports import quotes
 from workflows.ports.billing import BillingTerm, Change, ContractTerms, Quote, Unavailable
 from workflows.services import Services
@@ -41,6 +42,7 @@ class Way:
     change: Change
     quote: Quote | Unavailable
     since: date | None
+    method_is_available: bool = True
 
     @property
     def effective_on(self) -> date:
@@ -50,7 +52,12 @@ class Way:
     def chosen(self, reason: str = "") -> Redating:
         """The input for the events `accept`, `accept_price` and `redate`."""
         return Redating(
-            reason, quotes.to_json(self.quote), self.effective_on, to_json(self.standing.before), self.since
+            reason,
+            quotes.to_json(self.quote),
+            self.effective_on,
+            to_json(self.standing.before),
+            self.since,
+            self.method_is_available,
         )
 
 
@@ -152,7 +159,8 @@ def propose_again(
     """The ways in which an open request can be applied as of `now`, each with its price; none where its contract is
     gone.
 
-    Calls the billing backend by `ask`, so never inside a transaction; without it, a backend that fails gives no price.
+    Calls the billing backend by `ask`, and of an order its payment method, so never inside a transaction; without
+    `ask`, a backend that fails gives no price.
     """
     ask = ask or (lambda change: quotes.ask(services.billing, change))
     customer = Customer.get_by_id(change_request.customer_id)
@@ -166,7 +174,10 @@ def propose_again(
     standings = possible(change_request, present, others, asked_on, today, since)
     ended_on = contract.ended_on if contract is not None else None
     changes = [change_on(change_request, customer, one, asked_on, ended_on) for one in standings]
-    ways = tuple(Way(one, change, ask(change), since) for one, change in zip(standings, changes, strict=True))
+    available = contract is not None or is_still_available(services, change_request)
+    ways = tuple(
+        Way(one, change, ask(change), since, available) for one, change in zip(standings, changes, strict=True)
+    )
     return _chosen(change_request, _by_price(ways, ask))
 
 

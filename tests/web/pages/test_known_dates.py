@@ -27,10 +27,9 @@ from workflows.registry import WORKFLOWS, known_date
 
 ASKED = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 DATE = re.compile(r"\d{4}年\d+月\d+日")
-UNDECIDED = {"requested", "in_review", "accepted", "awaiting_form", "received", "with_bank", "awaiting_page"} | {
-    "awaiting_payment",
-    "payment_due_soon",
-}
+UNDECIDED = {"requested", "in_review", "accepted", "awaiting_form", "received", "with_bank", "awaiting_page"}
+UNDECIDED |= {"awaiting_payment", "payment_due_soon"}
+UNDECIDED |= {"awaiting_details", "form_received", "activating"}  # of an order whose payment method is registered
 ENDED = {"rejected", "withdrawn", "failed", "lapsed"}
 OF_REQUESTS = [
     workflow

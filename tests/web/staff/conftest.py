@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.kit.contract_scenes import LEDGER, account, changed, do_all_due, request
+from tests.kit.contract_scenes import PLUGINS, account, changed, do_all_due, request
 from web.assembly.site import Site
 from workflows.business.records import Contract, Customer
 
 
 @pytest.fixture
 def site_settings() -> Mapping[str, Any]:
-    return {"plugins": {"ledger": LEDGER}}
+    return {"plugins": PLUGINS}
 
 
 @pytest.fixture

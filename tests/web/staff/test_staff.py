@@ -832,7 +832,7 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     clock.forward(minutes=25)
     staffed.open("/staff/workflows")
     row = next(row for row in staffed.page.select("tbody tr") if "contract_change" in row.text)
-    assert [cell.get_text() for cell in row.select("td")] == ["3", "1", "1"]
+    assert [cell.get_text() for cell in row.select("td")] == ["4", "1", "1"]
     assert "止まっている手続きはありません" in staffed.text
     staffed.open("/staff/workflows/contract_change")
     row = next(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.testing import Clock, MemoryMailer
-from tests.kit.contract_scenes import LEDGER, at
+from tests.kit.contract_scenes import PLUGINS, at
 from tests.kit.sites import SiteMaker
 from web.assembly.site import Site
 
@@ -14,11 +14,11 @@ from web.assembly.site import Site
 def changing(make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
     """A site of each kind of database with a price list."""
     at(clock, 2026, 4, 10, 12, 0)
-    return make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    return make_site(database_url, clock=clock, mailer=mailer, plugins=PLUGINS)
 
 
 @pytest.fixture
 def lite(make_site: SiteMaker, sqlite_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
     """The same on SQLite alone."""
     at(clock, 2026, 4, 10, 12, 0)
-    return make_site(sqlite_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    return make_site(sqlite_url, clock=clock, mailer=mailer, plugins=PLUGINS)

@@ -15,6 +15,7 @@ from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.kit.contract_scenes import (
     LEDGER,
+    PLUGINS,
     TAX,
     account,
     actor,
@@ -45,7 +46,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 @pytest.fixture
 def changing(make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    return make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    return make_site(database_url, clock=clock, mailer=mailer, plugins=PLUGINS)
 
 
 def terms(started_on: date, term: str = "annual", users: int = 10, options: tuple[str, ...] = ()) -> ContractTerms:
@@ -248,7 +249,7 @@ def test_a_tax_rate_that_changes_between_request_and_effect_applies_nothing(
     make_site: SiteMaker, database_url: str, clock: Clock, mailer: MemoryMailer
 ) -> None:
     at(clock, 2026, 4, 10, 12, 0)
-    before = make_site(database_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    before = make_site(database_url, clock=clock, mailer=mailer, plugins=PLUGINS)
     of = customer()
     on, by = contract(of), account(of)
     number = request(before, of, on, by, changed(on, users=25))

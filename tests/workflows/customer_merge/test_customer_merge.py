@@ -20,7 +20,7 @@ from engine.operations.incidents import incidents, skip
 from engine.store.base import transaction
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import VISITOR, application, apply, holder
-from tests.kit.contract_scenes import LEDGER, account, actor, changed, contract, do_all_due, request, row, staff
+from tests.kit.contract_scenes import PLUGINS, account, actor, changed, contract, do_all_due, request, row, staff
 from tests.kit.contract_scenes import ordered as order_of
 from tests.kit.customer_files import row as line_of
 from tests.kit.customer_files import sheet
@@ -69,7 +69,7 @@ CHOSEN = ActivationInput(Secret("hash"), "ja", "1")
 
 @pytest.fixture
 def site_settings() -> Mapping[str, Any]:
-    return {"plugins": {"ledger": LEDGER}}
+    return {"plugins": PLUGINS}
 
 
 @pytest.fixture

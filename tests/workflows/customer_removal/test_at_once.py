@@ -20,7 +20,7 @@ from engine.attempt import Actor, Secret
 from engine.errors import EngineError
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
-from tests.kit.contract_scenes import LEDGER, do_all_due, ordered, request, staff
+from tests.kit.contract_scenes import PLUGINS, do_all_due, ordered, request, staff
 from tests.kit.customer_files import FULL, sheet
 from tests.kit.members import add_account
 from tests.kit.sites import SiteMaker
@@ -37,7 +37,7 @@ from workflows.business.shared.staff_acts import StaffActInput
 
 @pytest.fixture
 def site(make_site: SiteMaker, postgres_url: str, clock: Clock, mailer: MemoryMailer) -> Site:
-    made = make_site(postgres_url, clock=clock, mailer=mailer, plugins={"ledger": LEDGER})
+    made = make_site(postgres_url, clock=clock, mailer=mailer, plugins=PLUGINS)
     add_account(made, add_customer(), "admin")
     return made
 

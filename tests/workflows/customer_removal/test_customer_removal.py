@@ -16,7 +16,7 @@ from engine.errors import Forbidden, Refused
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
 from tests.kit.contract_scenes import (
-    LEDGER,
+    PLUGINS,
     actor,
     at,
     changed,
@@ -66,7 +66,7 @@ OWNER_TOLD = "サポートサイトのアカウントを削除しました"
 
 @pytest.fixture
 def site_settings() -> Mapping[str, Any]:
-    return {"plugins": {"ledger": LEDGER}}
+    return {"plugins": PLUGINS}
 
 
 @pytest.fixture

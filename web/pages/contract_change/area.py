@@ -12,7 +12,7 @@ WORKFLOW = "contract_change"
 ORDER = "order"
 
 pages = Area("changes", __name__, url_prefix="/changes")
-pages.tones(WORKFLOW, applied="done", rejected="wrong", taken_back="wrong", failed="wrong")
+pages.tones(WORKFLOW, applied="done", rejected="wrong", taken_back="wrong", lapsed="wrong", failed="wrong")
 
 
 def _anew(change_request: ChangeRequest | None, reason: str, checked: bool) -> tuple[Redating, ...]:

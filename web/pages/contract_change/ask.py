@@ -229,12 +229,13 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
     catalogue, services = site().catalogue, site().services
     before = asdict(change.before) if change.before is not None else {}
     account, reviewed = this_user().account, proposal.kind in services.review.kinds
+    registers = proposal.method is not None and (proposal.method.asks or proposal.method.way != "none")
     return render_template(
         "contract_change/confirm.html",
         errand=errand,
         product=product_title(catalogue, change.after.product),
         differences=list(compared(before, asdict(change.after), catalogue)),
-        effective_on=EffectiveDate(proposal.effective_on, planned=reviewed).said(day),
+        effective_on=EffectiveDate(proposal.effective_on, planned=reviewed or registers).said(day),
         effective_why=_why(proposal),
         ahead=after_changes(proposal.ahead) if proposal.ahead else None,
         quote=proposal.quote if isinstance(proposal.quote, Quote) else None,
@@ -247,6 +248,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
         account_email=account.email,
         confirmation=confirmation,
         ticket=confirmation.ticket(asdict(now)),
+        registers=registers,
         unusual=_unusual(proposal),
         users=change.after.users,
         refusal=SHOWN_CHANGED if earlier is not None and earlier != now else None,

@@ -12,6 +12,7 @@ from engine.definition import Refusal
 from engine.text import Text, _
 from web.forms.contract_change import ChangeForm, OptionsForm, OrderForm, TermForm, UsersForm
 from web.http.current import site, today
+from web.http.who_may import this_user
 from web.pages.contract_change.area import ORDER
 from web.shown.contracts import (
     all_own_contracts,
@@ -22,6 +23,8 @@ from workflows.business.records import Contract
 from workflows.business.shared.change_request import contract_terms
 from workflows.business.typed import licensed_users, subdomain
 from workflows.contract_change.conditions import SUBDOMAIN_TAKEN
+from workflows.contract_change.ordered_methods import OfferedMethod, offered_methods
+from workflows.payment_contexts import context_of_order
 from workflows.ports.billing import ContractTerms
 from workflows.registry import CHANGE_REQUEST_KINDS
 
@@ -44,6 +47,7 @@ class Errand:
     product: str
     contract: Contract | None
     form: ChangeForm
+    methods: tuple[OfferedMethod, ...] = ()  # of payment, for an order
 
     @property
     def url(self) -> str:
@@ -60,6 +64,8 @@ class Errand:
             return
         terms = contract_terms(known)
         values = {**asdict(terms), "users": str(terms.users), "options": list(terms.options)}
+        if values["payment_method"] not in _choosable(self.methods):
+            del values["payment_method"]
         for field in self.form:
             if field.name in values and (field.name != "options" or self.contract is not None):
                 field.data = values[field.name]
@@ -111,5 +117,16 @@ def _form(form: type[ChangeForm], fields: Fields | None) -> ChangeForm:
 def _errand(kind: str, title: Text, product: str, contract: Contract | None, form: ChangeForm) -> Errand:
     titles = {name: Text(said) for name, said in site().catalogue.products[product].options.items()}
     kept = contract.options.split() if contract is not None else []  # one that is no longer sold may stay
-    form.offer(site().catalogue, {**titles, **{name: name for name in kept if name not in titles}})
-    return Errand(kind, title, product, contract, form)
+    methods = _methods(product) if contract is None else ()
+    form.offer(site().catalogue, {**titles, **{name: name for name in kept if name not in titles}}, _choosable(methods))
+    return Errand(kind, title, product, contract, form, methods)
+
+
+def _methods(product: str) -> tuple[OfferedMethod, ...]:
+    """The payment methods for an order of a product, before its subdomain is known. Calls plugins."""
+    services = site().services
+    return offered_methods(services, context_of_order(services, this_user().account.customer, product, ""))
+
+
+def _choosable(methods: tuple[OfferedMethod, ...]) -> dict[str, str | Text]:
+    return {one.name: one.title for one in methods if one.reason is None}
