@@ -117,7 +117,7 @@ class DirectDebit:
             fields=(*(_YUCHO_FIELDS if context.variant == YUCHO else _FIELDS), holder),
             notes=(
                 _("お申し込み後に口座振替依頼書（PDF）をダウンロードし、ご捺印のうえご郵送いただきます。"),
-                _("金融機関の承認後、翌月1日から口座振替となります。それまではこれまでのお支払い方法でご請求します。"),
+                _begins(context),
                 _("毎月%(day)s日（金融機関休業日の場合は翌営業日）に振り替えます。", day=self._recipient.day),
                 *(() if self._payee is not None else (_NO_YUCHO,)),
             ),
@@ -205,6 +205,13 @@ class DirectDebit:
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
         """An account that is no longer debited needs no message to its bank."""
         return Report("processed")
+
+
+def _begins(context: PaymentContext) -> Text:
+    """From when the account is debited; an order, which has no contract yet, waits for it."""
+    if not context.contract:
+        return _("金融機関の承認後に、お申し込みのお手続きを進めます。")
+    return _("金融機関の承認後、翌月1日から口座振替となります。それまではこれまでのお支払い方法でご請求します。")
 
 
 def _payee(config: DirectDebit.Config) -> Payee | None:
