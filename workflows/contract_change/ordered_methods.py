@@ -13,10 +13,10 @@ from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.payment_contexts import context_of_mandate, facts_of
 from workflows.ports import payment_calls
-from workflows.ports.payments import Details, PaymentContext, PaymentMethod
+from workflows.ports.payments import FAILED, GIVEN_UP, TAKEN_BACK, Details, PaymentContext, PaymentMethod, way_of
 from workflows.services import Services
 
-WAYS = ("none", "form", "page")  # those that an order can wait for
+WAYS = ("at_once", "paper", "page")  # those that an order can wait for: `later` pays the bill of a contract that runs
 
 _FIELD = "payment_method"
 _NOT_OFFERED = _("このお支払い方法は、現在お選びいただけません。")
@@ -58,8 +58,8 @@ def ordered_method(services: Services, name: str, context: PaymentContext) -> Or
         return Refusal(METHOD_NOT_OFFERED.code, payment_calls.BROKEN, _FIELD)
     details = payment_calls.checked(method, context, {}) if not asks else None
     if isinstance(details, Details) and not details.secret:
-        return OrderedMethod(method.way, details.label)
-    return OrderedMethod(method.way, asks=True)  # a secret is sealed where the form is sent
+        return OrderedMethod(way_of(method.way), details.label)
+    return OrderedMethod(way_of(method.way), asks=True)  # a secret is sealed where the form is sent
 
 
 def is_still_available(services: Services, change_request: ChangeRequest) -> bool:
@@ -80,14 +80,14 @@ def stopped_method(services: Services, change_request: ChangeRequest) -> Failed 
     if method is None:
         return Failed("no_plugin", f"no plugin does the payment method {mandate.method!r}")
     report = payment_calls.report_of(method.query(context_of_mandate(services, mandate), facts_of(mandate)))
-    if report.status in ("error", "canceled"):
+    if report.status in FAILED | GIVEN_UP | TAKEN_BACK:
         return Failed("method_stopped", f"{mandate.method} reports {report.status}: {report.detail}")
     return None
 
 
 def _why_not(services: Services, name: str, context: PaymentContext) -> Text | None:
     method: PaymentMethod | None = services.payment_methods.get(name)
-    if name not in services.catalogue.payment_methods or method is None or method.way not in WAYS:
+    if name not in services.catalogue.payment_methods or method is None or way_of(method.way) not in WAYS:
         return _NOT_OFFERED
     missing = payment_calls.availability(method, context)
     return missing.reason if missing is not None else None

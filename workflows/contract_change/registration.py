@@ -21,6 +21,7 @@ from workflows.business.shared.change_request import change_request_of, contract
 from workflows.contract_change import mails
 from workflows.contract_change.ordered_methods import METHOD_NOT_OFFERED, WAYS
 from workflows.contract_change.rules import GONE
+from workflows.ports.payments import way_of
 
 ORDER = "order"
 DETAILS_LIFE = timedelta(days=14)  # until when the form is filled in, or the provider's page is opened
@@ -67,7 +68,7 @@ def page_is_needed(attempt: Attempt) -> Refusal | None:
 
 def form_is_needed(attempt: Attempt) -> Refusal | None:
     """The method needs a signed document."""
-    return None if _way(attempt) == "form" else OTHER_WAY
+    return None if _way(attempt) == "paper" else OTHER_WAY
 
 
 def _way(attempt: Attempt) -> str:
@@ -95,7 +96,7 @@ def chosen_method_is_offered(attempt: Attempt) -> Refusal | None:
 
 def _offered(attempt: Attempt, name: str, way: str) -> Refusal | None:
     plugin = attempt.services.payment_methods.get(name)
-    there = name in attempt.services.catalogue.payment_methods and plugin is not None and plugin.way == way
+    there = name in attempt.services.catalogue.payment_methods and plugin is not None and way_of(plugin.way) == way
     return None if there and way in WAYS else METHOD_NOT_OFFERED
 
 
@@ -194,7 +195,7 @@ def registration_is_due(attempt: Attempt) -> datetime:
     if mandate is None:
         return attempt.at + DETAILS_LIFE
     # A look sees the state before its writes.
-    return mandate.due_at or attempt.at + (FORM_LIFE if mandate.way == "form" else DETAILS_LIFE)
+    return mandate.due_at or attempt.at + (FORM_LIFE if mandate.way == "paper" else DETAILS_LIFE)
 
 
 # -- deciding and applying ---------------------------------------------------------------------------------------------
@@ -234,7 +235,7 @@ def end_method(attempt: Attempt) -> None:
 def receipt(attempt: Attempt) -> Mapping[str, Any]:
     """The effective date, and whether the customer has to register the method of payment: `registers`."""
     change = attempt.data
-    registers = change.kind == ORDER and (change.method_asks or change.method_way != "none")
+    registers = change.kind == ORDER and (change.method_asks or change.method_way != "at_once")
     return {**mails.effective_date(attempt), **({"registers": True} if registers else {})}
 
 

@@ -154,7 +154,7 @@ def test_a_method_that_is_none_of_the_catalogue_is_refused_once(site: Site, who:
 def test_an_order_whose_method_went_away_since_it_was_shown_is_refused(site: Site, who: Actor) -> None:
     found = proposed(site, "credit_card")
     assert isinstance(found, Proposal)
-    for changed in (replace(found.request(), method_way="none"), replace(found.request(), method_way="")):
+    for changed in (replace(found.request(), method_way="at_once"), replace(found.request(), method_way="")):
         with pytest.raises(Refused) as refused:
             site.engine.start("contract_change", found.about, who, changed)
         assert refused.value.refusal.code == "method_not_offered"

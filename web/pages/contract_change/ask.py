@@ -229,7 +229,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
     catalogue, services = site().catalogue, site().services
     before = asdict(change.before) if change.before is not None else {}
     account, reviewed = this_user().account, proposal.kind in services.review.kinds
-    registers = proposal.method is not None and (proposal.method.asks or proposal.method.way != "none")
+    registers = proposal.method is not None and (proposal.method.asks or proposal.method.way != "at_once")
     return render_template(
         "contract_change/confirm.html",
         errand=errand,
