@@ -45,6 +45,7 @@ PUBLIC = (
     "workflows.business.prose",
     "workflows.business.renewals",
     "workflows.business.request_number",
+    "workflows.collecting",
     "workflows.typesetting.manuscript",
     "workflows.ports.hookspecs",
     "workflows.ports.host",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.shared.change_request import contract_terms_from_json
-from workflows.ports.payments import MandateFacts, PaymentContext
+from workflows.ports.payments import PaymentContext
 from workflows.services import Services
 
 
@@ -60,11 +60,6 @@ def context_of_mandate(
         return_url,
         cancel_url,
     )
-
-
-def facts_of(mandate: Mandate) -> MandateFacts:
-    """A mandate in the shape for payment methods."""
-    return MandateFacts(mandate.id, mandate.label, mandate.reference)
 
 
 def _context(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import peewee as pw
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.store.base import Record, transaction
-from plugins.ledger import quoting
+from plugins.ledger import billing, quoting
 from plugins.ledger.prices import DEMO_PRICES, DEMO_TAX, PriceList, check_names
 from workflows.ports.billing import (
     Applied,
+    Bill,
+    BilledContract,
     BillingBackend,
     Booking,
     Change,
+    ContractTerms,
     Invoice,
     Queued,
     Quote,
@@ -48,10 +52,21 @@ class LedgerBooking(Record):
     digest = pw.CharField(64)
 
 
+class LedgerBill(Record):
+    """One bill, kept when it was first asked for. `total` is in yen with tax."""
+
+    id = pw.BigAutoField()
+    number = pw.CharField(64, unique=True)
+    contract = pw.BigIntegerField()
+    due_on = pw.DateField()
+    total = pw.BigIntegerField()
+
+
 class Ledger:
     """The plugin and its backend. Thread-safe."""
 
     quotes_are_local = True
+    billing_version = 2
 
     @dataclass(frozen=True)
     class Config:
@@ -128,8 +143,33 @@ class Ledger:
         return tuple(Booking(_reference(row), row.kind, row.effective_on, row.recurring_total) for row in rows)
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
-        """No invoices: the ledger books changes only."""
+        """No invoices: the ledger books changes, and the bills that are collected."""
         return ()
+
+    def due_bills(self, day: date, contracts: Sequence[BilledContract]) -> Sequence[Bill]:
+        """See `BillIssuer.due_bills`, and `billing` for what a bill is of. It is kept, so that it stays as it is."""
+        reckoned = billing.reckoned(self._prices, day, contracts, _bookings([one.contract for one in contracts]))
+        figures = {bill.number: bill for bill in reckoned}
+        with transaction():
+            if figures:
+                rows = [asdict(bill) for bill in figures.values()]
+                LedgerBill.insert_many(rows).on_conflict_ignore().execute()
+            kept = LedgerBill.select().where(LedgerBill.contract.in_([one.contract for one in contracts]))
+            since = {one.contract: one.since for one in contracts}
+            return tuple(
+                Bill(row.number, row.contract, row.total, row.due_on)
+                for row in kept.order_by(LedgerBill.id)
+                if since[row.contract] <= row.due_on <= day
+            )
+
+
+def _bookings(contracts: Sequence[int]) -> Mapping[int, Sequence[billing.Booked]]:
+    """What is booked of each contract, oldest first."""
+    found: dict[int, list[billing.Booked]] = {}
+    for row in LedgerBooking.select().where(LedgerBooking.contract.in_(contracts)).order_by(LedgerBooking.id):
+        terms, once = ContractTerms.from_json(row.terms), row.due_total or 0
+        found.setdefault(row.contract or 0, []).append(billing.Booked(_reference(row), row.effective_on, terms, once))
+    return found
 
 
 _PREFIX = "L-"

@@ -33,10 +33,22 @@ def quote(prices: PriceList, change: Change) -> Quote | Unavailable:
     rate = prices.rate_on(change.effective_on)
     if product is None or rate is None or not set(change.after.options) <= set(product.options):
         return NO_PRICE
-    period: Period = "year" if change.after.term == BillingTerm.ANNUAL else "month"
-    recurring = amount(period, tuple(_lines(product, change.after, rate)))
+    recurring = _recurring(product, change.after, rate)
     due = _due(product, change, rate)
     return Quote(recurring, due, digest(recurring, due))
+
+
+def price_of(prices: PriceList, terms: ContractTerms, day: date) -> Amount | None:
+    """The price of a month or a year of `terms` that begins on `day`; None where the list has none."""
+    product, rate = prices.products.get(terms.product), prices.rate_on(day)
+    if product is None or rate is None or not set(terms.options) <= set(product.options):
+        return None
+    return _recurring(product, terms, rate)
+
+
+def _recurring(product: ProductPrices, terms: ContractTerms, rate: Decimal) -> Amount:
+    period: Period = "year" if terms.term == BillingTerm.ANNUAL else "month"
+    return amount(period, tuple(_lines(product, terms, rate)))
 
 
 def amount(period: Period, lines: tuple[Line, ...]) -> Amount:

@@ -19,7 +19,7 @@ from engine.definition import Effect, Start
 from engine.delivery import Accepted, Deferred, Failed, outcome_of
 from engine.hookspecs import hookimpl
 from engine.operations.incidents import incidents
-from engine.plugins.breakers import FAILURES, MOST_CALLS, Breaker
+from engine.plugins.breakers import FAILURES, MOST_CALLS, Breaker, TooSlow
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
@@ -42,7 +42,15 @@ from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery
 from workflows.payment_method_change.inputs import PaymentMethodInput
 from workflows.ports import hookspecs, payment_calls, quotes
-from workflows.ports.billing import Change, ContractTerms, Quote
+from workflows.ports.billing import (
+    Bill,
+    BilledContract,
+    Change,
+    ContractTerms,
+    Quote,
+    UnusableBills,
+    wrong_backend,
+)
 from workflows.ports.disk_usage import (
     NO_ANSWER,
     NOT_NOW,
@@ -408,6 +416,62 @@ def test_a_backend_that_cannot_quote_shows_no_price(answer: Any) -> None:
     backend: Any = type("Odd", (), {"quote": answer})()
     billing = GuardedBilling(backend, Breaker("billing", "odd"), SHORT)
     assert quotes.ask(billing, CHANGE) == quotes.NO_ANSWER
+
+
+ASKED = (BilledContract(7, "A00000001", TERMS, DAY),)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "due_bills: expected bills, got NoneType"),
+        ("B-1", "due_bills: expected bills, got str"),
+        (["B-1"], "due_bills: expected a Bill, got str"),
+        ([Bill("", 7, 1, DAY)], "bill '': expected a number of 64 printable characters at most"),
+        ([Bill("x" * 65, 7, 1, DAY)], f"bill '{'x' * 64}': expected a number of 64 printable characters at most"),
+        ([Bill(1, 7, 1, DAY)], "bill '1': expected a number of 64 printable characters at most"),  # type: ignore[arg-type]
+        ([Bill("B-1\n", 7, 1, DAY)], "bill 'B-1\\n': expected a number of 64 printable characters at most"),
+        ([Bill("B-1", 8, 1, DAY)], "bill 'B-1': expected one of the contracts that were asked for, got 8"),
+        ([Bill("B-1", 7, 0, DAY)], "bill 'B-1': expected a total of 1 yen at least, got 0"),
+        ([Bill("B-1", 7, 1.5, DAY)], "bill 'B-1': expected a total of 1 yen at least, got 1.5"),  # type: ignore[arg-type]
+        ([Bill("B-1", 7, True, DAY)], "bill 'B-1': expected a total of 1 yen at least, got True"),
+        ([Bill("B-1", 7, 1, date(2026, 4, 28))], "bill 'B-1': expected a day from 2026-04-01 to 2026-04-27, got"),
+        ([Bill("B-1", 7, 1, date(2026, 3, 31))], "bill 'B-1': expected a day from 2026-04-01 to 2026-04-27, got"),
+    ],
+)
+def test_what_is_no_bill_is_collected_from_nobody(answer: Any, message: str) -> None:
+    backend: Any = type("Odd", (), {"billing_version": 2, "due_bills": lambda *_given: answer})()
+    billing = GuardedBilling(backend, Breaker("billing", "odd"), SHORT)
+    with pytest.raises(UnusableBills) as refused:
+        billing.due_bills(date(2026, 4, 27), ASKED)
+    assert str(refused.value).startswith(message)
+
+
+def test_a_backend_that_hangs_over_its_bills_is_left_there() -> None:
+    backend: Any = type("Odd", (), {"billing_version": 2, "due_bills": hangs})()
+    with pytest.raises(TooSlow):
+        GuardedBilling(backend, Breaker("billing", "odd"), SHORT).due_bills(DAY, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({}, ""),
+        ({"billing_version": 1}, ""),
+        ({"billing_version": 2, "due_bills": hangs}, ""),
+        ({"billing_version": 2}, "it lacks due_bills, which a billing backend of version 2 has"),
+        ({"billing_version": 3}, "billing_version must be 1 or 2, not 3; this site is too old for a later one"),
+        ({"billing_version": True}, "billing_version must be 1 or 2, not True; this site is too old for a later one"),
+    ],
+)
+def test_a_backend_says_for_which_version_it_is_written(attributes: dict[str, Any], reason: str) -> None:
+    backend: Any = type("Odd", (), attributes)()
+    assert wrong_backend("odd", backend) == reason
+    guarded = GuardedBilling(backend, Breaker("billing", "odd"), SHORT)
+    assert guarded.knows_bills == (attributes.get("billing_version") == 2)
+    if not guarded.knows_bills:
+        with pytest.raises(UnusableBills, match="expected one of version 2"):
+            guarded.due_bills(DAY, ASKED)
 
 
 # -- notice channels ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from engine.definition import Refusal
 from engine.delivery import Failed
 from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Mandate
-from workflows.payment_contexts import context_of_mandate, facts_of
+from workflows.mandates import facts_of
+from workflows.payment_contexts import context_of_mandate
 from workflows.ports import payment_calls
 from workflows.ports.payments import FAILED, GIVEN_UP, TAKEN_BACK, Details, PaymentContext, PaymentMethod, way_of
 from workflows.services import Services

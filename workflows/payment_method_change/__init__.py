@@ -4,8 +4,9 @@ from engine.text import _
 from workflows.business.access.sealed import SealedColumn
 from workflows.business.records import Mandate, PaymentReport
 from workflows.business.shared.change_request import ChangeRequestKind
-from workflows.payment_contexts import context_of, facts_of
-from workflows.payment_method_change.effects import SEALED_FOR, PaymentEffects
+from workflows.mandates import SEALED_FOR, facts_of
+from workflows.payment_contexts import context_of
+from workflows.payment_method_change.effects import PaymentEffects
 from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
 from workflows.payment_method_change.plugin_needs import requests

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store.base import transaction
 from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, of_removed
 from workflows.business.shared.change_request import contract_terms
-from workflows.payment_contexts import context_of_mandate, facts_of
+from workflows.mandates import facts_of, secret_of
+from workflows.payment_contexts import context_of_mandate
 from workflows.payment_method_change.awaited import Kept, WrongDue, kept
 from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports.billing import Applied, Change, Queued, Rejected
@@ -36,13 +36,7 @@ from workflows.ports.payments import (
 from workflows.ports.payments import Rejected as Refused
 from workflows.services import Services
 
-SEALED_FOR = "mandate"  # the vault's purpose
 _ASK_AGAIN = timedelta(minutes=5)
-
-
-def secret_of(services: Services, mandate: Mandate) -> Secret:
-    """The secret that the method wanted to read again; empty where there is none, or it was deleted."""
-    return services.vault.open(mandate.sealed, SEALED_FOR) if mandate.sealed else Secret("")
 
 
 class PaymentEffects:

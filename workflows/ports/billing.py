@@ -7,13 +7,14 @@ Amounts are whole yen. Consumption tax is rounded once per rate, over the sum of
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
+from engine.errors import EngineError
 from engine.text import Text
 
 Period = Literal["once", "month", "year"]
@@ -45,6 +46,13 @@ class ContractTerms:
     def to_json(self) -> str:
         """The terms as JSON, for whoever keeps them: the day as in `2026-04-01`, equal terms as equal texts."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> ContractTerms:
+        """The terms that `to_json` wrote."""
+        values = json.loads(text)
+        options, started = tuple(values.pop("options")), date.fromisoformat(values.pop("started_on"))
+        return cls(**values, options=options, started_on=started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,34 @@ class Invoice:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BilledContract:
+    """A contract whose bills are asked for, with its terms of today.
+
+    `since` is the first day that is paid in the way that it is paid now: what was due before was paid otherwise.
+    `ended_on` is its last day, None while none is known.
+    """
+
+    contract: int
+    customer_number: str
+    terms: ContractTerms
+    since: date
+    ended_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One bill. `number` is the backend's name for it, of 64 characters at most, and no other bill's.
+
+    `total`, in whole yen with tax, never changes. `due_on` is the day from which on it may be collected.
+    """
+
+    number: str
+    contract: int
+    total: int
+    due_on: date
+
+
 class BillingBackend(Protocol):
     """Knows prices and keeps the books. Called outside any transaction, from several threads at once.
 
@@ -192,3 +228,75 @@ class BillingBackend(Protocol):
 
     def invoices(self, contract: int) -> Sequence[Invoice]:
         """The invoices of a contract, newest first; none where the backend keeps none. Read-only."""
+
+
+@runtime_checkable
+class BillIssuer(Protocol):
+    """A billing backend that knows which bills are due, beside what `BillingBackend` says: version 2 of one.
+
+    `billing_version` says so: without it a backend is of version 1, and nothing can be collected by its bills.
+    """
+
+    billing_version: int  # 2
+
+    def due_bills(self, day: date, contracts: Sequence[BilledContract]) -> Iterable[Bill]:
+        """The bills of these contracts that are due on `day` or before, not before each contract's `since`, and not
+        known here to be paid.
+
+        Asked for some hundred contracts at a time, and again and again: a bill that was answered once keeps its number
+        and total, whatever prices have become. Whoever collects them remembers which they have asked for: a bill that
+        was collected may be answered again.
+        """
+
+
+BILLING_VERSIONS = (1, 2)
+LONGEST_BILL_NUMBER = 64
+
+
+class UnusableBills(EngineError):
+    """The billing backend answered something that is no bill: the message says what was expected."""
+
+
+def billing_version(backend: object) -> object:
+    """The version for which a backend is written: its attribute `billing_version`, and 1 without one."""
+    return getattr(backend, "billing_version", 1)
+
+
+def wrong_backend(name: str, backend: object) -> str:
+    """Why a backend cannot be registered under `name`; "" where it can."""
+    version = billing_version(backend)
+    if isinstance(version, bool) or version not in BILLING_VERSIONS:
+        known = " or ".join(map(str, BILLING_VERSIONS))
+        return f"billing_version must be {known}, not {version!r}; this site is too old for a later one"
+    if version == 2 and not callable(getattr(backend, "due_bills", None)):
+        return "it lacks due_bills, which a billing backend of version 2 has"
+    return ""
+
+
+def checked_bills(answer: object, day: date, contracts: Sequence[BilledContract]) -> tuple[Bill, ...]:
+    """The bills that a backend answered, an iterable. Raises UnusableBills, which names the bill and its fault: what a
+    bank is asked for must be right to the yen."""
+    if isinstance(answer, str) or not isinstance(answer, Iterable):
+        raise UnusableBills(f"due_bills: expected bills, got {type(answer).__name__}")
+    since = {one.contract: one.since for one in contracts}
+    bills: list[Bill] = []
+    for bill in answer:
+        if not isinstance(bill, Bill):
+            raise UnusableBills(f"due_bills: expected a Bill, got {type(bill).__name__}")
+        if fault := _bill_fault(bill, day, since):
+            raise UnusableBills(f"bill {str(bill.number)[:LONGEST_BILL_NUMBER]!r}: {fault}")
+        bills.append(bill)
+    return tuple(bills)
+
+
+def _bill_fault(bill: Bill, day: date, since: Mapping[int, date]) -> str:
+    number: object = bill.number
+    if not isinstance(number, str) or not number.isprintable() or not 0 < len(number.strip()) <= LONGEST_BILL_NUMBER:
+        return f"expected a number of {LONGEST_BILL_NUMBER} printable characters at most"
+    if bill.contract not in since:
+        return f"expected one of the contracts that were asked for, got {bill.contract!r}"
+    if type(bill.total) is not int or bill.total < 1:
+        return f"expected a total of 1 yen at least, got {bill.total!r}"
+    if type(bill.due_on) is not date or not since[bill.contract] <= bill.due_on <= day:
+        return f"expected a day from {since[bill.contract]} to {day}, got {bill.due_on!r}"
+    return ""

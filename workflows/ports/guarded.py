@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from engine.definition import Refusal, Secret
 from engine.delivery import Deferred, Delivery, EffectHandler, Message, Outcome
@@ -17,7 +17,10 @@ from engine.plugins.breakers import Breaker, NotNow, TooSlow
 from engine.text import Text
 from workflows.ports.billing import (
     Applied,
+    Bill,
+    BilledContract,
     BillingBackend,
+    BillIssuer,
     Booking,
     Change,
     Invoice,
@@ -25,6 +28,9 @@ from workflows.ports.billing import (
     Quote,
     Rejected,
     Unavailable,
+    UnusableBills,
+    billing_version,
+    checked_bills,
 )
 from workflows.ports.notice_channels import NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
 from workflows.ports.payments import (
@@ -60,7 +66,8 @@ class Times:
 
 
 class GuardedBilling:
-    """A guarded billing backend: see `BillingBackend`. `local_quote` is its `quote`, where its quotes are local."""
+    """A guarded billing backend: see `BillingBackend`. `local_quote` is its `quote`, where its quotes are local;
+    `knows_bills` says whether it can be asked for `due_bills`."""
 
     def __init__(self, backend: BillingBackend, breaker: Breaker, times: Times) -> None:
         self._backend = backend
@@ -68,6 +75,7 @@ class GuardedBilling:
         self._times = times
         # Called where a transaction is open, and therefore without a thread and its time limit.
         self.local_quote = backend.quote if getattr(backend, "quotes_are_local", False) is True else None
+        self.knows_bills = billing_version(backend) == 2
 
     def quote(self, change: Change) -> Quote | Unavailable:
         """See `BillingBackend.quote`."""
@@ -88,6 +96,15 @@ class GuardedBilling:
     def invoices(self, contract: int) -> Sequence[Invoice]:
         """See `BillingBackend.invoices`. An iterable answer is read to its end within the time limit."""
         return self._breaker.within(self._times.own, lambda: tuple(self._backend.invoices(contract)))
+
+    def due_bills(self, day: date, contracts: Sequence[BilledContract]) -> Sequence[Bill]:
+        """See `BillIssuer.due_bills`. Raises UnusableBills also where the backend is of version 1."""
+        backend: object = self._backend
+        if not self.knows_bills or not isinstance(backend, BillIssuer):
+            raise UnusableBills("the billing backend knows no bills: expected one of version 2")
+        return self._breaker.within(
+            self._times.asked, lambda: checked_bills(backend.due_bills(day, contracts), day, contracts)
+        )
 
 
 class GuardedMethod:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from engine.hookspecs import hookspec, takes
-from workflows.ports.billing import BillingBackend
+from workflows.ports.billing import BillingBackend, wrong_backend
 from workflows.ports.commands import OWN_COMMANDS, group_of, wrong_command
 from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @hookspec
-@takes("quote", "apply", "status", "history", "invoices")
+@takes("quote", "apply", "status", "history", "invoices", wrong=wrong_backend)
 def register_billing_backends() -> Mapping[str, BillingBackend]:  # type: ignore[empty-body]
     """Billing backends by name. The site's setting `billing` says which of them quotes and applies.
 

@@ -27,6 +27,7 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 from engine.definition import Refusal, Secret
 from engine.text import Text, _
 from workflows.organisation import Organisation
+from workflows.ports.billing import Bill
 from workflows.typesetting.manuscript import Manuscript
 
 Way = Literal["at_once", "page", "paper", "later", "none", "form"]
@@ -165,6 +166,17 @@ class MandateFacts:
     id: int
     label: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueBill:
+    """A bill that is due, with the mandate by which it is paid. `data` is what the method wanted to read again, empty
+    where nothing is kept."""
+
+    bill: Bill
+    customer_number: str
+    mandate: MandateFacts
+    data: Secret = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ from workflows.contract_change import CONTRACT_CHANGE_3
 from workflows.contract_change.inputs import GivingUp
 from workflows.contract_change.ordered_methods import offered_methods
 from workflows.contract_change.proposal import Proposal, propose
-from workflows.payment_contexts import context_of_mandate, context_of_order, facts_of
+from workflows.mandates import facts_of
+from workflows.payment_contexts import context_of_mandate, context_of_order
 from workflows.payment_method_change import Confirmation, PageOpened
 from workflows.ports.payments import Begun, MandateFacts, PaymentContext
 

@@ -74,7 +74,8 @@ def subjects(mailer: MemoryMailer) -> list[str]:
 
 def begin_page(site: Site, number: int, actor: Actor) -> str:
     """The provider's page, as the button opens it. What the provider calls it."""
-    from workflows.payment_method_change import context_of, facts_of
+    from workflows.mandates import facts_of
+    from workflows.payment_contexts import context_of
 
     mandate = Mandate.get(Mandate.instance == number)
     method = site.services.payment_methods["credit_card"]

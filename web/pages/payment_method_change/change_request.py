@@ -35,10 +35,10 @@ from web.shown.contracts import change_request_context, own_change_request, own_
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.request_number import request_number
+from workflows.mandates import facts_of, secret_of
 from workflows.payment_contexts import context_of_mandate
-from workflows.payment_method_change import PageOpened, effective_date, facts_of
+from workflows.payment_method_change import PageOpened, effective_date
 from workflows.payment_method_change.awaited import Kept, Words, WrongDue, kept, words_of
-from workflows.payment_method_change.effects import secret_of
 from workflows.payment_method_change.records import AwaitedPayment
 from workflows.payment_method_change.rules import KIND, NOT_PUT_OFF, date_moved
 from workflows.ports import payment_calls

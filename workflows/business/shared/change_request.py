@@ -119,11 +119,7 @@ def to_json(values: ContractTerms | Mapping[str, str] | None) -> str:
 
 def contract_terms_from_json(text: str) -> ContractTerms | None:
     """The terms of a contract, from JSON that `ContractTerms.to_json` wrote; None for ""."""
-    if not text:
-        return None
-    values = json.loads(text)
-    options, started = tuple(values.pop("options")), date.fromisoformat(values.pop("started_on"))
-    return ContractTerms(**values, options=options, started_on=started)
+    return ContractTerms.from_json(text) if text else None
 
 
 def differences(change_request: ChangeRequest, catalogue: Catalogue) -> tuple[Difference, ...]:

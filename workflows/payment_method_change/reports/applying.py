@@ -29,7 +29,8 @@ from engine.errors import (
 from engine.store.base import storable, transaction
 from workflows.business.access.vault import Unreadable
 from workflows.business.records import Mandate, PaymentReport
-from workflows.payment_contexts import context_of_mandate, facts_of
+from workflows.mandates import facts_of
+from workflows.payment_contexts import context_of_mandate
 from workflows.payment_method_change.inputs import Confirmation
 from workflows.payment_method_change.reports.deciding import EVENTS, Standing, before_firing, without_event
 from workflows.payment_method_change.reports.states import (

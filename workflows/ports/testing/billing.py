@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from uuid import uuid4
 
 from workflows.ports.billing import (
     Applied,
+    BilledContract,
     BillingBackend,
+    BillIssuer,
     Booking,
     Change,
     ContractTerms,
@@ -19,6 +22,8 @@ from workflows.ports.billing import (
     Quote,
     Rejected,
     Unavailable,
+    billing_version,
+    checked_bills,
 )
 
 _THREADS = 8
@@ -102,6 +107,22 @@ class BillingBackendContract(ABC):
         bookings: Sequence[Booking] = backend.history(2**40)
         invoices: Sequence[Invoice] = backend.invoices(2**40)
         assert (list(bookings), list(invoices)) == ([], [])
+
+    def test_due_bills_stay_as_they_are_however_often_they_are_asked_for(self) -> None:
+        backend = self.backend()
+        if not isinstance(backend, BillIssuer) or billing_version(backend) == 1:
+            return
+        change = self.change()
+        assert change.contract is not None
+        assert change.before is not None
+        day = change.effective_on
+        asked = (BilledContract(change.contract, change.customer_number, change.before, change.before.started_on),)
+        first = checked_bills(backend.due_bills(day, asked), day, asked)
+        assert checked_bills(backend.due_bills(day, asked), day, asked) == first
+        assert len({bill.number for bill in first}) == len(first), "two bills have one number"
+        later = (replace(asked[0], since=day + timedelta(days=1)),)
+        assert not list(backend.due_bills(day, later)), "what was due before `since` was paid in another way"
+        assert not list(backend.due_bills(day, ())), "nobody was asked for"
 
     def _is_booked_once(self, backend: BillingBackend, reference: str) -> None:
         contract = self.change().contract

@@ -18,7 +18,7 @@ from workflows.business.access.sealed import Forgotten
 from workflows.business.access.staff.authenticator import TOTP_PURPOSE
 from workflows.business.access.vault import Vault
 from workflows.business.records import Contract, Customer, KeptForm, Mandate, PaymentReport, StaffMember, StaffSetUp
-from workflows.payment_method_change.effects import SEALED_FOR
+from workflows.mandates import SEALED_FOR
 from workflows.payment_method_change.reports.states import SEALED_FOR as REPORTS
 from workflows.registry import SEALED
 

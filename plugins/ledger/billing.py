@@ -1,0 +1,84 @@
+"""Which bills there are of a contract: pure arithmetic on a price list and what is booked.
+
+A monthly contract is billed for each month that it has from its first day to its last, on the first: nobody pays for a
+month of which they had a part. An annual one is billed for its year on the day on which it begins or is renewed. What a
+change costs once is billed on its effective date, at the figure that was confirmed. The figures are those of the terms
+of that day, at the prices of today and the tax rate of that day.
+
+What began before the month before is no longer looked for: a bill of then was made then, and is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from calendar import monthrange
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from plugins.ledger.prices import PriceList
+from plugins.ledger.quoting import price_of
+from workflows.business.renewals import anniversary
+from workflows.ports.billing import Bill, BilledContract, BillingTerm, ContractTerms
+
+log = logging.getLogger("tetsuzuki.ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A change that is booked: its terms from `effective_on` on, and what it costs once, in yen with tax."""
+
+    reference: str
+    effective_on: date
+    terms: ContractTerms
+    once: int
+
+
+def reckoned(
+    prices: PriceList, day: date, contracts: Sequence[BilledContract], bookings: Mapping[int, Sequence[Booked]]
+) -> Iterator[Bill]:
+    """The bills of these contracts that fell due from the first of the month before `day` to `day`. Pure, but for the
+    log: a contract without a price has no bill."""
+    first = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+    for one in contracts:
+        booked = bookings.get(one.contract, ())
+        for begins in _periods(one, max(first, one.since), day):
+            terms = _terms_on(one, booked, begins)
+            price = price_of(prices, terms, begins)
+            if price is None:
+                log.warning("contract %s: no bill for %s, because the price list has no price", one.contract, begins)
+            elif price.total:
+                yield Bill(f"B-{one.contract}-{begins:%Y%m%d}", one.contract, price.total, begins)
+        for change in booked:
+            if change.once > 0 and max(first, one.since) <= change.effective_on <= day:
+                yield Bill(change.reference, one.contract, change.once, change.effective_on)
+
+
+def _periods(one: BilledContract, first: date, day: date) -> Iterator[date]:
+    """The first days of the months or years that begin from `first` to `day`."""
+    started, ended = one.terms.started_on, one.ended_on or date.max
+    if one.terms.term == BillingTerm.ANNUAL:
+        for year in range(first.year, day.year + 1):
+            begins = anniversary(started, year)
+            if max(first, started) <= begins <= min(day, ended):
+                yield begins
+        return
+    begins = first if first.day == 1 else _next_month(first)
+    while begins <= day:
+        if started <= begins and _last_of_month(begins) <= ended:
+            yield begins
+        begins = _next_month(begins)
+
+
+def _terms_on(one: BilledContract, booked: Sequence[Booked], day: date) -> ContractTerms:
+    """The terms of a contract on a day: those of today, unless a change was booked since."""
+    before = [change.terms for change in booked if change.effective_on <= day]
+    return before[-1] if before and any(change.effective_on > day for change in booked) else one.terms
+
+
+def _last_of_month(day: date) -> date:
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def _next_month(day: date) -> date:
+    return _last_of_month(day) + timedelta(days=1)

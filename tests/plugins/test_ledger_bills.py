@@ -1,0 +1,183 @@
+"""The ledger's bills: which there are of a contract, what each is of, and that none ever changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.plugins.site_facts import SiteFacts
+from engine.store.opening import open_database
+from engine.store.schema import migrate
+from plugins.ledger.billing import Booked, reckoned
+from plugins.ledger.plugin import Ledger, LedgerBill
+from plugins.ledger.prices import PriceList
+from tests.kit.databases import close_database
+from workflows.business.renewals import is_renewal
+from workflows.ports.billing import Applied, Bill, BilledContract, Change, ContractTerms, Quote
+
+PRICES: dict[str, Any] = {"desknets-neo": {"users": [{"from": 1, "month": 600}], "annual_months": 11}}
+TAX: tuple[dict[str, Any], ...] = ({"from": "2019-10-01", "rate": "0.10"}, {"from": "2027-01-01", "rate": "0.12"})
+LIST = PriceList.from_settings(PRICES, TAX)
+TERMS = ContractTerms("desknets-neo", "mihon", 10, (), "monthly", "direct_debit", date(2025, 4, 15))
+ANNUAL = replace(TERMS, term="annual")
+DAY = date(2026, 12, 28)
+LONG_AGO = date(2020, 1, 1)
+
+
+def billed(terms: ContractTerms = TERMS, since: date = LONG_AGO, ended_on: date | None = None) -> BilledContract:
+    return BilledContract(7, "A00000001", terms, since, ended_on)
+
+
+def bills(one: BilledContract, *booked: Booked, day: date = DAY) -> list[tuple[date, int]]:
+    return [(bill.due_on, bill.total) for bill in reckoned(LIST, day, (one,), {7: booked})]
+
+
+NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
+
+
+def test_a_monthly_contract_is_billed_for_this_month_and_the_one_before() -> None:
+    assert bills(billed()) == [(NOVEMBER, 6_600), (DECEMBER, 6_600)]
+    assert bills(billed(), day=date(2027, 1, 1)) == [(DECEMBER, 6_600), (date(2027, 1, 1), 6_720)]  # its own tax
+
+
+@pytest.mark.parametrize(
+    ("one", "due"),
+    [
+        (billed(since=DECEMBER), [DECEMBER]),
+        (billed(since=date(2026, 12, 2)), []),
+        (billed(ended_on=date(2026, 11, 30)), [NOVEMBER]),
+        (billed(ended_on=date(2026, 12, 30)), [NOVEMBER]),  # nobody pays for a month of which they had a part
+        (billed(ended_on=date(2026, 12, 31)), [NOVEMBER, DECEMBER]),
+        (billed(replace(TERMS, started_on=date(2026, 11, 2))), [DECEMBER]),
+        (billed(replace(TERMS, started_on=DECEMBER)), [DECEMBER]),
+        (billed(replace(TERMS, product="gone")), []),
+        (billed(replace(TERMS, users=0)), []),
+    ],
+)
+def test_only_whole_months_that_were_had_and_are_paid_in_this_way_are_billed(
+    one: BilledContract, due: list[date]
+) -> None:
+    assert [day for day, _total in bills(one)] == due
+
+
+@pytest.mark.parametrize(
+    ("started_on", "day", "due"),
+    [
+        (date(2025, 12, 28), DAY, [DAY]),
+        (date(2025, 12, 29), DAY, []),
+        (date(2025, 12, 29), date(2027, 1, 27), [date(2026, 12, 29)]),
+        (date(2025, 10, 31), DAY, []),
+        (date(2024, 2, 29), date(2026, 3, 27), [date(2026, 2, 28)]),
+        (date(2026, 12, 1), DAY, [DECEMBER]),  # its first year
+        (date(2027, 1, 1), DAY, []),
+    ],
+)
+def test_an_annual_contract_is_billed_on_the_day_on_which_its_year_begins(
+    started_on: date, day: date, due: list[date]
+) -> None:
+    found = bills(billed(replace(ANNUAL, started_on=started_on)), day=day)
+    assert [(one, total) for one, total in found] == [(one, 72_600) for one in due]
+
+
+def test_an_annual_contract_that_ends_before_its_renewal_has_no_bill() -> None:
+    terms = replace(ANNUAL, started_on=date(2025, 12, 20))
+    assert bills(billed(terms, ended_on=date(2026, 12, 19))) == []
+    assert len(bills(billed(terms, ended_on=date(2026, 12, 20)))) == 1
+
+
+def test_a_bill_is_of_the_terms_of_its_own_day() -> None:
+    before = Booked("L-00000001", date(2026, 6, 1), replace(TERMS, users=5), 0)
+    after = Booked("L-00000002", DECEMBER, replace(TERMS, users=20), 0)
+    now = billed(replace(TERMS, users=20))
+    assert bills(now, before, after) == [(NOVEMBER, 3_300), (DECEMBER, 13_200)]
+
+
+def test_what_a_change_costs_once_is_billed_on_its_day() -> None:
+    change = Booked("L-00000003", date(2026, 12, 1), ANNUAL, 4_321)
+    assert bills(billed(ANNUAL), change) == [(DECEMBER, 4_321)]
+    assert bills(billed(ANNUAL, since=date(2026, 12, 2)), change) == []
+    assert bills(billed(ANNUAL), replace(change, once=0)) == []
+    (bill,) = reckoned(LIST, DAY, (billed(ANNUAL),), {7: (change,)})
+    assert bill.number == "L-00000003"
+
+
+@given(
+    st.dates(date(2024, 1, 1), date(2026, 12, 31)),
+    st.dates(date(2026, 1, 1), date(2027, 12, 31)),
+    st.sampled_from(["monthly", "annual"]),
+)
+def test_whoever_asks_every_month_is_told_of_every_period_once(started_on: date, until: date, term: str) -> None:
+    """Asked on one day of each month, however late, the bills are those of every month or year that began."""
+    one = billed(replace(TERMS, term=term, started_on=started_on))
+    asked = [
+        date(year, month, min(until.day, 28))
+        for year in range(2024, until.year + 1)
+        for month in range(1, 13)
+        if date(year, month, min(until.day, 28)) <= until
+    ]
+    found = {bill.number: bill.due_on for day in asked for bill in reckoned(LIST, day, (one,), {})}
+    last = max(asked)
+    days = [started_on + timedelta(days=ahead) for ahead in range(max(0, (last - started_on).days + 1))]
+    if term == "annual":
+        due = [day for day in days if day == started_on or is_renewal(started_on, day)]
+    else:
+        due = [day for day in days if day.day == 1]
+    assert sorted(found.values()) == due
+
+
+# -- kept --------------------------------------------------------------------------------------------------------------
+
+
+def made(folder: Path, month: int = 600) -> Ledger:
+    prices = {"desknets-neo": {"users": [{"from": 1, "month": month}]}}
+    return Ledger(Ledger.Config(prices, TAX), SiteFacts(folder, "http://x", "a@x.example", False, "Asia/Tokyo"))
+
+
+@pytest.fixture
+def ledger(database_url: str, tmp_path: Path) -> Iterator[Ledger]:
+    ledger = made(tmp_path)
+    db = open_database(database_url)
+    migrate(db, tuple(ledger.register_migrations().values()))
+    yield ledger
+    close_database(db)
+
+
+def test_a_bill_keeps_its_number_and_total_whatever_prices_become(ledger: Ledger, tmp_path: Path) -> None:
+    one = billed(since=DECEMBER)
+    first = ledger.due_bills(DAY, (one,))
+    assert first == (Bill("B-7-20261201", 7, 6_600, DECEMBER),)
+    assert made(tmp_path, 999).due_bills(DAY, (one,)) == first
+    dearer = made(tmp_path, 999).due_bills(date(2027, 1, 27), (one,))
+    assert dearer == (*first, Bill("B-7-20270101", 7, 11_188, date(2027, 1, 1)))
+    assert LedgerBill.select().count() == 2
+
+
+def test_old_bills_are_answered_until_whoever_collects_them_knows_better(ledger: Ledger) -> None:
+    one = billed(since=DECEMBER)
+    for month in (1, 2, 3, 4):
+        ledger.due_bills(date(2027, month, 27), (one,))
+    assert [bill.due_on.month for bill in ledger.due_bills(date(2027, 4, 27), (one,))] == [12, 1, 2, 3, 4]
+    later = replace(one, since=date(2027, 3, 1))
+    assert [bill.due_on.month for bill in ledger.due_bills(date(2027, 4, 27), (later,))] == [3, 4]
+
+
+def test_what_was_booked_is_billed(ledger: Ledger) -> None:
+    before, after = replace(ANNUAL, users=10), replace(ANNUAL, users=20)
+    change = Change("users", "A00000001", 7, before, after, date(2026, 11, 1), DECEMBER)
+    shown = ledger.quote(change)
+    assert isinstance(shown, Quote)
+    assert shown.due is not None
+    applied = ledger.apply(change, shown, "key")
+    assert isinstance(applied, Applied)
+    assert ledger.due_bills(DAY, (billed(after),)) == (Bill(applied.reference, 7, shown.due.total, DECEMBER),)
+
+
+def test_without_contracts_there_are_no_bills(ledger: Ledger) -> None:
+    assert ledger.due_bills(DAY, ()) == ()

@@ -1,0 +1,22 @@
+"""Mandates as payment methods see them. A procedure makes mandates and ends them (`payment_method_change`); what a
+method keeps in one is sealed, and opened here."""
+
+from __future__ import annotations
+
+from engine.definition import Secret
+from workflows.business.records import Mandate
+from workflows.ports.payments import MandateFacts
+from workflows.services import Services
+
+SEALED_FOR = "mandate"  # the vault's purpose
+
+
+def facts_of(mandate: Mandate) -> MandateFacts:
+    """A mandate in the shape for payment methods."""
+    return MandateFacts(mandate.id, mandate.label, mandate.reference)
+
+
+def secret_of(services: Services, mandate: Mandate) -> Secret:
+    """The secret that the method wanted to read again; empty where there is none, or it was deleted. Raises
+    Unreadable."""
+    return services.vault.open(mandate.sealed, SEALED_FOR) if mandate.sealed else Secret("")
