@@ -51,13 +51,15 @@ class Payee:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """To whom the form is posted, and who debits on which day."""
+    """To whom the form is posted, and who debits on which day: where banks are closed, on the day that `closed`
+    names."""
 
     postcode: str
     address: str
     department: str
     collector: str
     day: int
+    closed: str = "翌営業日"
 
 
 def form(
@@ -104,7 +106,13 @@ def _document(
 ) -> Document:
     manuscript = Manuscript(
         _TEMPLATE,
-        {**about, **_contract(context), **_return(context, recipient), "day": str(recipient.day)},
+        {
+            **about,
+            **_contract(context),
+            **_return(context, recipient),
+            "day": str(recipient.day),
+            "closed": recipient.closed,
+        },
         title=str(about["title"]),
         author=context.organisation.company,
         font=context.document_font,

@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from engine.configuration.kinds import line, matching, whole
+from engine.configuration.kinds import line, matching, one_of, whole
 from engine.definition import Refusal, Secret
 from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from plugins.direct_debit import accounts, branches, holder_name, institutions, yucho
+from plugins.direct_debit.bank_days import Moved
 from plugins.direct_debit.branches import Branch
+from plugins.direct_debit.collector import NEWLINES, Collector
 from plugins.direct_debit.document import Account, Payee, Recipient, YuchoAccount, form, yucho_form
 from plugins.direct_debit.institutions import POST, Institution
 from workflows.ports.payments import (
@@ -35,10 +37,14 @@ from workflows.ports.payments import (
     Way,
 )
 
+if TYPE_CHECKING:
+    from click import Command
+
 NAME = "direct_debit"
 KINDS: Mapping[str, str] = {"ordinary": "普通", "current": "当座"}
 _KIND_TITLES = (("ordinary", _("普通")), ("current", _("当座")))
 YUCHO = "yucho"  # the variant of the form for accounts at ゆうちょ銀行
+_CLOSED: Mapping[str, str] = {"later": "翌営業日", "earlier": "前営業日"}
 _LIFE = timedelta(days=60)
 _YUCHO_ACCOUNT = "([0-9]{5}-[0-9]-[0-9]{1,6})?"
 
@@ -65,7 +71,10 @@ _YUCHO_FIELDS = (
 
 
 class DirectDebit:
-    """The plugin and its payment method. Keeps nothing: the account comes back from the site, sealed in between."""
+    """The plugin and its payment method. Keeps no account: it comes back from the site, sealed in between.
+
+    `collector` is who collects, None where the settings do not say; `folder` is where files of requests are written.
+    """
 
     title: Text | str = _("口座振替")
     way: Way = "paper"
@@ -80,6 +89,11 @@ class DirectDebit:
         `yucho_account` (as in 00100-1-123456) and `yucho_payee` are 払込先口座番号 and 払込先加入者名 of the company's
         own contract with ゆうちょ銀行 for 自動払込み, `yucho_kind` its 契約種別コード. Without the first two, accounts
         there are not offered: the bank takes no other form than its own, and that names them.
+
+        Files of requests name the collector: `collector_code` is 委託者コード, `collector_kana` 委託者名 in katakana,
+        and the money goes to account `collector_number` of `collector_kind` at the branch `collector_branch` of the
+        bank `collector_bank`, by their numbers. `newlines` stand between the records or do not, and a day on which
+        banks are closed is `moved` later or earlier, as the collector's bank says.
         """
 
         postcode: Annotated[str, line(16)] = ""
@@ -90,6 +104,14 @@ class DirectDebit:
         yucho_account: Annotated[str, matching(_YUCHO_ACCOUNT, "払込先口座番号, as in 00100-1-123456", 16)] = ""
         yucho_payee: Annotated[str, line(100)] = ""
         yucho_kind: Annotated[str, line(8)] = ""
+        collector_code: Annotated[str, matching("[0-9]{0,10}", "委託者コード of up to 10 digits", 10)] = ""
+        collector_kana: Annotated[str, line(40)] = ""
+        collector_bank: Annotated[str, matching("([0-9]{4})?", "the 4 digits of a bank", 4)] = ""
+        collector_branch: Annotated[str, matching("([0-9]{3})?", "the 3 digits of a branch", 3)] = ""
+        collector_kind: Annotated[str, one_of(("ordinary", "current"))] = "ordinary"
+        collector_number: Annotated[str, matching("[0-9]{0,7}", "an account number of up to 7 digits", 7)] = ""
+        newlines: Annotated[str, one_of(("none", "crlf", "lf"))] = "none"
+        moved: Annotated[str, one_of(("later", "earlier"))] = "later"
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         postcode, address = config.postcode, config.address
@@ -98,13 +120,29 @@ class DirectDebit:
             postcode, address = "000-0000", "（デモ）東京都見本区みほん1-2-3"
             payee = payee or Payee("00000-0-000000", "（デモ）みほん加入者", "")
         self._ready = bool(address.strip())
-        self._recipient = Recipient(postcode, address, config.department, config.collector, config.day)
+        self._moved = config.moved
+        closed = _CLOSED[config.moved]
+        self._recipient = Recipient(postcode, address, config.department, config.collector, config.day, closed)
         self._payee = payee
+        self.collector = _collector(config)
+        self.folder = site_facts.var / NAME  # of the files of requests
 
     @hookimpl
     def register_payment_methods(self) -> Mapping[str, PaymentMethod]:
         """This method; it says by itself where it lacks its settings."""
         return {NAME: self}
+
+    @hookimpl
+    def register_migrations(self) -> Mapping[str, Path]:
+        """The migrations of the runs' tables."""
+        return {NAME: Path(__file__).parent / "migrations"}
+
+    @hookimpl
+    def register_commands(self) -> Mapping[str, Command]:
+        """`tetsuzuki direct-debit …`: see `commands`."""
+        from plugins.direct_debit.commands import commands
+
+        return commands(self)
 
     def is_available(self, context: PaymentContext) -> NotAvailable | None:
         """See `PaymentMethod.is_available`."""
@@ -118,11 +156,17 @@ class DirectDebit:
             notes=(
                 _("お申し込み後に口座振替依頼書（PDF）をダウンロードし、ご捺印のうえご郵送いただきます。"),
                 _begins(context),
-                _("毎月%(day)s日（金融機関休業日の場合は翌営業日）に振り替えます。", day=self._recipient.day),
+                self._debited(),
                 *(() if self._payee is not None else (_NO_YUCHO,)),
             ),
             variants=_VARIANTS if self._payee is not None else (),
         )
+
+    def _debited(self) -> Text:
+        day = self._recipient.day
+        if self._moved == "earlier":
+            return _("毎月%(day)s日（金融機関休業日の場合は前営業日）に振り替えます。", day=day)
+        return _("毎月%(day)s日（金融機関休業日の場合は翌営業日）に振り替えます。", day=day)
 
     def validate(self, context: PaymentContext, data: Mapping[str, str]) -> Details | tuple[Refusal, ...]:
         """The account, or everything that is wrong with it."""
@@ -212,6 +256,18 @@ def _begins(context: PaymentContext) -> Text:
     if not context.contract:
         return _("金融機関の承認後に、お申し込みのお手続きを進めます。")
     return _("金融機関の承認後、翌月1日から口座振替となります。それまではこれまでのお支払い方法でご請求します。")
+
+
+def _collector(config: DirectDebit.Config) -> Collector | None:
+    """Who collects, None where no key says so. Raises ConfigurationError where the settings say half of it."""
+    said = (config.collector_code, config.collector_kana, config.collector_bank, config.collector_branch)
+    if not any((*said, config.collector_number)):
+        return None
+    moved: Moved = "earlier" if config.moved == "earlier" else "later"
+    account = (config.collector_kind, config.collector_number)
+    collector = Collector(*said, *account, config.day, moved, NEWLINES[config.newlines])
+    collector.check()
+    return collector
 
 
 def _payee(config: DirectDebit.Config) -> Payee | None:

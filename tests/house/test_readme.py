@@ -29,7 +29,7 @@ def test_readme_python_runs_from_top_to_bottom(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", re.findall(r"^\| `tetsuzuki ([^`]+)`", README, re.MULTILINE))
 def test_readme_command_exists(command: str) -> None:
-    words = [word for word in command.split() if re.fullmatch("[a-z]+", word)]
+    words = [word for word in command.split() if re.fullmatch("[a-z]+(-[a-z]+)*", word)]
     while words:
         answer = CliRunner().invoke(tetsuzuki, [*words, "--help"])
         if answer.exit_code == 0:

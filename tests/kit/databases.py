@@ -13,8 +13,11 @@ from engine.store.opening import open_database
 from release.source import ROOT
 from workflows.registry import MIGRATIONS
 
-# What the database of a site has had once it has started: `ledger` is at work on every site.
-EVERY_MIGRATION: tuple[Path, ...] = (*MIGRATIONS, ROOT / "plugins" / "ledger" / "migrations")
+# What the database of a site has had once it has started: these plugins are at work on every site.
+EVERY_MIGRATION: tuple[Path, ...] = (
+    *MIGRATIONS,
+    *(ROOT / "plugins" / name / "migrations" for name in ("direct_debit", "ledger")),
+)
 
 
 def close_database(db: pw.Database) -> None:

@@ -26,6 +26,7 @@ from tests.kit.renderers import RENDERERS, Page
 from workflows.organisation import Organisation
 from workflows.ports.payment_calls import MethodBroken, outcome, pdf_of
 from workflows.ports.payments import Details, Document, MandateFacts, PaymentContext, Question, Rejected
+from workflows.ports.testing.commands import CommandsContract
 from workflows.ports.testing.payments import PaymentMethodContract, context
 from workflows.typesetting.manuscript import Manuscript
 
@@ -50,6 +51,12 @@ class TestContract(PaymentMethodContract):
 
     def method(self) -> DirectDebit:
         return made(False, **YUCHO)
+
+
+class TestCommands(CommandsContract):
+    def plugin(self) -> DirectDebit:
+        facts = SiteFacts(Path("var"), "http://localhost", "a@b.example", False, "Asia/Tokyo")
+        return DirectDebit(DirectDebit.Config(), facts)
 
 
 def form(asked: PaymentContext, **config: Any) -> Document:
@@ -85,6 +92,16 @@ def test_the_form_is_prefilled_with_account_customer_and_company(renderer: str) 
     ):
         assert text in page.bare(), text
     assert begun.by_hand == ()
+
+
+@pytest.mark.parametrize(("moved", "words"), [("later", "翌営業日"), ("earlier", "前営業日")])
+@pytest.mark.parametrize("variant", ["", "yucho"])
+def test_page_and_form_say_where_a_day_goes_on_which_banks_are_closed(moved: str, words: str, variant: str) -> None:
+    asked = context(variant=variant)
+    (page,) = pages(form(asked, moved=moved, **YUCHO), next(iter(RENDERERS)))
+    assert f"休業日の場合は{words}" in page.bare()
+    notes = [note.render("ja") for note in made(moved=moved).form(asked).notes]
+    assert f"毎月27日（金融機関休業日の場合は{words}）に振り替えます。" in notes
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)

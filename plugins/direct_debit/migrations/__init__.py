@@ -1,0 +1,1 @@
+"""The tables of the runs, step by step. A released step is never changed: what comes later is a new one."""

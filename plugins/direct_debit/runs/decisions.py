@@ -1,0 +1,120 @@
+"""What staff decide about debits that failed: ask again, or say that the bill was paid in another way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import peewee as pw
+from peewee import fn
+
+from engine.errors import EngineError
+from engine.store.base import LARGEST, transaction
+from plugins.direct_debit.runs.records import (
+    COLLECTED,
+    FAILED,
+    REQUESTED,
+    SETTLED,
+    DirectDebitPayment,
+    DirectDebitRun,
+)
+
+_STEP = 500
+_NAME = re.compile(r"([0-9]{1,18})-([0-9]{1,6})")
+
+
+class NoSuchPayment(EngineError):
+    """No payment has this name, or nothing is to be decided about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A run, and how many of its payments are in each state."""
+
+    run: DirectDebitRun
+    requested: int
+    collected: int
+    failed: int
+    settled: int
+
+
+def named(name: str) -> DirectDebitPayment:
+    """The payment of a name, as in 12-345. Raises NoSuchPayment."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise NoSuchPayment(f"{name!r}: expected the number of a run and a position in it, as in 12-345")
+    number, position = int(match[1]), int(match[2])
+    found: DirectDebitPayment | None = (
+        _with_runs()
+        .where(DirectDebitRun.number == min(number, LARGEST), DirectDebitPayment.position == position)
+        .first()
+    )
+    if found is None:
+        raise NoSuchPayment(f"payment {name}: there is none")
+    return found
+
+
+def ask_again(payment: DirectDebitPayment) -> None:
+    """Let the bill stand in the next run, by the mandate that the contract then has; its mandate counts as working
+    again. Raises NoSuchPayment where the debit did not fail."""
+    _decide(payment, taken=None, ends_mandate=False)
+
+
+def settle(payment: DirectDebitPayment, *, mandate_works: bool) -> None:
+    """Say that the bill was paid in another way, so that it is never asked for again. Raises NoSuchPayment where the
+    debit did not fail, or the bill has been asked for again since."""
+    taken = DirectDebitPayment.get_or_none(
+        DirectDebitPayment.taken == payment.bill, DirectDebitPayment.id != payment.id
+    )
+    if taken is not None:
+        raise NoSuchPayment(f"payment {payment.name}: its bill has been asked for again, as {taken.name}")
+    works = {"ends_mandate": False} if mandate_works else {}
+    _decide(payment, state=SETTLED, taken=payment.bill, **works)
+
+
+def _decide(payment: DirectDebitPayment, **values: Any) -> None:
+    row = DirectDebitPayment
+    try:
+        with transaction():
+            changed = row.update(**values).where(row.id == payment.id, row.state == FAILED).execute()
+    except pw.IntegrityError as error:  # of `taken`: the bill got into a run just now
+        raise NoSuchPayment(f"payment {payment.name}: its bill has just been asked for again") from error
+    if not changed:
+        raise NoSuchPayment(f"payment {payment.name} is {payment.state}: expected one that failed")
+
+
+def runs() -> Iterator[Standing]:
+    """The numbered runs, the newest first."""
+    row = DirectDebitPayment
+    for run in DirectDebitRun.select().where(DirectDebitRun.number.is_null(False)).order_by(-DirectDebitRun.number):
+        counted: Any = row.select(row.state, fn.COUNT(row.id)).where(row.run == run).group_by(row.state).tuples()
+        of = dict[str, int](counted)
+        yield Standing(run, *(of.get(state, 0) for state in (REQUESTED, COLLECTED, FAILED, SETTLED)))
+
+
+def failed_of(run: DirectDebitRun) -> Iterator[DirectDebitPayment]:
+    """The payments of a run that were not collected, in their order."""
+    return _each(DirectDebitPayment.run == run, DirectDebitPayment.state.in_((FAILED, SETTLED)))
+
+
+def for_staff() -> Iterator[DirectDebitPayment]:
+    """The payments that failed, and that nobody asks for again until staff say so; the oldest first."""
+    return _each(DirectDebitPayment.state == FAILED, DirectDebitPayment.taken.is_null(False))
+
+
+def _each(*conditions: Any) -> Iterator[DirectDebitPayment]:
+    last = 0
+    while True:
+        rows = _with_runs().where(*conditions, DirectDebitPayment.id > last).order_by(DirectDebitPayment.id)
+        found = list(rows.limit(_STEP))
+        if not found:
+            return
+        yield from found
+        last = found[-1].id
+
+
+def _with_runs() -> Any:
+    row = DirectDebitPayment
+    return row.select(row, DirectDebitRun).join(DirectDebitRun).where(DirectDebitRun.number.is_null(False))

@@ -1,0 +1,102 @@
+"""What is to be collected: every bill that is due of every mandate in use, whichever page of mandates it is on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from engine.errors import ConfigurationError
+from engine.plugins.breakers import Breaker
+from engine.testing import Clock
+from tests.kit.debits import ACCOUNT, DAY, NOON, SETTINGS, YUCHO, mandate, payer
+from web.assembly.site import Site
+from workflows.business.records import Contract, Mandate
+from workflows.collecting import due_bills, secrets_in_use, without_mandate
+from workflows.ports.billing import Bill, BilledContract, UnusableBills
+from workflows.ports.guarded import GuardedBilling, Times
+
+
+@pytest.fixture
+def site_settings() -> Mapping[str, Any]:
+    return SETTINGS
+
+
+@pytest.fixture
+def site(any_site: Site, clock: Clock) -> Site:
+    clock.now = NOON
+    return any_site
+
+
+class Backend:
+    """A billing backend that has two bills of each contract, and remembers how many it was asked for at a time."""
+
+    billing_version = 2
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def due_bills(self, day: date, contracts: tuple[BilledContract, ...]) -> list[Bill]:
+        self.asked.append(len(contracts))
+        return [
+            Bill(f"{one.contract}-{month}", one.contract, month, date(2026, month, 1))
+            for month in (12, 11)
+            for one in reversed(contracts)
+            if one.since <= date(2026, month, 1)
+        ]
+
+
+def with_backend(site: Site, backend: Any) -> Any:
+    return replace(site.services, billing=GuardedBilling(backend, Breaker("billing", "tests"), Times()))
+
+
+def test_every_mandate_in_use_is_asked_for_once_in_its_order(site: Site) -> None:
+    for number in range(205):
+        payer(site, f"A{number:08d}", since=date(2026, 11 + number % 2, 1))
+    gone = payer(site, "B00000001")
+    Mandate.update(in_use=None, sealed="").where(Mandate.id == gone.id).execute()
+    card = payer(site, "B00000002")
+    Mandate.update(method="credit_card").where(Mandate.id == card.id).execute()
+    backend = Backend()
+    found = list(due_bills(with_backend(site, backend), "direct_debit", DAY))
+    expected = [(f"A{n:08d}", month) for n in range(205) for month in ((11, 12) if n % 2 == 0 else (12,))]
+    assert [(due.customer_number, due.bill.total) for due in found] == expected
+    assert backend.asked == [200, 5]
+    assert {json.loads(due.data)["number"] for due in found} == {ACCOUNT["number"]}
+    assert ACCOUNT["number"] not in repr(found[0])
+
+
+def test_what_is_kept_of_a_mandate_that_ended_is_not_given(site: Site) -> None:
+    first = payer(site, "A00000001")
+    second = mandate(site, first.contract, YUCHO)
+    kept = secrets_in_use(site.services, [first.id, second.id, 99])
+    assert {number: json.loads(secret) for number, secret in kept.items()} == {second.id: dict(YUCHO)}
+
+
+def test_contracts_that_are_paid_so_without_a_mandate_are_counted(site: Site) -> None:
+    payer(site, "A00000001")
+    for number, ended_on in ((2, None), (3, DAY), (4, date(2026, 12, 27))):
+        one = payer(site, f"A0000000{number}")
+        Mandate.delete_by_id(one.id)
+        Contract.update(ended_on=ended_on).where(Contract.id == one.contract_id).execute()
+    assert without_mandate("direct_debit", DAY) == 2
+    assert without_mandate("credit_card", DAY) == 0
+
+
+def test_without_a_backend_that_knows_bills_nothing_is_collected(site: Site) -> None:
+    payer(site, "A00000001")
+    for services in (replace(site.services, billing=None), with_backend(site, object())):
+        with pytest.raises(ConfigurationError, match="expected a billing backend that knows which bills are due"):
+            next(due_bills(services, "direct_debit", DAY))
+
+
+def test_bills_that_are_none_are_collected_from_nobody(site: Site) -> None:
+    payer(site, "A00000001")
+    backend: Any = Backend()
+    backend.due_bills = lambda day, contracts: [Bill("1", 99, 1, day)]
+    with pytest.raises(UnusableBills, match="expected one of the contracts that were asked for, got 99"):
+        next(due_bills(with_backend(site, backend), "direct_debit", DAY))
