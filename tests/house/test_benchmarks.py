@@ -38,7 +38,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             marks=in_full,
         ),
         ("paused_timers", ["--number", "500"], "among 500 paused ones"),
-        ("plugin_pages", ["--rounds", "1", "--each", "1"], "staff's page of a customer"),
+        ("plugin_pages", ["--rounds", "1", "--each", "1"], "staff's page of a customer, 10 panels"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
         pytest.param(
             *("customer_files", ["--rows", "50", "--only", "sqlite"], "import again, nothing changed"), marks=in_full

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flask import current_app, request
 
@@ -13,8 +13,7 @@ from web.http.who_may import User, access_of
 from workflows.business.permissions import ADMIN, EDITOR
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):  # two dozen are made for a page: in half of the time that a frozen dataclass takes
     """An entry for one reader. `open` is false where their role does not reach it; `here` marks the present page."""
 
     title: Text
