@@ -17,6 +17,7 @@ _WORK: Mapping[str, Text] = {
     "contract_notice": _("アカウントの方へのご契約のお知らせ"),
     "removed_owners": _("削除したお客様のアカウントの方へのお知らせ"),
     "listener": _("プラグインへの通知"),
+    "schedule": _("プラグインの定期処理"),
 }
 """What effects do that are no mails, by their kind."""
 

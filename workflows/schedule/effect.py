@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -50,11 +51,11 @@ class RunEffect:
             outcome = self._pieces(declared, due, key)
         except (NotNow, TooSlow) as error:
             outcome = Deferred(str(error))
-        except Exception as error:
-            self._write(delivery.instance_id, due, Deferred(f"the plugin raised {type(error).__name__}"))
-            raise
+        except Exception as error:  # its words may quote a secret: they are logged and not kept
+            log.exception("schedule %s: its plugin raised", record.name)
+            outcome = Deferred(f"the plugin raised {type(error).__name__}")
         self._write(delivery.instance_id, due, outcome)
-        return outcome
+        return _named(record.name, outcome)
 
     def _pieces(self, declared: Declared, due: Occurrence, key: str) -> Outcome:
         """Call the plugin, and again at once where it says that there is more, for a while: a lease must not end before
@@ -80,6 +81,13 @@ class RunEffect:
                     ScheduleRecord.update(failing_since=now).where(mine, first).execute()
         except (pw.PeeweeException, EngineError) as error:
             log.warning("how a run of %s went could not be written down: %s", due.schedule, error)
+
+
+def _named(name: str, outcome: Outcome) -> Outcome:
+    """The outcome with the schedule's name in its reason: staff read it among the incidents of all schedules."""
+    if isinstance(outcome, Accepted):
+        return outcome
+    return replace(outcome, reason=f"{name}: {outcome.reason}" if outcome.reason else name)
 
 
 def _told(outcome: Outcome) -> dict[str, str]:

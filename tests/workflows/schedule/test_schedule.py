@@ -24,8 +24,8 @@ from tests.kit.waiting import PATIENCE
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.ports.schedules import Occurrence, Schedule
+from workflows.registry import CHORES
 from workflows.schedule import Declaration, ScheduleRecord, standings
-from workflows.schedule.declaring import keep_declared
 from workflows.schedule.effect import RunEffect
 
 NIGHTLY = Daily(time(3))
@@ -89,7 +89,9 @@ def opened(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Opened]:
         )
         site = build(settings, clock=clock, plugins=plugins_of(settings, extra=list(plugins.items())))
         made.append(site)
-        keep_declared(site.engine, site.services)
+        with site.db.bound():
+            for chore in CHORES:  # as a sweep does
+                chore(site.engine, site.services)
         site.engine.run_due()
         return site
 
@@ -214,7 +216,7 @@ def test_what_fails_for_a_day_is_an_incident_and_goes_on_once_that_is_settled(op
         clock.forward(hours=1)
     (incident,) = incidents.incidents(site.engine)
     assert (incident.about, incident.what, incident.kind) == ("schedule:nightly", "run", "schedule")
-    assert "the last: down" in incident.error
+    assert "the last: nightly: down" in incident.error
     night(clock, 4, minutes=1)
     work_off(site)
     assert set(work.times) == {"02 03:00"}
@@ -230,7 +232,7 @@ def test_what_fails_for_good_is_an_incident_at_once(opened: Opened, clock: Clock
     night(clock, 2, minutes=1)
     work_off(site)
     (incident,) = incidents.incidents(site.engine)
-    assert incident.error == "403: no key"
+    assert incident.error == "403: nightly: no key"
     (standing,) = standings(site.engine.store)
     assert (standing.outcome, standing.reason) == ("failed", "403: no key")
 
