@@ -29,8 +29,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DOWNLOAD := $(BIN)/python -m pip --disable-pip-version-check download --quiet
 BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work broken_timers paused_timers migrations machine_step \
 	instructions web_pages plugin_pages population start_up patience input_costs slow_clients customer_files \
-	customer_search many_incidents long_lists upgrade
-LARGE_BENCHMARKS := mass_expiry due_work customer_files customer_search upgrade
+	debit_files customer_search many_incidents long_lists upgrade
+LARGE_BENCHMARKS := mass_expiry due_work customer_files customer_search debit_files upgrade
 JOBS ?= 4
 # Whoever asked Python to keep no compiled modules did not mean a run that starts some hundred processes of them.
 export PYTHONDONTWRITEBYTECODE :=

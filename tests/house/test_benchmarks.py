@@ -43,6 +43,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         pytest.param(
             *("customer_files", ["--rows", "50", "--only", "sqlite"], "import again, nothing changed"), marks=in_full
         ),
+        pytest.param(*("debit_files", ["--rows", "50", "--only", "sqlite"], "its file written again"), marks=in_full),
         pytest.param(
             *("upgrade", ["--customers", "50", "--only", "sqlite"], "Upgrade of a site with 50 customers"),
             marks=in_full,
