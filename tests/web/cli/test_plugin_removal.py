@@ -13,6 +13,7 @@ from tests.kit.browser import add_customer
 from tests.kit.commands import Run
 from tests.kit.databases import close_database
 from tests.kit.installed_plugins import InstallPlugin
+from tests.kit.sites import SECRET
 from web.assembly.settings import read
 from web.assembly.site import Site
 from workflows.business.records import Contract
@@ -106,8 +107,12 @@ def test_without_a_database_nothing_is_lost_and_none_is_made(run: Run, devices: 
     assert not Path("var").exists()
 
 
-def test_its_tables_are_dropped_when_that_is_confirmed(run: Run, devices: Path) -> None:
-    run("migrate")
+def test_its_tables_are_dropped_when_that_is_confirmed(
+    run: Run, devices: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TETSUZUKI_DATABASE_URL", database_url)
+    monkeypatch.setenv("TETSUZUKI_SECRET_KEY", SECRET.decode())
+    assert run("migrate").code == 0
     said = run("plugins", "remove", "devices", "--drop-tables", typed="n\n")
     assert said.code == 1
     assert "Drop loan, device, migration_device_lists, with all that is in them?" in said.out
