@@ -22,8 +22,10 @@ from engine.mime import is_mailbox
 from engine.plugins.health_reports import WHOLE
 from engine.text import _
 from web.assembly import conditions
+from web.assembly.plugin_needs import day_of, unmet
 from web.assembly.settings import read
 from web.cli.sites import opened_site
+from workflows.schedule.plugin_needs import SCHEDULES
 
 if TYPE_CHECKING:
     from web.assembly.site import Site
@@ -149,8 +151,9 @@ def unwell_plugins(site: Site) -> Iterator[Finding]:
     for one in site.health.answers(WHOLE):
         said = f"plugin {one.plugin} says: {one.why or one.health.state}"
         yield {"ok": note, "warning": warning, "failed": fault}[one.health.state](said)
-    for need in conditions.needed(site).inside:
-        yield warning(f"no plugin brings {need}; it waits until one does")
+    for need in unmet(site.db, site.plugins, day_of(site.settings, site.clock())):
+        if need.hook != SCHEDULES:  # of which `schedules` tells
+            yield warning(f"no plugin brings {need}; it waits until one does")
     for check in conditions.required(site):
         if check.state == "failed":
             yield fault(f"{site.settings.place('required_plugins')}: {check.detail}")

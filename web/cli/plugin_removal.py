@@ -16,6 +16,7 @@ from engine.plugins.needs import PluginNeed
 from engine.store.schema import HISTORY_OF_STEPS, migrate_alone
 from web.assembly.plugin_needs import day_of, is_up_to_date, met_by
 from web.assembly.site import CHOICES, plugins_of
+from workflows.schedule.plugin_needs import SCHEDULES
 
 if TYPE_CHECKING:
     from engine.plugins.found import Listed
@@ -49,7 +50,8 @@ def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
     folders: Sequence[Path] = tuple(plugins.brought_by(name).get(STEPS, {}).values())
     tables = _tables_of(folders, db) if db is not None else ()
     needs = met_by(db, plugins, name, day_of(settings, db.now())) if db is not None and is_up_to_date(db) else ()
-    waiting = [need for need in needs if need.hook != STEPS]
+    # A schedule only comes to its end with its plugin: nothing waits for it.
+    waiting = [need for need in needs if need.hook not in (STEPS, SCHEDULES)]
     named = [key for key, hook in CHOICES.items() if _names(settings, key) in one.adds.get(hook, ())]
     return Leaving(
         tuple(_lines(one, waiting, [str(settings.place(key)) for key in named], _counted(db, tables), settings)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from engine.recurrence import Cron, Daily
 from engine.testing import Clock
 from tests.kit.sites import CHEAP, SECRET
 from tests.kit.waiting import PATIENCE
+from web.assembly.plugin_needs import unmet
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.ports.schedules import Occurrence, Schedule
@@ -330,7 +331,12 @@ def test_what_belongs_to_a_plugin_that_is_gone_waits_until_it_is_back(opened: Op
         work_off(without)
     assert incidents.incidents(without.engine) == []
     assert [standing.name for standing in standings(without.engine.store)] == ["nightly"]
+    today = date(2026, 4, 1)
+    assert list(map(str, unmet(without.db, without.plugins, today))) == [
+        "schedule nightly: 1 timer, of the plugin nights"
+    ]
     site = opened(nights=declares)
+    assert unmet(site.db, site.plugins, today) == ()
     clock.forward(days=1)
     work_off(site)
     # One run was open all the while, and it stands for those that came after it.
