@@ -72,6 +72,7 @@ def test_every_mandate_in_use_is_asked_for_once_in_its_order(site: Site) -> None
 
 def test_what_is_kept_of_a_mandate_that_ended_is_not_given(site: Site) -> None:
     first = payer(site, "A00000001")
+    assert first.contract is not None
     second = mandate(site, first.contract, YUCHO)
     kept = secrets_in_use(site.services, [first.id, second.id, 99])
     assert {number: json.loads(secret) for number, secret in kept.items()} == {second.id: dict(YUCHO)}
