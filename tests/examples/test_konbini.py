@@ -19,7 +19,7 @@ from tests.kit.payments import MAY, Books, account, ask, contract, paying_site, 
 from tests.kit.sites import state
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import Contract, Mandate
+from workflows.business.records import Contract, Mandate, PaymentReport
 from workflows.payment_method_change.records import AwaitedPayment
 
 HOOK = "/webhooks/konbini"
@@ -154,3 +154,20 @@ def test_a_provider_that_is_down_when_it_is_asked_for_is_asked_again(site: Site,
     work(site)
     assert state(site, number) == "awaiting_payment"
     assert len(sandbox.payments) == 1
+
+
+def test_what_is_paid_after_the_request_has_lapsed_is_kept_for_the_staff(
+    site: Site, app: Flask, sandbox: Any, clock: Clock
+) -> None:
+    number, digits = asked(site)
+    clock.forward(days=13)
+    paid = sandbox.pay(digits)  # in time, but nobody hears of it
+    sandbox.down = True
+    clock.forward(days=4)
+    work(site)
+    assert state(site, number) == "lapsed"
+    assert [sent(app, sandbox, paid) for _ in range(2)] == [200, 200]
+    work(site)
+    (kept,) = PaymentReport.select()
+    assert (kept.request, kept.state, kept.amount) == (number, "kept", 1100)
+    assert Contract.get().payment_method == "bank_transfer"

@@ -22,6 +22,7 @@ from workflows.payment_method_change import reports
 from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports import quotes
 from workflows.ports.billing import Booking
+from workflows.ports.payments import way_of
 from workflows.registry import CHANGE_REQUEST_KINDS
 
 _MOST_REPORTS = 10
@@ -79,7 +80,8 @@ def _facts(mandate: Mandate) -> Iterator[Fact]:
         yield Fact(_("ご登録内容（番号の一部を伏せています）"), mandate.label)
     if mandate.reference:
         yield Fact(_("決済会社での番号"), mandate.reference)
-    awaited = AwaitedPayment.get_or_none(AwaitedPayment.instance == mandate.instance)
+    later = way_of(mandate.way) == "later"
+    awaited = AwaitedPayment.get_or_none(AwaitedPayment.instance == mandate.instance) if later else None
     if awaited is not None:
         yield Fact(_("お支払い番号"), awaited.number)
     if mandate.due_at is not None:

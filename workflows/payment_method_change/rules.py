@@ -188,8 +188,10 @@ def payment_is_awaited(attempt: Attempt) -> Refusal | None:
 
 
 def _way_is(way: str, attempt: Attempt) -> Refusal | None:
-    mandate = mandate_of(attempt.instance, attempt.records)
-    if mandate is not None and way_of(mandate.way) == way:
+    if "way" not in attempt.memo:  # which several guards of one event ask
+        mandate = mandate_of(attempt.instance, attempt.records)
+        attempt.memo["way"] = way_of(mandate.way) if mandate is not None else ""
+    if attempt.memo["way"] == way:
         return None
     return Refusal("other_way", _("このお支払い方法には不要な手順です。"))
 
@@ -492,8 +494,12 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "effective_on": lambda: day_said(change_request.effective_on) if change_request is not None else "",
         "day": lambda iso: day_said(date.fromisoformat(iso)) if iso else "",
         "expected_on": lambda confirmed="": _expected_on(confirmed, mandate),
-        **_awaited_context(awaited_of(instance, records)),
+        **_awaited_context(awaited_of(instance, records) if _is_paid_later(mandate) else None),
     }
+
+
+def _is_paid_later(mandate: Mandate | None) -> bool:
+    return mandate is not None and way_of(mandate.way) == "later"
 
 
 def _awaited_context(awaited: AwaitedPayment | None) -> Mapping[str, Any]:
