@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.testing import Clock
 from plugins.direct_debit.collector import Collector
 from plugins.direct_debit.runs import drawing
 from web.assembly.site import Site
@@ -133,3 +134,9 @@ def until(due: Iterator[Any], count: int, then: Any) -> Iterator[Any]:
         yield next(due)
     then()
     yield from due
+
+
+def at_noon(site: Site, clock: Clock) -> Site:
+    """The site at the time of the runs."""
+    clock.now = NOON
+    return site

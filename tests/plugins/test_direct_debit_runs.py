@@ -36,6 +36,7 @@ from tests.kit.debits import (
     SETTINGS,
     YUCHO,
     answered,
+    at_noon,
     draw,
     mandate,
     payer,
@@ -76,8 +77,7 @@ def site_settings() -> Mapping[str, Any]:
 
 @pytest.fixture
 def site(any_site: Site, clock: Clock) -> Site:
-    clock.now = NOON
-    return any_site
+    return at_noon(any_site, clock)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from engine.errors import ConfigurationError
 from engine.plugins.breakers import Breaker
 from engine.testing import Clock
-from tests.kit.debits import ACCOUNT, DAY, NOON, SETTINGS, YUCHO, mandate, payer
+from tests.kit.debits import ACCOUNT, DAY, SETTINGS, YUCHO, at_noon, mandate, payer
 from web.assembly.site import Site
 from workflows.business.records import Contract, Mandate
 from workflows.collecting import due_bills, secrets_in_use, without_mandate
@@ -28,8 +28,7 @@ def site_settings() -> Mapping[str, Any]:
 
 @pytest.fixture
 def site(any_site: Site, clock: Clock) -> Site:
-    clock.now = NOON
-    return any_site
+    return at_noon(any_site, clock)
 
 
 class Backend:
