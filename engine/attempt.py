@@ -31,6 +31,7 @@ class Location:
 
 
 def caller() -> Location:
+    """Where the part of a definition that is being made was written: the first line outside of these modules."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename in _OWN_FRAMES:
         frame = frame.f_back
@@ -38,6 +39,7 @@ def caller() -> Location:
 
 
 def written() -> Any:
+    """The field of a part of a definition that remembers where it was written."""
     return field(default_factory=caller, compare=False, repr=False, kw_only=True)
 
 

@@ -9,6 +9,7 @@ PUBLIC = (
     "engine",
     # The words of a definition
     "engine.definition",
+    "engine.attempt",
     "engine.waits",
     "engine.migration",
     "engine.text",

@@ -19,7 +19,7 @@ from engine.definition import PLUGIN_KIND, Actor
 from engine.errors import PluginError
 from engine.plugins.breakers import Breaker
 from engine.plugins.http_client import HttpClient
-from engine.store.base import transaction
+from engine.store.base import SiteDatabase, transaction
 
 if TYPE_CHECKING:
     from engine.outcomes import Offer, Outcome, Sight
@@ -38,13 +38,22 @@ class Host:
         self.actor = Actor(PLUGIN_KIND, plugin)
         self.log = logging.getLogger(f"tetsuzuki.plugins.{plugin}")
         self._engine: Engine | None = None
+        self._db: SiteDatabase | None = None
         self._clock: Callable[[], datetime] | None = None
         self._http: HttpClient | None = None
 
-    def bind(self, engine: Engine | None, clock: Callable[[], datetime], breaker: Breaker) -> None:
+    def bind(
+        self,
+        engine: Engine | None,
+        clock: Callable[[], datetime],
+        breaker: Breaker,
+        db: SiteDatabase | None = None,
+    ) -> None:
         """Bind the host to a site; the site does it once it is assembled. Without an `engine`, as in tests of a plugin
-        alone, there are clock, logger and HTTP client, and the rest raises as before it was bound."""
+        alone, there are clock, logger and HTTP client, with `db` the plugin's own tables too, and the rest raises as
+        before it was bound."""
         self._engine, self._clock = engine, clock
+        self._db = engine.db if engine is not None else db
         self._http = HttpClient(breaker, clock)
 
     # -- what is always there -----------------------------------------------------------------------------------------
@@ -103,14 +112,19 @@ class Host:
 
         The tables' models are subclasses of `engine.store.base.Record`. Never touch a table that is not the plugin's.
         """
-        with self._there("transaction").db.bound(), transaction():
+        with self._tables("transaction").bound(), transaction():
             yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """A block in which the plugin's own models read from the site's database, wherever they are called from."""
-        with self._there("reading").db.bound():
+        with self._tables("reading").bound():
             yield
+
+    def _tables(self, use: str) -> SiteDatabase:
+        if self._db is None:
+            raise self._too_early(use)
+        return self._db
 
     def _there(self, use: str) -> Engine:
         if self._engine is None:
@@ -129,5 +143,6 @@ class Host:
     def _too_early(self, use: str) -> PluginError:
         return PluginError(
             f"plugin {self.plugin}: host.{use} was used before the site was assembled. Keep `host` in the constructor, "
-            "and use it where the objects that the hooks return are called"
+            "and use it where the objects that the hooks return are called. In a test of the plugin alone there is no "
+            "site: `workflows.ports.testing.host` takes the database of own tables as `db`"
         )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import Any
 
+import peewee as pw
 import pytest
 
 from engine.definition import Actor
@@ -15,6 +16,8 @@ from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError
 from engine.hookspecs import hookimpl
 from engine.plugins import Host, SiteFacts
+from engine.store.base import Record
+from engine.store.opening import open_database
 from engine.testing import Clock
 from tests.kit.browser import add_customer
 from tests.kit.handlers import Handler
@@ -24,6 +27,7 @@ from web.assembly.site import Site, build, plugins_of
 from web.shown.contracts import _who
 from workflows.business.access.actor_names import names_of
 from workflows.business.records import Account, Contract
+from workflows.ports import testing
 from workflows.ports.host import AccountFacts, ContractFacts, CustomerFacts, SiteHost
 
 
@@ -159,3 +163,28 @@ def test_people_are_told_that_a_plugin_acted(site: Site) -> None:
     actor = str(Actor("plugin", "reader"))
     assert str(names_of([actor])[actor]) == "プラグイン（reader）"
     assert str(_who(actor, {})) == "システム"
+
+
+class Voucher(Record):
+    """A table of a plugin's own."""
+
+    balance = pw.IntegerField()
+
+
+def test_a_host_of_a_plugin_that_is_tried_alone_has_its_tables(database_url: str, clock: Clock) -> None:
+    db = open_database(database_url)
+    with db.bound():
+        db.create_tables([Voucher])
+    alone = testing.host("vouchers", clock=clock, db=db)
+    with pytest.raises(ZeroDivisionError), alone.transaction():
+        Voucher.create(balance=1 // 0)
+    with alone.transaction():
+        Voucher.create(balance=1100)
+    with alone.reading():
+        assert [one.balance for one in Voucher.select()] == [1100]
+    with db.bound():
+        db.drop_tables([Voucher])
+    without = testing.host("vouchers", clock=clock)
+    with pytest.raises(PluginError, match="takes the database of own tables as `db`"), without.reading():
+        pass
+    db.close()

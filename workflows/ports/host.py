@@ -15,6 +15,7 @@ from engine import Engine
 from engine.errors import PluginError
 from engine.plugins import Host
 from engine.plugins.breakers import Breaker
+from engine.store.base import SiteDatabase
 
 MOST_FACTS = 1000
 """How many facts one question may ask for."""
@@ -104,11 +105,16 @@ class SiteHost(Host):
         self._records: ReadRecords | None = None
 
     def bind_site(
-        self, engine: Engine | None, clock: Callable[[], datetime], breaker: Breaker, records: ReadRecords
+        self,
+        engine: Engine | None,
+        clock: Callable[[], datetime],
+        breaker: Breaker,
+        records: ReadRecords,
+        db: SiteDatabase | None = None,
     ) -> None:
         """Bind the host, with its records: see `Host.bind`."""
         self._records = records
-        self.bind(engine, clock, breaker)
+        self.bind(engine, clock, breaker, db)
 
     @property
     def records(self) -> ReadRecords:

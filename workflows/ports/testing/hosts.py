@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.plugins.breakers import Breaker
+from engine.store.base import SiteDatabase
 from engine.testing import Clock
 from workflows.ports.host import (
     MOST_FACTS,
@@ -25,12 +26,14 @@ def host(
     customers: Sequence[CustomerFacts] = (),
     contracts: Sequence[ContractFacts] = (),
     accounts: Sequence[AccountFacts] = (),
+    db: SiteDatabase | None = None,
 ) -> SiteHost:
     """A host with these records, a clock (by default one that stands still), a logger and an HTTP client. It has no
-    site: what needs one raises a PluginError."""
+    site: what needs one raises a PluginError. With `db`, a database in which the plugin's own tables are
+    (`engine.store.opening.open_database`, `engine.store.schema.migrate`), there are `transaction` and `reading`."""
     made = SiteHost(plugin)
     records = GivenRecords(tuple(customers), tuple(contracts), tuple(accounts))
-    made.bind_site(None, clock or Clock(), Breaker("http", plugin), records)
+    made.bind_site(None, clock or Clock(), Breaker("http", plugin), records, db)
     return made
 
 
