@@ -19,7 +19,7 @@ from tests.kit.staff import enrol, enter
 from tests.kit.stripe_server import StripeServer
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
+from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, PaymentReport
 from workflows.business.request_number import request_number
 
 ORDER = "/changes/order/chatluck"
@@ -113,6 +113,29 @@ def test_a_card_is_registered_on_the_page_of_the_order(
     assert hanako.path == f"/changes/orders/{request_number(number)}"
     assert "4242" in hanako.main
     assert "担当者が確認中" in hanako.main
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("checkout.session.completed", ("known", "")),  # the provider says it twice, under two names
+        ("checkout.session.expired", ("kept", "contradicts")),  # staff must see it before they accept
+    ],
+)
+def test_what_is_reported_of_an_order_whose_method_works_already_is_decided_at_once(
+    site: Site, hanako: Member, stripe: StripeServer, kind: str, outcome: tuple[str, str]
+) -> None:
+    number = send(site, hanako, "credit_card")
+    action, data = hanako.filled("お支払い方法の登録画面へ進む")
+    hanako.client.post(action, data=data)
+    session = Mandate.get(Mandate.instance == number).reference
+    stripe.register_card(session)
+    for event, what in enumerate(("checkout.session.completed", kind), 1):
+        raw = stripe.event(what, session, event)
+        hanako.client.post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
+    assert state(site, number) == "in_review"
+    second = PaymentReport.get(PaymentReport.event == "evt_2")
+    assert (second.state, second.reason) == outcome
 
 
 def test_papers_are_filled_in_downloaded_and_corrected(site: Site, hanako: Member, clock: Clock) -> None:

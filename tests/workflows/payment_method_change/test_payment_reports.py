@@ -166,10 +166,11 @@ def test_what_becomes_of_each_kind_once_its_request_is_over(
 
 def test_every_kind_of_report_has_a_decision_in_every_state() -> None:
     standings = [
-        Standing(name, over, reference, paid)
+        Standing(name, over, reference, paid, registered)
         for name, over in (("accepted", False), ("awaiting_page", False), ("applied", True), ("lapsed", True))
         for reference in ("", "ref")
         for paid in (False, True)
+        for registered in (False, True)
     ]
     for status in get_args(Status):
         for standing in standings:

@@ -173,7 +173,9 @@ def _standing(state: str, is_over: bool, report: PaymentReport, mandate: Mandate
         PaymentReport.state.in_((APPLIED, KNOWN)),
         PaymentReport.id != report.id,
     )
-    return Standing(state, is_over, mandate.reference, paid.exists())
+    # Of the event that was just fired, or by somebody who was faster, the mandate in hand does not know.
+    now = Mandate.get_or_none(Mandate.id == mandate.id) or mandate
+    return Standing(state, is_over, now.reference, paid.exists(), now.registered_at is not None)
 
 
 def _fired(engine: Engine, report: PaymentReport, mandate: Mandate, event: str) -> Decision | None:

@@ -15,19 +15,20 @@ EVENTS: Mapping[Status, tuple[str, ...]] = {
     "paid": ("confirmed",),
 }
 
-_NOT_SO_FAR = frozenset({"requested", "in_review", "accepted"})
+_NOT_SO_FAR = frozenset({"requested", "in_review", "accepted", "activating"})
 _GONE_ON = frozenset({"scheduled", "applying", "applied"})  # in the belief that the method works
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a request stands: its state, whether that is its end, the provider's name for its mandate, and whether a
-    payment of it was applied before."""
+    """How a request stands: its state, whether that is its end, the provider's name for its mandate, whether a payment
+    of it was applied before, and whether its method works already, as that of an order does before it is decided on."""
 
     state: str
     is_over: bool
     reference: str
     paid: bool
+    registered: bool = False
 
 
 def before_firing(status: Status, reference: str, standing: Standing) -> Decision | None:
@@ -44,9 +45,10 @@ def before_firing(status: Status, reference: str, standing: Standing) -> Decisio
 
 def without_event(status: Status, standing: Standing) -> Decision:
     """What becomes of a report of which the request can take no event."""
-    if standing.state in _NOT_SO_FAR:
+    has_gone_on = standing.state in _GONE_ON or (standing.registered and not standing.is_over)
+    if standing.state in _NOT_SO_FAR and not has_gone_on:
         return again("early")
-    if standing.state in _GONE_ON:
+    if has_gone_on:
         return _of_one_that_went_on(status, standing)
     if status in GIVEN_UP:
         return Decision(KNOWN)  # it is over already, or ends by its own time
