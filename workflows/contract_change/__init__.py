@@ -1,5 +1,6 @@
 """ご契約内容変更: users, options, term, or a new product; reviewed, scheduled and applied (G5, G6, G31, G35, G45)."""
 
+from workflows.business.plugin_needs import requests
 from workflows.contract_change.billing_effect import BillingEffect
 from workflows.contract_change.corrections import Corrected, Corrections, restack_corrected
 from workflows.contract_change.inputs import ChangeInput, GivingUp, Redating, Rejection
@@ -33,11 +34,14 @@ __all__ = [
     "restack_corrected",
 ]
 
+_VERSIONS = (CONTRACT_CHANGE_1, CONTRACT_CHANGE_2, CONTRACT_CHANGE_3, CONTRACT_CHANGE)
+
 PROCEDURE = Procedure(
-    (CONTRACT_CHANGE_1, CONTRACT_CHANGE_2, CONTRACT_CHANGE_3, CONTRACT_CHANGE),
+    _VERSIONS,
     effects={
         "billing": lambda services, engine: Patient(BillingEffect(services, engine)),
         "restack": lambda services, engine: Patient(RestackEffect(services, engine)),
     },
     change_requests=KINDS,
+    plugin_needs=(lambda db, _today: requests(db, _VERSIONS),),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.definition import Refusal
-from engine.delivery import Failed
+from engine.delivery import Deferred, Failed
 from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.mandates import facts_of
@@ -71,15 +71,16 @@ def is_still_available(services: Services, change_request: ChangeRequest) -> boo
     return _why_not(services, mandate.method, context_of_mandate(services, mandate)) is None
 
 
-def stopped_method(services: Services, change_request: ChangeRequest) -> Failed | None:
-    """Why an order is not booked: its provider says that nothing can be paid by the mandate any more. None for any
-    other request, and where the provider does not know. Raises what the method raises."""
+def stopped_method(services: Services, change_request: ChangeRequest) -> Deferred | Failed | None:
+    """Why an order is not booked: its provider says that nothing can be paid by the mandate any more, or no plugin is
+    there to ask it. None for any other request, and where the provider does not know. Raises what the method
+    raises."""
     mandate = Mandate.get_or_none(Mandate.instance == change_request.instance)
     if change_request.contract_id is not None or mandate is None:
         return None
     method = services.payment_methods.get(mandate.method)
     if method is None:
-        return Failed("no_plugin", f"no plugin does the payment method {mandate.method!r}")
+        return Deferred(f"no plugin does the payment method {mandate.method!r}", waits=True)
     report = payment_calls.report_of(method.query(context_of_mandate(services, mandate), facts_of(mandate)))
     if report.status in FAILED | GIVEN_UP | TAKEN_BACK:
         return Failed("method_stopped", f"{mandate.method} reports {report.status}: {report.detail}")

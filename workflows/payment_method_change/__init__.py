@@ -2,6 +2,7 @@
 
 from engine.text import _
 from workflows.business.access.sealed import SealedColumn
+from workflows.business.plugin_needs import requests
 from workflows.business.records import Mandate, PaymentReport
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.mandates import SEALED_FOR, facts_of
@@ -9,7 +10,6 @@ from workflows.payment_contexts import context_of
 from workflows.payment_method_change.effects import PaymentEffects
 from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
-from workflows.payment_method_change.plugin_needs import requests
 from workflows.payment_method_change.records import AwaitedPayment, PaymentEvent
 from workflows.payment_method_change.reports import apply_due, purge
 from workflows.payment_method_change.reports.states import SEALED_FOR as REPORTS_SEALED_FOR

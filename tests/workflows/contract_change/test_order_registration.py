@@ -34,6 +34,7 @@ from workflows.mandates import facts_of
 from workflows.payment_contexts import context_of_mandate, context_of_order
 from workflows.payment_method_change import Confirmation, PageOpened
 from workflows.ports.payments import Begun, MandateFacts, PaymentContext
+from workflows.registry import PLUGIN_NEEDS
 
 SYSTEM = Actor("system", "credit_card")
 DAY = timedelta(days=1)
@@ -483,6 +484,28 @@ def test_what_the_provider_has_ended_is_not_booked_and_staff_decide(
     assert state(site, number) == "applied"
 
 
+def test_a_booking_waits_for_a_plugin_that_is_gone_and_goes_on_when_it_is_back(
+    site: Site, who: Actor, clerk: Actor, clock: Clock, stripe: StripeServer
+) -> None:
+    number = with_card(site, who)
+    accept(site, number, clerk)
+    stripe.objects[mandate_of(number).reference]["status"] = "expired"
+    on_first_day(site, clock)
+    (incident,) = incidents(site.engine)
+    stripe.objects[mandate_of(number).reference]["status"] = "complete"
+    methods = site.services.payment_methods
+    gone = methods.pop("credit_card")  # type: ignore[attr-defined]
+    retry(site.engine, incident.ref, Actor("staff", clerk.id), "カード会社に確認しました。")
+    for _hour in range(3):
+        work(site)
+        clock.forward(hours=1)
+    assert (state(site, number), incidents(site.engine)) == ("applying", [])
+    methods["credit_card"] = gone  # type: ignore[index]
+    clock.forward(hours=8)
+    work(site)
+    assert (state(site, number), incidents(site.engine)) == ("applied", [])
+
+
 def test_staff_give_up_what_the_provider_has_ended(
     site: Site, who: Actor, clerk: Actor, clock: Clock, stripe: StripeServer
 ) -> None:
@@ -493,6 +516,19 @@ def test_staff_give_up_what_the_provider_has_ended(
     site.engine.fire(number, "give_up", clerk, GivingUp("カードが使えません。"))
     work(site)
     assert (state(site, number), mandate_of(number).ended_on) == ("failed", MAY)
+
+
+def test_the_method_of_an_order_under_way_is_named_among_what_needs_a_plugin(site: Site, who: Actor) -> None:
+    number = with_card(site, who)
+    assert "payment method credit_card: 1 requests under way" in needed(site)
+    site.engine.fire(number, "withdraw", who)
+    assert "payment method credit_card: 1 requests under way" not in needed(site)
+
+
+def needed(site: Site) -> list[str]:
+    """What plugins are needed for, in words."""
+    today = site.services.calendar.today(site.clock())
+    return [str(need) for needs in PLUGIN_NEEDS for need in needs(site.db, today)]
 
 
 # Earlier versions, other kinds
