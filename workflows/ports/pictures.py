@@ -7,6 +7,7 @@ stays harmless also where somebody opens it by itself.
 
 from __future__ import annotations
 
+import re
 import struct
 from base64 import b64encode
 from typing import Any
@@ -23,12 +24,21 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _SHAPES = frozenset("svg g path rect line polyline polygon circle ellipse text tspan title desc".split())  # noqa: SIM905
 
 
-class _WithoutDoctype(TreeBuilder):
-    """Entities are declared in a document type, and a picture needs none."""
+# The functions of CSS that name another resource, in any case, and the sign that could write their names otherwise.
+_REFERENCE = re.compile(r"(?:url|src|image|image-set|cross-fade|element)\(|\\", re.IGNORECASE)
+
+
+class _Plain(TreeBuilder):
+    """Entities are declared in a document type, and a style sheet is named by a processing instruction: a picture needs
+    neither."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse it. Raises ValueError."""
         raise ValueError("has a document type")
+
+    def pi(self, target: str, text: str | None = None) -> Any:
+        """Refuse it. Raises ValueError."""
+        raise ValueError("has a processing instruction")
 
 
 def wrong_picture(picture: Any) -> str:
@@ -61,11 +71,11 @@ def _wrong_png(data: bytes) -> str:
 
 
 def _wrong_svg(data: bytes) -> str:
-    parser = XMLParser(target=_WithoutDoctype())  # noqa: S314  (no entity is declared without a document type)
+    parser = XMLParser(target=_Plain())  # noqa: S314  (no entity is declared without a document type)
     try:
         parser.feed(data)
         root: Element = parser.close()
-    except ParseError:
+    except (ParseError, LookupError):  # no XML, or in an encoding that nobody knows
         return "is neither a PNG nor an SVG"
     except ValueError as error:
         return f"is an SVG that {error}"
@@ -79,6 +89,6 @@ def _wrong_part(part: Element) -> str:
     if part.tag.removeprefix(_SVG) not in _SHAPES:
         return f"is an SVG with a <{part.tag.removeprefix(_SVG)}>, which is no plain shape"
     for name, value in part.attrib.items():
-        if name.lower().startswith("on") or name.endswith("href") or "url(" in value:
+        if name.lower().startswith("on") or name.endswith("href") or _REFERENCE.search(value):
             return f"is an SVG with the attribute {name}, which no plain shape needs"
     return ""

@@ -42,12 +42,22 @@ def test_what_a_library_draws_can_be_shown(kind: str, begins: str) -> None:
         (HEAD + b"<foreignObject/></svg>", "<foreignObject>"),
         (HEAD + b'<path onclick="x"/></svg>', "onclick"),
         (HEAD + b'<path fill="url(http://x.example/)"/></svg>', "fill"),
+        (HEAD + b'<path fill="URL(http://x.example/)"/></svg>', "fill"),
+        (HEAD + b'<path style="fill:u\\72l(http://x.example/)"/></svg>', "style"),
+        (HEAD + b'<path style="mask:image-set(&quot;http://x.example/&quot;)"/></svg>', "style"),
+        (b'<?xml-stylesheet href="http://x.example/"?>' + HEAD + b"</svg>", "processing instruction"),
+        (b'<?xml version="1.0" encoding="none"?>' + HEAD + b"</svg>", "neither a PNG nor an SVG"),
         (HEAD + b'<g xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="http://x.example/"/></svg>', "href"),
         (HEAD + b"<g/>" * LARGEST + b"</svg>", "more than"),
     ],
 )
 def test_what_is_no_small_picture_of_plain_shapes_is_refused(data: bytes, reason: str) -> None:
     assert reason in wrong_picture(Picture(data, SAYS))
+
+
+def test_a_style_and_a_transformation_are_plain() -> None:
+    data = b'<?xml version="1.0" encoding="UTF-8"?>' + HEAD + b'<g transform="scale(4)" style="fill:rgb(0,0,0)"/></svg>'
+    assert wrong_picture(Picture(data, SAYS)) == ""
 
 
 @pytest.mark.parametrize("given", [None, b"", Picture(drawn("png").data, Text(" ")), Picture("text", SAYS)])  # type: ignore[arg-type]
