@@ -212,6 +212,32 @@ def test_a_killed_run_is_finished_with_the_same_octets_and_the_same_number(
     assert draw(two, folder) == drawing.Drawn(None, None)
 
 
+def test_a_killed_run_is_finished_also_where_an_account_in_it_is_forgotten_meanwhile(
+    two: Site, tmp_path: Path, database_url: str
+) -> None:
+    killed(database_url, tmp_path, "before the name")
+    left, folder = drawing.interrupted(), tmp_path / "out"
+    assert left is not None
+    mandate(two, Contract.get(), YUCHO)
+    file = drawing.write_again(left, lambda ones: secrets_in_use(two.services, ones), folder, NOON)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == left.digest
+    assert list(folder.iterdir()) == [file]
+    assert drawing.interrupted() is None
+
+
+def test_of_what_a_killed_run_left_only_the_whole_file_gets_its_name(
+    two: Site, tmp_path: Path, database_url: str
+) -> None:
+    killed(database_url, tmp_path, "before the name")
+    left, folder = drawing.interrupted(), tmp_path / "out"
+    assert left is not None
+    (part,) = folder.iterdir()
+    part.write_bytes(part.read_bytes()[:-120])
+    file = drawing.write_again(left, lambda ones: secrets_in_use(two.services, ones), folder, NOON)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == left.digest
+    assert list(folder.iterdir()) == [file]
+
+
 def many(count: int) -> Iterator[DueBill]:
     """Bills of as many contracts, without the contracts."""
     data = Secret(json.dumps(dict(ACCOUNT)))

@@ -3,7 +3,8 @@
 The rows are written in steps while the file grows under a name that nobody takes for a file of requests. One commit
 then gives the run its number, its totals and the digest of its file; behind it the file gets its name, and a name that
 is taken is not taken again. A process that is killed before the commit leaves an open run, which the next one begins
-anew; after it, a run whose file has no name yet, which the next one writes again: the same octets, or none.
+anew; after it, a run whose file has no name yet: the next one gives it its name, or writes the same octets again, or
+none.
 
 A bill stands in one run until the bank has said that it could not be collected: the unique column `taken` holds that.
 """
@@ -117,6 +118,7 @@ def draw(due: Iterable[DueBill], header: Header, debit_on: date, newline: bytes,
                 _add(draft, writer, step)
             totals = writer.end()
             _to_disk(out)
+        _folder_to_disk(folder)
         if not totals.count:
             with transaction():
                 DirectDebitRun.delete().where(_ours(draft)).execute()
@@ -147,10 +149,16 @@ def numbered(number: int) -> DirectDebitRun:
 def write_again(run: DirectDebitRun, secrets: Secrets, folder: Path, now: datetime) -> Path:
     """Write the file of a numbered run once more into `folder`: the same octets, which the digest holds.
 
-    Raises RunFault where a mandate in it is no longer in use, so that its account is forgotten, and where another file
+    What a killed process has left there whole gets the name: it needs no account that may be forgotten since. Raises
+    RunFault where a mandate in it is no longer in use, so that its account is forgotten, and where another file
     has the name.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    whole = next((left for left in _left_by(run, folder) if _digest_of(left) == run.digest), None)
+    if whole is not None:
+        file = _name(run, whole, folder, now)
+        _clear(run, folder)
+        return file
     _clear(run, folder)
     part = folder / f".run-{run.id}-{uuid4().hex}.part"
     try:
@@ -353,8 +361,12 @@ def _digest_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
+def _left_by(run: DirectDebitRun, folder: Path) -> list[Path]:
+    return list(folder.glob(f".run-{run.id}-*.part"))
+
+
 def _clear(run: DirectDebitRun, folder: Path) -> None:
     """Delete what a killed process has left of this run: accounts that nobody needs there."""
-    for left in folder.glob(f".run-{run.id}-*.part"):
+    for left in _left_by(run, folder):
         with suppress(FileNotFoundError):
             left.unlink()
