@@ -249,7 +249,8 @@ def _request(
 
 
 def _read(response: Any, end: float, most: int, asked: Request) -> bytes:
-    """The body, read within the time limit and the size limit, however slowly it is sent. Raises NotReached."""
+    """The body, read within the time limit and the size limit, however slowly it is sent. Raises NotReached, also where
+    it ends before the length that its header names: `read1` takes that for its end."""
     pieces, size = [], 0
     while piece := response.read1(_STEP):
         pieces.append(piece)
@@ -258,4 +259,15 @@ def _read(response: Any, end: float, most: int, asked: Request) -> bytes:
             raise NotReached(f"{asked.host} answered more than {most} bytes")
         if monotonic() > end:
             raise NotReached(f"{asked.host} did not finish its answer in time")
+    if size < _length(response, asked):
+        raise NotReached(f"the answer of {asked.host} was cut off after {size} bytes")
     return b"".join(pieces)
+
+
+def _length(response: Any, asked: Request) -> int:
+    """How long a body is at least by its header; 0 where nothing is said of it, or there is none (RFC 9110 §8.6)."""
+    named = response.headers.get("Content-Length", "").strip()
+    is_framed_otherwise = "Transfer-Encoding" in response.headers
+    has_none = asked.get_method() == "HEAD" or response.status in (204, 304)
+    readable = named.isascii() and named.isdecimal() and len(named) < 19
+    return int(named) if readable and not is_framed_otherwise and not has_none else 0

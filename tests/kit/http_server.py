@@ -53,7 +53,7 @@ class Provider:
                 outer.asked.append(Asked(self.command, self.path, headers, self.rfile.read(length)))
                 outer.answers(self)
 
-            do_POST = do_GET  # noqa: N815  (as the base class wants it)
+            do_POST = do_HEAD = do_GET  # noqa: N815  (as the base class wants it)
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

@@ -127,6 +127,36 @@ def test_an_answer_that_trickles_in_costs_no_more_than_the_time_limit(server: Pr
         http.get(server.address, timeout=SHORT)
 
 
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_an_answer_that_is_cut_off_is_no_answer(server: Provider, http: HttpClient, status: int, framing: str) -> None:
+    def cut(request: BaseHTTPRequestHandler) -> None:
+        request.protocol_version = "HTTP/1.1"
+        request.close_connection = True
+        request.send_response(status)
+        if framing == "length":
+            request.send_header("Content-Length", "10")
+        else:
+            request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        request.wfile.write(b"1,2,3" if framing == "length" else b"5\r\n1,2,3\r\n5\r\n4")
+
+    server.answers = cut
+    with pytest.raises(NotReached, match=r"cut off|IncompleteRead"):
+        http.get(server.address)
+
+
+def test_an_answer_without_a_body_is_whole_whatever_length_it_names(server: Provider, http: HttpClient) -> None:
+    def bodiless(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(304 if request.command == "GET" else 200)
+        request.send_header("Content-Length", "10")
+        request.end_headers()
+
+    server.answers = bodiless
+    assert http.request("HEAD", server.address).status == 200
+    assert http.get(server.address).status == 304
+
+
 def test_a_body_that_is_too_large_is_no_answer(server: Provider, http: HttpClient) -> None:
     server.answers = answer(200, b"x" * 101)
     assert http.get(server.address, most=101, timeout=LONG).body == b"x" * 101
