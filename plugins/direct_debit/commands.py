@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from plugins.direct_debit.method import DirectDebit
 
 _METHOD = "direct_debit"
+_FURTHEST = timedelta(days=100)  # 引落日 is a month and a day: a wrong year would be debited this year
 
 
 def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
@@ -109,6 +110,12 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
         expected = bank_days.next_debit_day(today, collector.day, collector.moved)
         raise click.BadParameter(
             f"expected a day after {today} on which banks are open, as {expected}, got {asked}", param_hint="--day"
+        )
+    latest = today + _FURTHEST
+    if asked > latest:
+        raise click.BadParameter(
+            f"expected {latest} at the latest, because a file names its day without the year, got {asked}",
+            param_hint="--day",
         )
     due = due_bills(site.services, _METHOD, asked)
     drawn = drawing.draw(due, collector.header(asked), asked, collector.newline, folder, now)

@@ -160,6 +160,14 @@ def test_a_day_on_which_nothing_can_be_debited_is_refused(run: Run, two: Site, g
     assert re.search(f"expected a day after [0-9-]+ on which banks are\\s+open, as [0-9-]+, got\\s+{given}", said.err)
 
 
+def test_a_day_of_another_year_is_refused_because_the_file_names_none(run: Run, two: Site, day: date) -> None:
+    given = next_debit_day(day.replace(year=day.year + 1, day=1), 27, "later")
+    said = run("direct-debit", "run", "--day", str(given))
+    assert (said.code, said.out) == (2, "")
+    assert re.search(rf"expected [0-9-]+ at\s+the latest,\s+because.*got\s+{given}", said.err, re.DOTALL)
+    assert not list(Path("var").glob("direct_debit/*"))
+
+
 def test_without_the_collector_nothing_is_written(run: Run, two: Site) -> None:
     Path("tetsuzuki.toml").write_text(LEDGER, encoding="utf-8")
     said = run("direct-debit", "run")
