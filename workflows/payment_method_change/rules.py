@@ -316,10 +316,13 @@ def await_payment(attempt: Attempt) -> None:
 
 
 def put_off(attempt: Attempt) -> None:
-    """Keep the new due time, and the number that comes with it."""
+    """Keep the new due time, and the number that comes with it. Raises Refused where it is none: of two presses at once
+    the provider gives both the same."""
     number, awaited = attempt.data, awaited_of(attempt.instance, attempt.records)
     if not isinstance(number, Kept) or awaited is None or awaited.extended >= awaited.extensions:
         raise Refused([NO_EXTENSION])
+    if number.due_at <= awaited.due_at:
+        raise Refused([NOT_PUT_OFF])
     values = {**number.columns, "extensions": awaited.extensions, "extended": awaited.extended + 1}
     attempt.records.update(AwaitedPayment, {"instance": attempt.instance.id}, **values)
     _change_mandate(attempt, reference=number.reference, due_at=number.due_at)

@@ -234,6 +234,23 @@ def test_nothing_is_put_off_without_the_providers_answer(site: Site) -> None:
     assert AwaitedPayment.get().extended == 0
 
 
+def test_two_presses_at_once_put_the_due_time_off_once(
+    site: Site, clock: Clock, slips: Slips, mailer: MemoryMailer
+) -> None:
+    of = contract()
+    by = account(of)
+    number = ask(site, of, by, "counter")
+    AwaitedPayment.update(extensions=2).execute()
+    before = AwaitedPayment.get().due_at
+    given = kept(slips._slip(context_of_request(number), "more", 2 * LIFE), slips.periods, clock(), after=before)
+    site.engine.fire(number, "extend", by, given)
+    with pytest.raises(Refused, match="延長できませんでした"):  # both saw the due time before, and got the same answer
+        site.engine.fire(number, "extend", by, given)
+    work(site)
+    assert AwaitedPayment.get().extended == 1
+    assert subjects(mailer).count("窓口払いのお支払い期限を延長しました") == 1
+
+
 @pytest.mark.parametrize(("event", "ends"), [("withdraw", "withdrawn"), ("take_back", "taken_back")])
 def test_what_is_stopped_is_revoked_and_its_words_are_forgotten(
     site: Site, slips: Slips, event: str, ends: str
