@@ -106,7 +106,7 @@ def test_a_card_is_registered_on_the_page_of_the_order(
     stripe.register_card(session)
     raw = stripe.event("checkout.session.completed", session)
     answer = hanako.client.post("/webhooks/credit_card", data=raw, headers=stripe.signed(raw))
-    assert (answer.status_code, answer.text) == (200, "done")
+    assert (answer.status_code, answer.text) == (200, "applied")
     work(site)
     assert state(site, number) == "in_review"
     hanako.open(f"/registration/payment/requests/{request_number(number)}/return?result=success")
