@@ -67,7 +67,7 @@ class Done:
 
 
 @pages.get("/payment-reports")
-@pages.in_menu(STAFF_MENU, 35, _("決済の通知"))
+@pages.in_menu(STAFF_MENU, 45, _("決済の通知"))
 @staff_only
 def payment_reports() -> str:
     """The reports that wait for staff, the oldest first; `?of=` shows others."""
