@@ -92,7 +92,7 @@ def validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, ..
     `manager` is for trials: a valid plugin is unregistered again.
 
     Raises:
-        PluginError: an unknown hook, a wrapper, or no hook at all.
+        PluginError: an unknown hook, a wrapper, a place among others by `tryfirst` or `trylast`, or no hook at all.
         pluggy.PluginValidationError: arguments that the hookspec does not have.
     """
     known = sorted(hook for hook in vars(manager.hook) if not hook.startswith("_"))
@@ -105,6 +105,11 @@ def validate(manager: PluginManager, plugin: object, name: str) -> tuple[str, ..
         for implementation in caller.get_hookimpls():
             if implementation.wrapper or implementation.hookwrapper:
                 raise PluginError(f"{caller.name} is a wrapper; a plugin may not change what another one answers")
+            if implementation.tryfirst or implementation.trylast:
+                feature = "tryfirst" if implementation.tryfirst else "trylast"
+                raise PluginError(
+                    f"{caller.name} asks for {feature}; the class attribute `order` says when it is called"
+                )
     manager.check_pending()
     if not callers:
         raise PluginError(f"implements no hook: is @hookimpl missing? Hooks are: {', '.join(known)}")

@@ -356,6 +356,39 @@ def test_a_plugin_implements_hooks_that_there_are_as_they_are() -> None:
         )
 
 
+def test_no_plugin_is_called_before_or_behind_others_but_by_its_order() -> None:
+    @hookimpl(tryfirst=True)
+    def first(self: Any) -> Any:
+        return {}
+
+    @hookimpl(trylast=True)
+    def last(self: Any) -> Any:
+        return {}
+
+    for pushed, feature in ((first, "tryfirst"), (last, "trylast")):
+        assert reasons(loaded({}, changed(register_mailers=pushed)))["our_one"] == (
+            f"register_mailers asks for {feature}; the class attribute `order` says when it is called"
+        )
+
+
+def test_a_hook_may_be_implemented_by_a_method_of_another_name() -> None:
+    @hookimpl(specname="register_mailers")
+    def owls(self: Any) -> dict[str, Handler]:
+        return {"owl": Handler()}
+
+    plugins = loaded({}, changed(register_mailers=None, owls=owls))
+    assert reasons(plugins) == {}
+    assert "owl" in plugins.mailers()
+
+
+def test_an_optional_hook_that_there_is_not_is_unknown_all_the_same() -> None:
+    @hookimpl(optionalhook=True)
+    def owls(self: Any) -> dict[str, Handler]:
+        return {"owl": Handler()}
+
+    assert reasons(loaded({}, changed(owls=owls)))["our_one"].startswith("unknown hook 'owls'")
+
+
 def test_a_broken_plugin_leaves_no_trace_in_those_that_come_after_it() -> None:
     asked.clear()
     made = [("our_a", plugin()), ("our_b", changed(register_zzz=hookimpl(lambda self: None))), ("our_c", plugin())]
