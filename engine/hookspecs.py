@@ -3,8 +3,8 @@
 The hooks register by name: they run once, at start, and hand over objects that do the work later; `report_health` alone
 is asked again and again. Nothing is ever delivered through a hook call itself, because pluggy stops at the first
 implementation that raises, and one broken plugin would then hold back the others (I5). `plugins.loading.Plugins`
-therefore calls implementations one by one. The hooks of the business are in `workflows.ports.hookspecs`; docs/hooks.md
-is the page for plugin authors.
+therefore calls implementations one by one. The hooks of the business are in `workflows.ports.hookspecs`; docs/plugins
+is for plugin authors, and its reference.md has every hook.
 """
 
 from __future__ import annotations

@@ -369,7 +369,7 @@ def _table(given: Any) -> dict[str, Any]:
     return dict(given)
 
 
-# The plain types that a plugin's `Config` may have (docs/hooks.md), each with its kind.
+# The plain types that a plugin's `Config` may have (docs/plugins/settings.md), each with its kind.
 PLAIN: tuple[tuple[Any, Kind], ...] = (
     (str, Value("a text", lambda given: given if given == "" else clean(given, lines=True))),
     (bool, switch()),

@@ -1,5 +1,5 @@
 """The border to plugins: what a registered object may do wrong (raise, hang, answer nonsense, be nonsense), and that it
-costs what docs/hooks.md says and no more. Its hooks are register_mailers, register_effect_handlers and the others.
+costs what docs/plugins says and no more. Its hooks are register_mailers, register_effect_handlers and the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hookspecs, docs/hooks.md and the tests say the same."""
+"""Hookspecs, the pages of docs/plugins and the tests say the same."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pluggy import HookimplMarker, HookspecMarker
 
 import engine.testing
 import web.testing
 import workflows.ports.hookspecs
 import workflows.ports.testing
 from engine import delivery
+from engine.configuration import kinds
 from engine.delivery import Heard
 from engine.health import Health
-from engine.hookspecs import PROJECT, hookimpl
+from engine.hookspecs import API, PROJECT, hookimpl
 from engine.plugins import HttpClient, HttpResponse
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
@@ -38,14 +40,26 @@ from workflows.ports.schedules import Occurrence, Schedule
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
-PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
-HOMES = ("engine.hookspecs", "workflows.ports.hookspecs")
+DOCS = ROOT / "docs"
+WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT = (
+    (DOCS / "plugins" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("README", "reference", "settings", "when-something-is-wrong", "how-to-pages", "tutorial-payment")
+)
+HOMES = {"engine": "engine.hookspecs", "business": "workflows.ports.hookspecs"}
+# Headings that came into docs/hooks.md after cce82d3, until it became a page of links.
+CAME_LATER = (
+    *("The host", "Comparing what people type", "When a plugin is gone", "Paid later", "Pages: an example"),
+    *("`register_mailers() -> Mapping[str, AnyMailer]`", "`register_listeners() -> Mapping[str, Listener]`"),
+    *("`report_health() -> Health`", "`register_schedules() -> Mapping[str, Schedule]`"),
+    *("`register_pages() -> Mapping[str, Pages]`", "`register_commands() -> Mapping[str, Command]`"),
+)
+PARTS = ["When it runs:", "May it fail:", "It must never", "Names:", "Bundled:", "Kit:"]
 
 
 def hookspecs() -> dict[str, Callable[..., Any]]:
     """Every hookspec of the product by name."""
     found: dict[str, Callable[..., Any]] = {}
-    for home in HOMES:
+    for home in HOMES.values():
         if importlib.util.find_spec(home) is not None:
             module = importlib.import_module(home)
             found |= {name: spec for name, spec in vars(module).items() if hasattr(spec, f"{PROJECT}_spec")}
@@ -58,25 +72,56 @@ def written(name: str) -> str:
 
 
 def documented() -> list[str]:
-    """The signatures that the page's headings show."""
-    return re.findall(r"^### `(.*)`$", PAGE, re.MULTILINE)
+    """The signatures that the headings of the reference show."""
+    return re.findall(r"^### `(.*)`$", REFERENCE, re.MULTILINE)
 
 
 def section(signature: str) -> str:
-    """What the page says under the heading of a hook."""
-    return PAGE.split(f"### `{signature}`\n", 1)[1].split("\n### ", 1)[0]
+    """What the reference says under the heading of a hook."""
+    return re.split(r"\n##{1,2} ", REFERENCE.split(f"### `{signature}`\n", 1)[1], maxsplit=1)[0]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def test_there_are_hookspecs() -> None:
     assert {"register_mailers", "register_effect_handlers"} <= set(hookspecs())
 
 
-def test_page_shows_every_hook_with_its_exact_signature_and_no_other() -> None:
+def test_reference_shows_every_hook_with_its_exact_signature_and_no_other() -> None:
     assert sorted(documented()) == sorted(written(name) for name in hookspecs())
+
+
+def test_hooks_stand_under_the_room_that_declares_them() -> None:
+    for room, home in HOMES.items():
+        chapter = re.split(r"\n## ", REFERENCE.split(f"\n## Hooks of the {room}\n", 1)[1], maxsplit=1)[0]
+        shown = re.findall(r"^### `(\w+)", chapter, re.MULTILINE)
+        assert set(shown) == {name for name, spec in hookspecs().items() if spec.__module__ == home}
+
+
+def test_the_way_in_lists_every_hook_once_in_the_order_of_the_reference() -> None:
+    table = WAY_IN.split("\n## The hooks\n", 1)[1].split("\n## ", 1)[0]
+    listed = re.findall(r"^\| \[`(\w+)`\]\(reference\.md#(\w+)---.*\) \| .+ \|$", table, re.MULTILINE)
+    assert listed == [(name, name) for name in re.findall(r"^### `(\w+)", REFERENCE, re.MULTILINE)]
+
+
+def test_every_page_is_in_the_table_of_the_way_in() -> None:
+    table = WAY_IN.split("\n## What stands where\n", 1)[1].split("\n## ", 1)[0]
+    linked = set(re.findall(r"^\| \[[^]]+\]\(([\w-]+\.md)\) \|", table, re.MULTILINE))
+    assert linked == {path.name for path in (DOCS / "plugins").glob("*.md")} - {"README.md"}
+
+
+def test_what_pointed_into_the_one_page_of_before_leads_on() -> None:
+    """Each heading of that page, of then and of its last day, is an anchor of a line that has a link."""
+    page = (DOCS / "hooks.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^- ((?:<a id=\"[^\"]+\"></a>)+)\[.+\]\(plugins/.+\)$", page, re.MULTILINE)
+    kept = {anchor for line in lines for anchor in re.findall(r"id=\"([^\"]+)\"", line)}
+    before = (ROOT / "tests" / "plugins" / "cce82d3" / "hooks.md").read_text(encoding="utf-8")
+    headings = re.sub(r"^```.*?^```$", "", before, flags=re.MULTILINE | re.DOTALL)
+    titles = [*re.findall(r"^###? (.+)$", headings, re.MULTILINE), *CAME_LATER]
+    assert len(titles) == 26
+    assert {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} == kept
 
 
 @pytest.mark.parametrize("name", sorted(hookspecs()))
@@ -85,8 +130,7 @@ def test_hook_says_when_it_runs_whether_it_may_fail_and_what_it_must_never_do(na
     for promise in ("When:", "May fail:", "Must never:"):
         assert promise in docstring
     text = section(written(name))
-    for promise in ("**When it runs:**", "**May it fail:**", "**It must never**"):
-        assert promise in text
+    assert re.findall(r"^- \*\*([A-Z][^*\n]*)\*\*", text.split("\n#### ", 1)[0], re.MULTILINE) == PARTS
 
 
 @pytest.mark.parametrize("name", sorted(hookspecs()))
@@ -100,7 +144,10 @@ def test_every_kit_and_every_shape_of_plugins_new_stands_in_the_section_of_its_h
     kits = {name for home in homes for name in vars(home) if name.endswith("Contract") and not name.startswith("_")}
     kits.remove("MailerContract")  # of version 1, beside that of version 2
     sections = {name: section(written(name)) for name in hookspecs()}
-    named = {name: re.findall(r"- Kit: `[a-z.]+\.(\w+)`. Begin: `tetsuzuki plugins new NAME --shape (\w+)`", text)
+    begun = re.compile(
+        r"^- \*\*Kit:\*\* `[a-z.]+\.(\w+)`. Begin: `tetsuzuki plugins new NAME --shape (\w+)`", re.MULTILINE
+    )
+    named = {name: begun.findall(text)
              for name, text in sections.items() if name != "register_migrations"}  # fmt: skip
     assert all(len(found) == 1 for found in named.values()), named
     assert {found[0][0] for found in named.values()} == kits
@@ -121,7 +168,7 @@ def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp
 
 def test_example_of_a_host_on_the_page_works() -> None:
     """It is told "not now" with a time, and then accepted; and nothing goes out without a key."""
-    (source,) = [block for block in blocks("python") if "class Chat" in block]
+    (source,) = [block for block in blocks(WAY_IN, "python") if "class Chat" in block]
     namespace: dict[str, Any] = {}
     exec(compile(source, "chat.py", "exec", dont_inherit=True), namespace)
     chat = namespace["Chat"]
@@ -148,7 +195,7 @@ class TestExampleOfAScheduleOnThePage(workflows.ports.testing.ScheduleContract):
             yield
 
     def schedules(self) -> Mapping[str, Schedule]:
-        (source,) = [block for block in blocks("python") if "class Erp" in block]
+        (source,) = [block for block in blocks(REFERENCE, "python") if "class Erp" in block]
         namespace: dict[str, Any] = {}
         exec(compile(source, "erp.py", "exec", dont_inherit=True), namespace)
         made = configured(namespace["Erp"], {"url": self.erp.address}, FACTS, host=host("erp"))
@@ -176,7 +223,7 @@ def test_page_shows_every_field_of_a_schedule_and_of_its_occurrences() -> None:
 
 
 def test_page_shows_what_a_host_has() -> None:
-    text = PAGE.split("## The host\n", 1)[1].split("\n## ", 1)[0]
+    text = WAY_IN.split("\n## The host\n", 1)[1].split("\n## ", 1)[0]
     for home in (SiteHost, HttpClient, ReadRecords, HttpResponse):
         for name in vars(home):
             if not name.startswith(("_", "bind")) and name != "at":
@@ -185,11 +232,14 @@ def test_page_shows_what_a_host_has() -> None:
 
 def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
     folder = write_package("convenience_store", "payment_method", tmp_path)
-    module, test = blocks("python")[-2:]
+    module, test = blocks(PAYMENT, "python")
     assert module == (folder / "tetsuzuki_convenience_store" / "__init__.py").read_text(encoding="utf-8")
     assert test == (folder / "tests" / "test_convenience_store.py").read_text(encoding="utf-8")
-    assert blocks("toml")[2] in (folder / "README.md").read_text(encoding="utf-8")
-    assert blocks("po")[0] in (folder / "tetsuzuki_convenience_store" / "locale" / "en.po").read_text(encoding="utf-8")
+    (settings,) = blocks(PAYMENT, "toml")
+    assert settings in (folder / "README.md").read_text(encoding="utf-8")
+    assert blocks(WAY_IN, "po")[0] in (folder / "tetsuzuki_convenience_store" / "locale" / "en.po").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_page_shows_the_commands_that_plugins_new_writes(tmp_path: Path) -> None:
@@ -209,26 +259,50 @@ def test_the_report_on_health_that_the_page_shows_works() -> None:
 
 def test_example_of_pages_is_what_plugins_new_writes(tmp_path: Path) -> None:
     folder = write_package("contact_times", "pages", tmp_path)
-    module, test = blocks("python")[-4:-2]
+    module, test = blocks(PAGES, "python")
     assert module == (folder / "tetsuzuki_contact_times" / "__init__.py").read_text(encoding="utf-8")
     assert test == (folder / "tests" / "test_contact_times.py").read_text(encoding="utf-8")
     templates = folder / "tetsuzuki_contact_times" / "templates" / "contact_times"
-    assert blocks("html") == [(templates / "show.html").read_text(encoding="utf-8")]
+    assert blocks(PAGES, "html") == [(templates / "show.html").read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])
 def test_page_shows_every_outcome_with_its_fields(outcome: type[Any]) -> None:
-    assert f"`{outcome.__name__}({', '.join(field.name for field in fields(outcome))})`" in PAGE
+    outcomes = WRONG.split("\n## Outcomes\n", 1)[1]
+    assert f"`{outcome.__name__}({', '.join(field.name for field in fields(outcome))})`" in outcomes
 
 
 def test_page_names_every_fact_of_the_site() -> None:
+    text = WAY_IN.split("\n## The class\n", 1)[1].split("\n## ", 1)[0]
     for field in fields(SiteFacts):
-        assert f"`{field.name}`" in PAGE
+        assert f"`{field.name}`" in text
+
+
+def test_reference_says_which_version_of_the_api_this_site_has() -> None:
+    text = REFERENCE.split("\n## The version of the plugin API\n", 1)[1].split("\n## ", 1)[0]
+    assert f'`engine.hookspecs.API`, as `"{API}"`' in text
+
+
+def test_reference_names_every_option_of_pluggys_markers() -> None:
+    """pluggy's next one is to be used on purpose, or refused by its name."""
+    text = REFERENCE.split("\n## pluggy's own features\n", 1)[1].split("\n## ", 1)[0]
+    for marker in (HookimplMarker, HookspecMarker):
+        for option in inspect.signature(marker.__call__).parameters:
+            if option not in ("self", "function"):
+                assert re.search(rf"\b{option}\b", text), option
+    assert not any(any(getattr(spec, f"{PROJECT}_spec").values()) for spec in hookspecs().values())
+
+
+def test_settings_name_kinds_that_there_are() -> None:
+    (row,) = [line for line in SETTINGS.splitlines() if "`engine.configuration.kinds`" in line]
+    named = re.findall(r"`(\w+)`", row.split("`engine.configuration.kinds`", 1)[1])
+    assert len(named) > 5
+    assert [name for name in named if not callable(getattr(kinds, name, None))] == []
 
 
 def test_example_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = blocks("python")[0]
-    project, settings = (tomllib.loads(block) for block in blocks("toml")[:2])
+    source = blocks(WAY_IN, "python")[0]
+    project, settings = (tomllib.loads(block) for block in blocks(WAY_IN, "toml"))
     with socket.create_server(("127.0.0.1", 0)) as closed:
         settings["plugins"]["sms"]["gateway"] = f"http://127.0.0.1:{closed.getsockname()[1]}"
     ((name, target),) = project["project"]["entry-points"]["tetsuzuki.plugins"].items()

@@ -1,7 +1,7 @@
 """What a plugin may add to the business: the hooks, their arguments and their promises.
 
 Each registers by name, once at start, and hands over objects that do the work later; see `engine.hookspecs` for the
-hooks of the engine and docs/hooks.md for plugin authors.
+hooks of the engine and docs/plugins for plugin authors.
 """
 
 from __future__ import annotations
