@@ -355,16 +355,13 @@ PAYMENT_METHOD_CHANGE = Workflow(
                 (("applying",), (rules.booking_has_not_begun,), (rules.keep_from_booking,)),
             )
         ),
-        *(
-            Transition(
-                "lapse",
-                states,
-                "lapsed",
-                allow=SYSTEM,
-                writes=(rules.give_up, *forgets),
-                effects=(_REVOKE, _LAPSED),
-            )
-            for states, forgets in ((("awaiting_form", "awaiting_page"), ()), (_AWAITED, (rules.forget_number,)))
+        Transition(
+            "lapse",
+            ("awaiting_form", "awaiting_page", *_AWAITED),
+            "lapsed",
+            allow=SYSTEM,
+            writes=(rules.give_up, rules.forget_number),
+            effects=(_REVOKE, _LAPSED),
         ),
         Transition(
             "fail",

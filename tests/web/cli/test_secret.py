@@ -78,6 +78,7 @@ WITHOUT_DATABASE = (
     ("plugins", "list"),
     ("customers", "template"),
     ("plugins", "check"),
+    ("plugins", "remove", "demo_usage"),  # the tables alone, where there are any
     ("plugins", "new", "some_mailer", "--shape", "mailer"),
     ("migrate", "--check"),  # the tables alone: it needs no key
 )
@@ -96,6 +97,7 @@ LOOKING = (
     ("workflow", "verify", "1"),
     ("workflow", "resume", "1", "--dry-run"),
     ("pauses",),
+    ("payments", "reports"),
     ("shell",),
     ("workflow", "migrate", "account_creation", "--to", "1", "--dry-run"),
     ("secret", "show"),
@@ -128,6 +130,8 @@ ACTING = (
     ("workflow", "cure", "link", "1", "--reason", "x"),
     ("workflow", "checkpoint"),
     ("workflow", "remove", "1", "--reason", "x"),
+    ("payments", "replay", "1"),
+    ("payments", "settle", "1", "--reason", "x"),
     ("plugins", "retire", "nightly_report"),
     ("restored", "--reason", "x"),
     ("secret", "rotate"),

@@ -43,7 +43,7 @@ NAMES = (
     "(番号)",
 )
 # Words that Japanese pages have in Latin letters: formats, the workflow `notice`, and an operator by their own name.
-LATIN = frozenset({"Atom", "Cookie", "English", "Mermaid", "iCalendar", "mail", "notice", "root"})
+LATIN = frozenset({"Atom", "Cookie", "English", "Mermaid", "iCalendar", "mail", "notice", "root", "schedule"})
 
 
 @dataclass(frozen=True)
