@@ -457,7 +457,7 @@ def test_rows_that_are_not_ours_stop_themselves_alone(site: Site, tmp_path: Path
     rows[3] = rows[3][:80] + b"0000002639" + rows[3][90:]  # and the total is as it was
     report = read_in(site, tmp_path, b"".join(rows))
     assert wrong(report) == [
-        f"record 2: 顧客番号 = '{'9' * 20}': no run has asked for it",
+        f"record 2: 顧客番号（全銀） = '{'9' * 20}': no run has asked for it",
         "record 3: 引落金額 = 661: run 1 asked for 1320",
         "record 4: 引落金額 = 2639: run 1 asked for 1980",
     ]

@@ -125,7 +125,7 @@ def test_the_totals_are_told_to_the_yen() -> None:
         ({"bank_name": "みずほ"}, "引落銀行名 = 'みずほ': expected katakana in half width"),
         ({"bank_name": "ﾐｽﾞﾎ\r\n"}, "引落銀行名 = 'ﾐｽﾞﾎ\\r\\n': expected katakana in half width"),
         ({"branch_name": "ｱ" * 16}, "引落支店名 = 'ｱｱｱｱｱｱｱｱｱｱｱｱｱｱｱｱ': expected 15 characters at most"),
-        ({"customer": "A01234567"}, "顧客番号 = 'A01234567': expected 20 digits at most"),
+        ({"customer": "A01234567"}, "顧客番号（全銀） = 'A01234567': expected 20 digits at most"),
         ({"number": "12345678"}, "口座番号 = '…': expected 7 digits at most"),
         ({"holder": "ｬ"}, "預金者名 = '…': expected katakana in half width"),
     ],

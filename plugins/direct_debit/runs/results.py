@@ -181,7 +181,7 @@ def _fault(row: _Row, payment: DirectDebitPayment | None) -> str:
     """Why a row cannot be believed; "" where it can."""
     debit = row.debit
     if payment is None:
-        return f"顧客番号 = {debit.customer!r}: no run has asked for it"
+        return f"顧客番号（全銀） = {debit.customer!r}: no run has asked for it"
     code = Header.read(payment.run.header.encode("latin-1")).code
     if row.header.code.zfill(10) != code.zfill(10):
         return f"委託者コード = {row.header.code!r} in the header: run {payment.run.number} was made under {code!r}"

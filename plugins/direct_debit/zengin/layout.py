@@ -148,7 +148,7 @@ DATA = Layout(
         _c("holder", "預金者名", 30, personal=True),
         _n("amount", "引落金額", 10),
         _n("new", "新規コード", 1),
-        _n("customer", "顧客番号", 20),
+        _n("customer", "顧客番号（全銀）", 20),
         _n("result", "振替結果コード", 1),
         _unused(8),
     )

@@ -148,6 +148,14 @@ RIGHT: Mapping[str, list[str]] = {
     "plugins.direct_debit.yucho_account": ['"00100-1-123456"', '"01234-5-6"'],
     "plugins.direct_debit.yucho_payee": TEXT,
     "plugins.direct_debit.yucho_kind": ['"30"'],
+    "plugins.direct_debit.collector_code": ['"0000123456"'],
+    "plugins.direct_debit.collector_kana": ['"カ）ネオ"'],
+    "plugins.direct_debit.collector_bank": ['"0001"'],
+    "plugins.direct_debit.collector_branch": ['"005"'],
+    "plugins.direct_debit.collector_kind": ['"ordinary"', '"current"'],
+    "plugins.direct_debit.collector_number": ['"7654321"'],
+    "plugins.direct_debit.newlines": ['"none"', '"crlf"', '"lf"'],
+    "plugins.direct_debit.moved": ['"later"', '"earlier"'],
     "plugins.card_stripe.api_key": ['"sk_test_x"'],
     "plugins.card_stripe.webhook_secret": ['"whsec_x"'],
     "plugins.card_stripe.origins": ['["https://checkout.stripe.com"]', "[]"],
@@ -283,7 +291,13 @@ OWN: Mapping[str, tuple[str, ...]] = {
 WITH = {
     "products": {"title": RIGHT["products.board.title"][0], "url": RIGHT["products.board.url"][0]},
     "bank_transfer": {key: RIGHT[f"plugins.bank_transfer.{key}"][0] for key in ("bank", "branch", "number", "holder")},
-    "direct_debit": {key: RIGHT[f"plugins.direct_debit.{key}"][0] for key in ("yucho_account", "yucho_payee")},
+    "direct_debit": {
+        key: RIGHT[f"plugins.direct_debit.{key}"][0]
+        for key in (
+            *("yucho_account", "yucho_payee", "collector_code", "collector_kana"),
+            *("collector_bank", "collector_branch", "collector_number"),
+        )
+    },
     "card_stripe": {key: RIGHT[f"plugins.card_stripe.{key}"][0] for key in ("api_key", "webhook_secret")},
 }
 SECRETS = re.compile(r"secret_key|smtp_url|database_url|metrics_token|token|api_key|webhook_secret|smtp_mailer\.url")

@@ -26,7 +26,7 @@ from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
 
 REVIEW, WAITING, EVERY = "/staff/", "/staff/requests/waiting", "/staff/requests"
-PLACE = ("contract_change", 3, "in_review")
+PLACE = ("contract_change", 4, "in_review")
 
 
 def listed(browser: Browser, path: str = "") -> list[int]:
@@ -68,7 +68,7 @@ def test_what_the_staff_must_decide_is_known_from_the_definitions() -> None:
             assert found["payment_method_change", version, state] == {"account_editor"}
         for state in ("in_review", "received", "with_bank"):
             assert "staff" in found["payment_method_change", version, state]
-    assert not found["contract_change", 3, "scheduled"]  # although the staff may take it back
+    assert not found["contract_change", 4, "scheduled"]  # although the staff may take it back
     assert "staff" in found["account_confirmation", 1, "waiting"]
     assert found["account_creation", 1, "emailed"] == {"link_holder"}
 

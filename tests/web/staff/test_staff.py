@@ -838,7 +838,7 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     row = next(
         row for row in staffed.page.select("tbody tr") if first(row, "th").get_text().strip() == "担当者が確認中"
     )
-    assert [cell.get_text() for cell in row.select("td")] == ["3", "1", "25分", "25分"]
+    assert [cell.get_text() for cell in row.select("td")] == ["4", "1", "25分", "25分"]
     assert "stateDiagram-v2" in staffed.text
     picture = staffed.one(".drawing img")
     drawn = staffed.client.get(address(picture, "src"))
@@ -847,7 +847,7 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert drawn.headers["Content-Security-Policy"]
     sql(site.db, "UPDATE instance SET state = 'gone' WHERE id = ?", asked)
     staffed.open("/staff/workflows")
-    assert f'tetsuzuki workflow migrate {asked} --to 3 --state STATE --reason "…"' in staffed.text
+    assert f'tetsuzuki workflow migrate {asked} --to 4 --state STATE --reason "…"' in staffed.text
     sql(site.db, "UPDATE instance SET state = 'in_review', version = 7 WHERE id = ?", asked)
     staffed.open("/staff/workflows/contract_change")
     assert "no definition of its version is loaded" in staffed.text
