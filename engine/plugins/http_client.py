@@ -122,27 +122,29 @@ class _SameOrigin(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         """See `HTTPRedirectHandler.redirect_request`."""
-        if req.get_method() not in ("GET", "HEAD") or _origin(newurl) != _origin(req.full_url):
+        if req.get_method() not in ("GET", "HEAD") or origin(newurl) != origin(req.full_url):
             return None
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def origin(url: str) -> tuple[str, str, int | None]:
+    """The scheme, host and port of a URL."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _opener() -> OpenerDirector:
-    """An opener for HTTP and HTTPS alone: no file:, ftp: or data:, wherever a redirect leads."""
+def opener_of(redirects: type[HTTPRedirectHandler]) -> OpenerDirector:
+    """An opener for HTTP and HTTPS alone: no file:, ftp: or data:, wherever a redirect leads. `redirects` says which
+    are followed."""
     opener = OpenerDirector()
-    handlers = (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, _SameOrigin)
+    handlers = (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, redirects)
     for handler in handlers:
         opener.add_handler(handler())
     opener.addheaders = [("User-Agent", "tetsuzuki")]
     return opener
 
 
-_OPENER = _opener()
+_OPENER = opener_of(_SameOrigin)
 
 
 class HttpClient:

@@ -9,18 +9,9 @@ from http.client import HTTPException, HTTPMessage
 from time import monotonic
 from typing import IO, Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-)
+from urllib.request import HTTPRedirectHandler, Request
 
+from engine.plugins import opener_of, origin
 from engine.text import Text
 from workflows.ports.disk_usage import NO_ANSWER, UNREADABLE, Usage
 
@@ -54,22 +45,7 @@ class _SameOrigin(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """The scheme, host and port of a URL."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _opener() -> OpenerDirector:
-    """An opener for HTTP and HTTPS and nothing else: no file:, ftp: or data:, wherever a redirect leads."""
-    opener = OpenerDirector()
-    handlers = (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor, _SameOrigin)
-    for handler in handlers:
-        opener.add_handler(handler())
-    return opener
-
-
-_OPENER = _opener()
+_OPENER = opener_of(_SameOrigin)
 
 
 def ask(url: str, headers: Mapping[str, str], seconds: float, now: datetime) -> Usage:
