@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.shared.change_request import contract_terms_from_json
 from workflows.ports.payments import PaymentContext
@@ -18,24 +20,15 @@ def context_of(
     cancel_url: str = "",
 ) -> PaymentContext:
     """The facts of a contract and its customer for a payment method."""
-    return _context(
-        services,
-        contract.customer,
-        contract.id,
-        contract.product,
-        contract.subdomain,
-        request,
-        language,
-        return_url,
-        cancel_url,
-    )
+    told = _context(services, contract.customer, contract.id, contract.product, contract.subdomain)
+    return replace(told, request=request, language=language, return_url=return_url, cancel_url=cancel_url)
 
 
 def context_of_order(
     services: Services, customer: Customer, product: str, subdomain: str, *, request: int = 0, language: str = "ja"
 ) -> PaymentContext:
     """The facts of an order and its customer for a payment method; `request` is 0 before it was sent."""
-    return _context(services, customer, 0, product, subdomain, request, language)
+    return replace(_context(services, customer, 0, product, subdomain), request=request, language=language)
 
 
 def context_of_mandate(
@@ -49,30 +42,11 @@ def context_of_mandate(
         terms = contract_terms_from_json(ordered.after)
         assert terms is not None  # a request always has what it asks for
         product, subdomain = terms.product, terms.subdomain
-    return _context(
-        services,
-        mandate.customer,
-        mandate.contract_id or 0,
-        product,
-        subdomain,
-        mandate.instance,
-        language,
-        return_url,
-        cancel_url,
-    )
+    told = _context(services, mandate.customer, mandate.contract_id or 0, product, subdomain)
+    return replace(told, request=mandate.instance, language=language, return_url=return_url, cancel_url=cancel_url)
 
 
-def _context(
-    services: Services,
-    customer: Customer,
-    contract: int,
-    product: str,
-    subdomain: str,
-    request: int,
-    language: str,
-    return_url: str = "",
-    cancel_url: str = "",
-) -> PaymentContext:
+def _context(services: Services, customer: Customer, contract: int, product: str, subdomain: str) -> PaymentContext:
     known = services.catalogue.products.get(product)
     billed_elsewhere = bool(customer.billing_address)
     return PaymentContext(
@@ -87,9 +61,5 @@ def _context(
         subdomain=subdomain,
         today=services.calendar.today(services.clock()),
         organisation=services.organisation,
-        request=request,
-        language=language,
-        return_url=return_url,
-        cancel_url=cancel_url,
         document_font=services.document_font,
     )

@@ -21,6 +21,7 @@ from workflows.business.shared.change_request import change_request_of, contract
 from workflows.contract_change import mails
 from workflows.contract_change.ordered_methods import METHOD_NOT_OFFERED, WAYS
 from workflows.contract_change.rules import GONE
+from workflows.mandates import insert_mandate
 from workflows.ports.payments import way_of
 
 ORDER = "order"
@@ -111,7 +112,9 @@ def keep_ordered_method(attempt: Attempt) -> None:
     change = attempt.data
     after = contract_terms_from_json(change.after) if change.kind == ORDER and not change.method_asks else None
     if after is not None:
-        _insert(attempt, change.customer_id, after.payment_method, change.method_way, change.method_label, "")
+        insert_mandate(
+            attempt, change.customer_id, None, after.payment_method, change.method_way, change.method_label, ""
+        )
 
 
 def keep_chosen_method(attempt: Attempt) -> None:
@@ -120,28 +123,9 @@ def keep_chosen_method(attempt: Attempt) -> None:
     chosen, order = attempt.data, required(change_request_of(attempt.instance, attempt.records), GONE)
     after = required(contract_terms_from_json(order.after), GONE)
     attempt.records.delete(Mandate, instance=attempt.instance.id)
-    _insert(attempt, order.customer_id, chosen.method, chosen.way, chosen.label, str(chosen.sealed))
+    insert_mandate(attempt, order.customer_id, None, chosen.method, chosen.way, chosen.label, str(chosen.sealed))
     after = replace(after, payment_method=chosen.method)
     attempt.records.update(ChangeRequest, {"instance": attempt.instance.id}, after=to_json(after))
-
-
-def _insert(attempt: Attempt, customer: int, method: str, way: str, label: str, sealed: str) -> None:
-    attempt.records.insert(
-        Mandate,
-        instance=attempt.instance.id,
-        customer=customer,
-        contract=None,
-        method=method,
-        way=way,
-        label=label,
-        sealed=sealed,
-        reference="",
-        due_at=None,
-        active_from=None,
-        ended_on=None,
-        in_use=None,
-        booking="",
-    )
 
 
 # -- the provider's page, and papers -----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from workflows.business.shared.change_request import (
     keep_request,
     to_json,
 )
+from workflows.mandates import insert_mandate
 from workflows.payment_method_change.awaited import Kept, words_of
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.payment_method_change.known_date import effective_date, kept_date, rule_of
@@ -280,22 +281,8 @@ def keep_what_was_asked(attempt: Attempt) -> None:
         quote="",
         effective_on=choice.effective_on,
     )
-    attempt.records.insert(
-        Mandate,
-        instance=attempt.instance.id,
-        customer=contract.customer_id,
-        contract=contract.id,
-        method=choice.method,
-        way=choice.way,
-        label=choice.label,
-        sealed=str(choice.sealed),
-        reference="",
-        due_at=None,
-        active_from=None,
-        ended_on=None,
-        in_use=None,
-        booking="",
-    )
+    made = choice.method, choice.way, choice.label, str(choice.sealed)
+    insert_mandate(attempt, contract.customer_id, contract.id, *made)
 
 
 def await_form(attempt: Attempt) -> None:
