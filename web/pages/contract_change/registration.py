@@ -24,7 +24,7 @@ from web.http.responses import form_again
 from web.http.unsent import keeps_nothing
 from web.http.who_may import needs, this_actor
 from web.pages.contract_change.area import ORDER, pages
-from web.pages.payment_method_change.ask import choice_of, variant_for
+from web.pages.payment_method_change.ask import checked_form, choice_of
 from web.pages.payment_method_change.change_request import leads_on, next_steps
 from web.shown.contracts import change_request_context, own_change_request, product_title
 from workflows.business.permissions import EDITOR
@@ -34,7 +34,7 @@ from workflows.contract_change.ordered_methods import OfferedMethod, offered_met
 from workflows.payment_contexts import context_of_order
 from workflows.ports import payment_calls
 from workflows.ports.billing import ContractTerms
-from workflows.ports.payments import Details, PaymentContext, PaymentMethod
+from workflows.ports.payments import PaymentContext, PaymentMethod
 
 _REGISTER = "register"
 _MOVED_ON = _("お申し込みの状態が変わったため、操作は行われませんでした。現在の状態をご確認ください。")
@@ -107,16 +107,8 @@ def register_method(instance_id: int, method: str) -> Response:
     """［登録する］: what was filled in is checked by the method, and registered once."""
     order, chosen, context = _chosen(instance_id, method)
     key = key_of(request.form.get("request_key"))
-    form = method_form(payment_calls.form_of(chosen, context))
-    if not form.validate():
-        return form_again(_form_page(order, method, chosen, context, form, key))
-    details = payment_calls.checked(chosen, context, form.typed())
-    if not isinstance(details, Details):
-        other = variant_for(details, payment_calls.form_of(chosen, context))
-        if other:
-            context = replace(context, variant=other)
-            form = method_form(payment_calls.form_of(chosen, context))
-        form.refuse(details)
+    form, context, details = checked_form(chosen, context)
+    if details is None:
         return form_again(_form_page(order, method, chosen, context, form, key))
     flash(str(_registered(order, choice_of(method, chosen, details, order.effective_on), key)))
     return redirect(_page(instance_id), 303)

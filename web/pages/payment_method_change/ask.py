@@ -113,16 +113,8 @@ def describe(contract: int, method: str) -> str:
 def confirm(contract: int, method: str) -> str | AnyResponse:
     """Check what was typed; the page that follows shows all of it that may be shown, and asks for confirmation."""
     own_contract, chosen, context = _chosen(contract, method)
-    form = method_form(payment_calls.form_of(chosen, context))
-    if not form.validate():
-        return form_again(_form_page(own_contract, method, chosen, context, form))
-    details = payment_calls.checked(chosen, context, form.typed())
-    if not isinstance(details, Details):
-        other = variant_for(details, payment_calls.form_of(chosen, context))
-        if other:
-            context = replace(context, variant=other)
-            form = method_form(payment_calls.form_of(chosen, context))
-        form.refuse(details)
+    form, context, details = checked_form(chosen, context)
+    if details is None:
         return form_again(_form_page(own_contract, method, chosen, context, form))
     sealed = site().services.vault.seal(_held_for(details), _purpose(contract, method))
     waiting = _confirmation(contract, method, new_token())
@@ -336,7 +328,24 @@ def _chosen(contract: int, name: str) -> tuple[Contract, PaymentMethod, PaymentC
     return own_contract, method, replace(context, variant=variant)
 
 
-def variant_for(refusals: Sequence[Refusal], asked: payments.Form) -> str:
+def checked_form(method: PaymentMethod, context: PaymentContext) -> tuple[MethodForm, PaymentContext, Details | None]:
+    """The form of a method as it was posted, and what the method made of it. None where something is wrong: the form
+    then says what, in the shape that the context names, which a question may have changed."""
+    form = method_form(payment_calls.form_of(method, context))
+    if not form.validate():
+        return form, context, None
+    details = payment_calls.checked(method, context, form.typed())
+    if isinstance(details, Details):
+        return form, context, details
+    other = _variant_for(details, payment_calls.form_of(method, context))
+    if other:
+        context = replace(context, variant=other)
+        form = method_form(payment_calls.form_of(method, context))
+    form.refuse(details)
+    return form, context, None
+
+
+def _variant_for(refusals: Sequence[Refusal], asked: payments.Form) -> str:
     """The variant of the form that a question names; "" where there is none."""
     wanted = [one.variant for one in refusals if isinstance(one, payments.Question)]
     return next((variant for variant in wanted if variant and variant in dict(asked.variants)), "")
