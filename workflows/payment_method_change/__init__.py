@@ -5,8 +5,7 @@ from workflows.business.access.sealed import SealedColumn
 from workflows.business.plugin_needs import requests
 from workflows.business.records import Mandate, PaymentReport
 from workflows.business.shared.change_request import ChangeRequestKind
-from workflows.mandates import SEALED_FOR, facts_of
-from workflows.payment_contexts import context_of
+from workflows.mandates import SEALED_FOR
 from workflows.payment_method_change.effects import PaymentEffects
 from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
@@ -34,9 +33,7 @@ __all__ = [
     "PageOpened",
     "PaymentEffects",
     "PaymentMethodInput",
-    "context_of",
     "effective_date",
-    "facts_of",
     "promised",
 ]
 

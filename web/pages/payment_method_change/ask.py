@@ -44,7 +44,8 @@ from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Contract, Mandate, running_contracts
 from workflows.business.shared.change_request import ALREADY_OPEN
 from workflows.mandates import SEALED_FOR
-from workflows.payment_method_change import PaymentMethodInput, context_of, effective_date, promised
+from workflows.payment_contexts import context_of
+from workflows.payment_method_change import PaymentMethodInput, effective_date, promised
 from workflows.payment_method_change.rules import KIND
 from workflows.ports import payment_calls, payments
 from workflows.ports.payments import Details, PaymentContext, PaymentMethod, way_of
