@@ -24,6 +24,7 @@ from werkzeug.test import TestResponse
 
 from engine.definition import Actor
 from engine.plugins.found import installed
+from engine.testing import KANJI
 from engine.text import LANGUAGES, reading_in
 from web.app import create_app
 from web.assembly.blueprints import FILES, HOOK, prefix_of
@@ -41,6 +42,8 @@ _NO_HASH = "-"
 _MEMBER = "tanto@office.example"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+_MARKUP = "<b>&"
+_ODD_NAME = f"株式会社{KANJI}商店 {_MARKUP}"
 _NOBODY = 999_999  # the id of a customer who is not there
 _ODD = {IntegerConverter: 10**30, FloatConverter: "9" * 400 + ".0"}  # numbers that no column holds
 _PLAIN = {IntegerConverter: 1, FloatConverter: 1.5}
@@ -74,6 +77,7 @@ class TrialSite:
         self.app = create_app(self.site)
         self.customer_id = self._customer("A01234567", "株式会社みほん商事", "mihon")
         self.other_customer_id = self._customer("A07654321", "株式会社よその会社", "yoso")
+        self._oddly_named: int | None = None
         self._logged_in = 0
 
     def close(self) -> None:
@@ -107,6 +111,12 @@ class TrialSite:
     def other_customer(self, role: str = "editor") -> FlaskClient:
         """A browser in which an account of another customer is logged in, who may see nothing of the first."""
         return self.customer(role, self.other_customer_id)
+
+    def oddly_named_customer(self) -> int:
+        """The id of a third customer, whose name has letters beyond the basic plane and what markup is made of."""
+        if self._oddly_named is None:
+            self._oddly_named = self._customer("A00000009", _ODD_NAME, "zadankai")
+        return self._oddly_named
 
     def staff(self) -> FlaskClient:
         """A browser in which a member of staff is logged in."""
@@ -212,6 +222,22 @@ class PagesContract:
                     f"{rule.rule} breaks on a number or a text that nothing has; <int(max=9223372036854775807):…> "
                     "takes only what a database holds"
                 )
+
+    def test_a_name_is_shown_as_it_is_written_and_is_no_markup(self) -> None:
+        odd = self.trial.oddly_named_customer()
+        for rule, access in self._views():
+            if "GET" not in (rule.methods or ()) or rule.arguments:
+                continue
+            browser = self.trial.customer(access, odd) if access in ROLES else self._reader(access)
+            self._escapes_it(rule.rule, browser.get(rule.rule))
+        if any(pages.customer_panels for pages in self._pages().values()):
+            page = f"/staff/customers/{odd}"
+            self._escapes_it(page, self.trial.staff().get(page))
+
+    def _escapes_it(self, page: str, answer: TestResponse) -> None:
+        assert answer.status_code < 500, f"{page} breaks for a customer named {_ODD_NAME}"
+        if answer.mimetype == "text/html":
+            assert _MARKUP not in answer.get_data(as_text=True), f"{page} takes a name for markup"
 
     def test_no_cache_keeps_a_page(self) -> None:
         for rule, access in self._views():

@@ -53,6 +53,8 @@ CAME_LATER = (
     *("`report_health() -> Health`", "`register_schedules() -> Mapping[str, Schedule]`"),
     *("`register_pages() -> Mapping[str, Pages]`", "`register_commands() -> Mapping[str, Command]`"),
 )
+# What kits have that their docstrings explain: helpers for tests, and what every subclass must say.
+EXPLAINED_BY_KITS = {"typed", "details", "mandate", "shapes", "quote", "plugins", "trial", "mails"}
 PARTS = ["When it runs:", "May it fail:", "It must never", "Names:", "Bundled:", "Kit:"]
 
 
@@ -164,6 +166,16 @@ def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp
         text = "".join(section(written(hook)) for hook in one.hooks if hook != "register_migrations")
         for name in (one.name, *(setting.name for setting in fields(target.Config))):
             assert f"`{name}`" in text, f"{one.name}: {name}"
+
+
+def test_reference_names_whatever_a_subclass_of_a_kit_may_override() -> None:
+    text = REFERENCE.split("\n## The kits\n", 1)[1].split("\n## ", 1)[0]
+    for home in (engine.testing, workflows.ports.testing, web.testing):
+        for kit in (thing for name, thing in vars(home).items() if name.endswith("Contract")):
+            inherited = {name for base in kit.__mro__[:-1] for name in vars(base)}
+            own = {name for name in inherited if not name.startswith(("_", "test_", "setup_", "teardown_"))}
+            given = getattr(kit, "__abstractmethods__", frozenset()) | EXPLAINED_BY_KITS
+            assert [name for name in sorted(own - given) if f"`{name}" not in text] == [], kit.__name__
 
 
 def test_example_of_a_host_on_the_page_works() -> None:
