@@ -34,7 +34,7 @@ from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, configured, host
 from engine.text import _
 from tests.kit.http_server import answer, provider
-from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
 from workflows.ports.host import ReadRecords, SiteHost
 from workflows.ports.schedules import Occurrence, Schedule
 
@@ -252,6 +252,19 @@ def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
     assert blocks(WAY_IN, "po")[0] in (folder / "tetsuzuki_convenience_store" / "locale" / "en.po").read_text(
         encoding="utf-8"
     )
+
+
+@pytest.mark.parametrize(("page", "name"), [("how-to-billing", "erp_billing"), ("how-to-notices", "chat_notices")])
+def test_what_a_how_to_shows_is_in_the_example_that_it_names(page: str, name: str) -> None:
+    """The tests of the example run it: tests/examples."""
+    text = (DOCS / "plugins" / f"{page}.md").read_text(encoding="utf-8")
+    assert f"`examples/{name}`" in text
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples" / name).rglob("*.py")))
+    shown = blocks(text, "python")
+    assert len(shown) > 3
+    assert [block for block in shown if block.rstrip() not in source] == []
+    (shape,) = re.findall(r"^    tetsuzuki plugins new \w+ --shape (\w+)$", text, re.MULTILINE)
+    assert shape in {*SHAPES, *SHORT}
 
 
 def test_page_shows_the_commands_that_plugins_new_writes(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from click.testing import CliRunner
 
 from engine.errors import ConfigurationError
 from engine.store.opening import open_database
@@ -27,7 +28,8 @@ from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import Wire, WiredBrowser, free_port
 from web.assembly.settings import read
 from web.assembly.site import build
-from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from web.cli.plugins import new
+from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
 from workflows.business.records import Account, Contract
 
 NAME = "convenience_store"
@@ -283,6 +285,18 @@ def test_the_table_of_new_pages_is_made_and_filled_on_either_database(
     finally:
         db.close()
         sys.modules.pop(module.name)
+
+
+@pytest.mark.parametrize("short", SHORT)
+def test_a_shape_with_a_shorter_name_is_written_the_same(short: str, tmp_path: Path) -> None:
+    by_either = []
+    for shape in (short, SHORT[short]):
+        (tmp_path / shape).mkdir()
+        made = CliRunner().invoke(new, [NAME, "--shape", shape, "--into", str(tmp_path / shape)])
+        assert made.exit_code == 0, made.output
+        files = sorted(path for path in (tmp_path / shape).rglob("*") if path.is_file())
+        by_either.append({path.relative_to(tmp_path / shape): path.read_bytes() for path in files})
+    assert by_either[0] == by_either[1] != {}
 
 
 @pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 41, "../up"])

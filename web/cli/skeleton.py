@@ -32,6 +32,13 @@ SHAPES: Mapping[str, str] = {
     "pages": "Pages",
 }
 
+# The shorter names of some shapes.
+SHORT: Mapping[str, str] = {
+    "payment": "payment_method",
+    "billing": "billing_backend",
+    "notices": "notice_channel",
+}
+
 # What a shape has beside its module, by the file of its template.
 _BESIDE: Mapping[str, Mapping[str, str]] = {
     "pages": {
@@ -48,6 +55,7 @@ _LONGEST = 40
 def write_package(name: str, shape: str, into: Path) -> Path:
     """Write the package of a plugin `name` into a new folder in `into`. Returns the folder.
 
+    `shape` is one of `SHAPES`, or of `SHORT`.
     Raises ConfigurationError where the name is not valid, is that of a module of Python, or the folder exists already.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST or keyword.iskeyword(name) or name in sys.stdlib_module_names:
@@ -58,7 +66,7 @@ def write_package(name: str, shape: str, into: Path) -> Path:
     folder = into / f"tetsuzuki-{name.replace('_', '-')}"
     if folder.exists():
         raise ConfigurationError(f"{folder} is already there; choose another name, or another folder with --into")
-    for path, text in _files(name, shape):
+    for path, text in _files(name, SHORT.get(shape, shape)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return folder
