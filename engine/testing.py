@@ -18,12 +18,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
-from time import monotonic
 from typing import Any, TypeVar
 
 from engine.configuration import Place, Reading
@@ -70,6 +69,16 @@ def configured(plugin: Callable[..., P], settings: Mapping[str, Any], site_facts
     return plugin(config(**values), site_facts, **more)
 
 
+def in_time(call: Callable[[], T], longest: float = LONGEST) -> T:
+    """What `call` answers, or raises. Raises AssertionError where it has not ended after `longest` seconds; it is then
+    left behind in a thread of its own."""
+    future = bounded_calls.begun(call, lambda: None)
+    done, _not_done = wait((future,), longest)
+    if not done:
+        raise AssertionError(f"it has not ended after {longest:g} seconds: give each call a time limit")
+    return future.result()
+
+
 def tried_in_time(call: Callable[[], T], longest: float = LONGEST) -> T | None:
     """What `call` answers; None where it raises, as a plugin may whose other side is in trouble. Raises AssertionError
     where it has not ended after `longest` seconds."""
@@ -77,14 +86,10 @@ def tried_in_time(call: Callable[[], T], longest: float = LONGEST) -> T | None:
     def tried() -> T | None:
         try:
             return call()
-        except Exception:
+        except (Exception, SystemExit):
             return None
 
-    future = bounded_calls.begun(tried, lambda: None)
-    try:
-        return future.result(longest)
-    except TimeoutError:
-        raise AssertionError(f"it has not ended after {longest:g} seconds: give each call a time limit") from None
+    return in_time(tried, longest)
 
 
 class Clock:
@@ -409,8 +414,6 @@ class HealthContract(ABC):
         assert all(isinstance(one, Health) for one in said)
 
     def _said(self, plugin: Any) -> Health:
-        began = monotonic()
-        said = plugin.report_health()
+        said = in_time(plugin.report_health, self.longest)
         assert isinstance(said, Health), f"expected a Health, got {said!r}"
-        assert monotonic() - began < self.longest
         return said

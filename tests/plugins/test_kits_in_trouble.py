@@ -3,10 +3,12 @@ finishes, and where a name is in kanji."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -28,7 +30,15 @@ from engine.delivery import (
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.recurrence import Daily
-from engine.testing import EffectHandlerContract, ListenerContract, MailerContract, MemoryMailer, tried_in_time
+from engine.testing import (
+    EffectHandlerContract,
+    HealthContract,
+    ListenerContract,
+    MailerContract,
+    MemoryMailer,
+    in_time,
+    tried_in_time,
+)
 from engine.text import Text, _
 from plugins.ledger.plugin import Ledger
 from plugins.notice_email import NoticeEmail
@@ -76,6 +86,9 @@ def test_a_call_that_never_ends_is_told_and_left_behind(let_go: None) -> None:
 
 def test_a_call_that_raises_has_no_answer_and_any_other_has_its_own() -> None:
     assert tried_in_time(lambda: 1 // 0) is None
+    assert tried_in_time(lambda: sys.exit("a plugin must not")) is None
+    with pytest.raises(ZeroDivisionError):
+        in_time(lambda: 1 // 0)
     assert tried_in_time(lambda: "an answer") == "an answer"
 
 
@@ -181,6 +194,16 @@ def test_the_kit_finds_a_listener_that_wants_one_order_of_all_instances() -> Non
             return Heard("told", 1, 7, "paper:1", 2, "go", "a", "b", "system", datetime(2026, 4, 1, tzinfo=UTC))
 
     fails(Careless().test_what_happened_later_to_another_instance_may_be_heard_first)
+
+
+def test_the_kit_finds_a_report_on_health_that_hangs(let_go: None) -> None:
+    class Careless(HealthContract):
+        longest = SOON
+
+        def plugin(self) -> Any:
+            return SimpleNamespace(report_health=hangs)
+
+    fails(Careless().test_it_is_well, "has not ended")
 
 
 # -- schedules, disk usage ---------------------------------------------------------------------------------------------
