@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,20 @@ def test_a_package_passes_its_own_tests_as_it_is_installed(
     )
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert " passed" in tested.stdout
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_provider_for_trials_says_where_it_listens_and_ends_when_nobody_asks(name: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", f"tetsuzuki_{name}.sandbox", "--port", "0", "--idle", "0.1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(EXAMPLES / name), str(HOUSE)))},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert said.returncode == 0, said.stderr
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+\n", said.stdout)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

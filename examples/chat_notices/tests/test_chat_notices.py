@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tetsuzuki_chat_notices import ChatNotices
-from tetsuzuki_chat_notices.sandbox import Sandbox, serve
+from tetsuzuki_chat_notices.sandbox import MODES, Refusal, Sandbox, serve
 
 from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Failed, Heard
@@ -154,6 +154,16 @@ class TestHealth(AtTheChat, HealthContract):
 
     def test_a_chat_that_does_not_answer_says_nothing_of_its_rooms(self) -> None:
         assert self.made(url="http://127.0.0.1:9", timeout=0.05).report_health().state == "ok"
+
+
+def test_whoever_tries_it_chooses_its_mode_and_takes_a_room_away() -> None:
+    chat = Sandbox(TOKEN)
+    for mode in MODES:
+        told = chat.answer("POST", f"/trial/{mode}", {}, None)
+        assert told == {"mode": mode, "rooms": ["outages", "support-staff"]}
+    assert chat.answer("POST", "/trial/gone/outages", {}, None)["rooms"] == ["support-staff"]
+    with pytest.raises(Refusal):
+        chat.answer("POST", "/trial/strike", {}, None)
 
 
 def test_without_settings_nothing_is_posted_and_half_of_them_is_an_error() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tetsuzuki_erp_billing import ErpBilling
 from tetsuzuki_erp_billing.erp import NoAnswer
-from tetsuzuki_erp_billing.sandbox import Sandbox, serve
+from tetsuzuki_erp_billing.sandbox import MODES, Refusal, Sandbox, serve
 
 from engine.definition import Secret
 from engine.errors import ConfigurationError
@@ -164,6 +164,15 @@ class TestErpBilling(BillingBackendContract):
         answer = self.made.quote(change)
         assert isinstance(answer, Unavailable)
         assert answer.reason.render("en") == "We look up the price in our books, and let you know."
+
+
+def test_whoever_tries_it_chooses_its_mode_and_lets_the_night_pass() -> None:
+    erp = Sandbox(TOKEN)
+    for mode in MODES:
+        assert erp.answer("POST", f"/trial/{mode}", {}, None) == (200, {"mode": mode})
+    assert erp.answer("POST", "/trial/batch", {}, None) == (200, {"mode": mode})
+    with pytest.raises(Refusal):
+        erp.answer("POST", "/trial/strike", {}, None)
 
 
 @pytest.mark.parametrize(
