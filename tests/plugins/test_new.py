@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
 from engine.errors import ConfigurationError
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
@@ -31,6 +33,8 @@ from web.assembly.site import build
 from web.cli.plugins import new
 from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
 from workflows.business.records import Account, Contract
+from workflows.ports import hookspecs
+from workflows.ports.host import SiteHost
 
 NAME = "convenience_store"
 ADDS = {
@@ -299,7 +303,26 @@ def test_a_shape_with_a_shorter_name_is_written_the_same(short: str, tmp_path: P
     assert by_either[0] == by_either[1] != {}
 
 
-@pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 41, "../up"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_longest_name_that_is_taken_can_be_registered(
+    shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{shape}_of_the_tests_".ljust(32, "x")[:32]
+    monkeypatch.syspath_prepend(write_package(name, shape, tmp_path))
+    module = importlib.import_module(f"tetsuzuki_{name}")
+    plugin = next(thing for thing in vars(module).values() if isinstance(thing, type) and hasattr(thing, "Config"))
+    settings = {"folder": str(tmp_path), "file": str(tmp_path / "file"), "key": "a key", "price": 400}
+    given = {key: value for key, value in settings.items() if key in {one.name for one in fields(plugin.Config)}}
+    facts = SiteFacts(tmp_path, "http://localhost", "a@b.example", False, "Asia/Tokyo")
+    try:
+        loaded = load({name: given}, facts, extra=[(name, plugin)], specs=[hookspecs], host_of=SiteHost)
+        loaded.register_all()
+        assert [str(one) for one in loaded.failures if one.plugin == name] == []
+    finally:
+        sys.modules.pop(module.__name__)
+
+
+@pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 33, "../up"])
 def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="expected lower-case letters"):
         write_package(name, "mailer", tmp_path)

@@ -49,7 +49,7 @@ _BESIDE: Mapping[str, Mapping[str, str]] = {
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_LONGEST = 40
+_LONGEST = 32  # as methods, channels and pages may be called
 
 
 def write_package(name: str, shape: str, into: Path) -> Path:
