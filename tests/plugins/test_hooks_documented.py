@@ -11,7 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,16 +34,22 @@ from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, configured, host
 from engine.text import _
 from tests.kit.http_server import answer, provider
+from tests.kit.slips import SVG
 from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
 from workflows.ports.host import ReadRecords, SiteHost
+from workflows.ports.payment_calls import outcome
+from workflows.ports.payments import Awaited, Picture
 from workflows.ports.schedules import Occurrence, Schedule
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 DOCS = ROOT / "docs"
-WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT = (
+WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER = (
     (DOCS / "plugins" / f"{name}.md").read_text(encoding="utf-8")
-    for name in ("README", "reference", "settings", "when-something-is-wrong", "how-to-pages", "tutorial-payment")
+    for name in (
+        *("README", "reference", "settings", "when-something-is-wrong"),
+        *("how-to-pages", "tutorial-payment", "how-to-paid-later"),
+    )
 )
 HOMES = {"engine": "engine.hookspecs", "business": "workflows.ports.hookspecs"}
 # Headings that came into docs/hooks.md after cce82d3, until it became a page of links.
@@ -252,6 +258,15 @@ def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
     assert blocks(WAY_IN, "po")[0] in (folder / "tetsuzuki_convenience_store" / "locale" / "en.po").read_text(
         encoding="utf-8"
     )
+
+
+def test_what_paid_later_shows_of_begin_is_taken_and_the_example_finishes_as_it_says() -> None:
+    begins, finishes = blocks(LATER, "python")
+    words = {"Awaited": Awaited, "Picture": Picture, "_": _, "due": datetime.now(UTC) + timedelta(days=14), "svg": SVG}
+    answer = eval(begins, words)
+    assert outcome(answer) is answer
+    assert [one.name for one in fields(Awaited)[3:] if f"{one.name}=" not in begins] == []
+    assert finishes in (ROOT / "examples" / "konbini" / "tests" / "test_konbini.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("page", "name"), [("how-to-billing", "erp_billing"), ("how-to-notices", "chat_notices")])
