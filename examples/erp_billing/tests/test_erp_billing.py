@@ -30,7 +30,9 @@ def backend_at(url: str, token: str = TOKEN, timeout: float = 4.0, clock: Clock 
     return ErpBilling(ErpBilling.Config(url, Secret(token), timeout), SITE, host("erp_billing", clock=clock))
 
 
-class TestErpBilling(BillingBackendContract):
+class AtTheErp(BillingBackendContract):
+    """An ERP of one test's own, and a backend that asks it."""
+
     @pytest.fixture(autouse=True)
     def at_the_erp(self) -> Iterator[None]:
         self.clock = Clock(NOON)
@@ -59,6 +61,21 @@ class TestErpBilling(BillingBackendContract):
         self.erp.mode = "slow"
         return backend_at(self.url, timeout=0.05)
 
+
+class TestAtNight(AtTheErp):
+    """The same where the ERP decides everything in the batch of the night."""
+
+    def backend(self) -> ErpBilling:
+        if self.erp.mode == "open":
+            self.erp.mode = "night"
+        return self.made
+
+    def decide(self) -> None:
+        """The night passes."""
+        self.erp.run_batch()
+
+
+class TestErpBilling(AtTheErp):
     def test_thirty_users_cost_thirty_times_the_price(self) -> None:
         recurring = self.quote().recurring
         assert (recurring.net, recurring.total) == (12_000, 13_200)
