@@ -49,7 +49,8 @@ class Dispatcher:
     """Delivers effects, at least once (I5). Several threads and processes may drain one outbox.
 
     `mailer` names the one of `mailers` that sends this site's mails; `handlers` are by the kind of effect that they
-    deliver.
+    deliver. `awaited` are the workflows whose definitions come from plugins: where one is not loaded, what its
+    instances have to deliver waits for it, and is no incident.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Dispatcher:
         mailers: Mapping[str, AnyMailer],
         mailer: str,
         handlers: Mapping[str, EffectHandler] | None = None,
+        awaited: frozenset[str] = frozenset(),
     ) -> None:
         self.engine = engine
         self.renderer = renderer
         self.mailers = mailers
         self.mailer = mailer
         self.handlers = handlers or {}
+        self.awaited = awaited
         self._claims = Claims(engine)
         self._results = Results(engine)
 
@@ -214,10 +217,16 @@ class Dispatcher:
         except NobodyLeft:
             return None
         except UnknownWorkflow as error:
-            return None, Failed("no_definition", str(error)), None
+            return None, self._without_definition(error), None
         except Exception as error:
             _tell("effect %s cannot be prepared", claim, error)
             return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
+
+    def _without_definition(self, error: UnknownWorkflow) -> Outcome:
+        """The outcome where a definition is not loaded: a plugin's comes back with its plugin."""
+        if error.workflow in self.awaited:
+            return Deferred(str(error), waits=True)
+        return Failed("no_definition", str(error))
 
     def _ready(
         self, claim: Claim, effect: Effect, workflow: Workflow, instance: Instance, unit: Unit

@@ -43,7 +43,8 @@ class Definitions:
         if workflow is None:
             raise UnknownWorkflow(
                 f"No definition of workflow {instance.workflow!r} version {instance.version} is loaded; "
-                f"instance {instance.id} runs on it."
+                f"instance {instance.id} runs on it.",
+                instance.workflow,
             )
         return workflow
 

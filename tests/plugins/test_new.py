@@ -41,6 +41,7 @@ ADDS = {
     "notice_channel": "notice channels",
     "schedule": "schedules",
     "pages": "pages",
+    "workflow": "workflows",
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
@@ -119,6 +120,7 @@ OFTEN = (
     "payment_method",
     "effect_handler",
     "pages",
+    "workflow",
 )  # one of each kind of kit; each of the others takes eight seconds
 
 
