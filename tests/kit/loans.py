@@ -67,6 +67,7 @@ def loan(
         transitions=(
             Transition("remind", ("lent",), "lent", allow=SYSTEM, effects=(Mail("reminder", to="contractor"),)),
             Transition("take_back", ("lent",), "returned", allow=plugin("loans"), title=TITLE),
+            Transition("write_off", ("lent",), "returned", allow=parties.STAFF, title=TITLE),
             Transition("withdraw", ("lent",), "withdrawn", allow=parties.ACCOUNT_EDITOR, title=TITLE),
         ),
     )

@@ -14,6 +14,7 @@ from engine.authoring.check.indexes import missing_indexes
 from engine.authoring.release import release
 from engine.definition import Workflow
 from engine.errors import DefinitionChanged
+from engine.plugins.found import reason_of
 from engine.plugins.loaded import Claim, Plugins
 from engine.store.base import SiteDatabase
 from workflows.business.plugin_procedures import note
@@ -35,7 +36,10 @@ def admit(plugins: Plugins) -> None:
 def _wrong(claim: Claim, kinds: frozenset[str]) -> str:
     if claim.name in _OWN:
         return "the site has a procedure of this name; give it another one"
-    return "; ".join(_problems(tuple(claim.thing.workflows), kinds))
+    try:
+        return "; ".join(_problems(tuple(claim.thing.workflows), kinds))
+    except Exception as error:
+        return f"checking it raised {reason_of(error)}"
 
 
 @lru_cache(maxsize=128)  # definitions do not change; a process that builds several sites asks each of them again

@@ -16,7 +16,7 @@ from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError
 from engine.plugins.loaded import Plugins
 from engine.testing import Clock, MemoryMailer
-from tests.kit.browser import add_customer
+from tests.kit.browser import Browser, add_customer
 from tests.kit.contract_scenes import do_all_due, staff
 from tests.kit.customers import customer
 from tests.kit.handlers import Handler
@@ -24,6 +24,7 @@ from tests.kit.loans import TITLE, Loan, brings, folder_of_mails, loan, procedur
 from tests.kit.members import add_account, member
 from tests.kit.probes import ready
 from tests.kit.sites import CHEAP, SECRET, memory_plugin
+from tests.kit.staff import enrol, enter
 from web.app import create_app
 from web.assembly.plugin_needs import met_by
 from web.assembly.settings import Settings
@@ -290,6 +291,21 @@ def test_readers_of_its_pages_act_in_their_own_name_once_for_each_form(sites: Si
     assert hanako.client.post(f"/x/loans/{number}", data={"csrf_token": token, "seen": 1}).text == "ended"
     assert "loan" in declared_in(app).with_own_pages  # of the plugin's own; the other is not its to hide
     assert "loan" not in declared_in(create_app(sites(loans=with_loans(folder)))).with_own_pages
+
+
+def test_staff_find_it_where_it_waits_for_them_and_decide_there(sites: Sites, folder: Path, clock: Clock) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    app = create_app(site)
+    _member, secret = enrol(site)
+    tanto = Browser(app)
+    clock.forward(seconds=30)
+    enter(tanto, secret, clock)
+    assert f"/staff/requests/{number}" in str(tanto.find("main"))
+    tanto.open(f"/staff/requests/{number}")
+    assert str(TITLE) in tanto.title
+    tanto.press(str(TITLE))
+    assert state(site, number) == "returned"
 
 
 # -- customers who are removed or merged ------------------------------------------------------------------------------
