@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import OperationalError
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -28,6 +31,7 @@ from tests.kit.wire import Wire, WiredBrowser, free_port
 from web.assembly.settings import read
 from web.assembly.site import build
 from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from web.testing import WorkflowsContract
 from workflows.business.records import Account, Contract
 
 NAME = "convenience_store"
@@ -285,6 +289,32 @@ def test_the_table_of_new_pages_is_made_and_filled_on_either_database(
     finally:
         db.close()
         sys.modules.pop(module.name)
+
+
+def test_the_kit_of_procedures_finds_what_changed_what_is_gone_and_who_cannot_be_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = write_package("lent_in_tests", "workflow", tmp_path) / "tetsuzuki_lent_in_tests"
+    monkeypatch.syspath_prepend(module.parent)
+    made = importlib.import_module(module.name)
+    kit: Any = type("Kit", (WorkflowsContract,), {"plugins": {"lent_in_tests": made.LentInTests}})
+    kit.setup_class()
+    try:
+        kit().test_what_was_published_is_as_it_was()
+        for written, wrong in (
+            ("lent_in_tests/1", "was published as another one"),
+            ("lent_in_tests/0", "keep the def"),
+        ):
+            (module / "released.json").write_text(json.dumps({written: "0" * 64}))
+            with pytest.raises(AssertionError, match=wrong):
+                kit().test_what_was_published_is_as_it_was()
+        monkeypatch.setattr(made.rules.Loan._meta, "table_name", "another")
+        with pytest.raises(OperationalError, match="no such table: another"):
+            kit().test_who_is_forgotten_or_moved_twice_is_so_once()
+    finally:
+        kit.teardown_class()
+        for name in [name for name in sys.modules if name.startswith(module.name)]:
+            sys.modules.pop(name)
 
 
 @pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 41, "../up"])

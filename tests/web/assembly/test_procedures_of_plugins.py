@@ -4,7 +4,7 @@ what becomes of customers who are removed or merged. On each kind of database.""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +324,25 @@ def test_a_removal_withdraws_what_is_under_way_and_forgets_the_records(sites: Si
     remove(site)
     assert (state(site, number), state(site, others)) == ("withdrawn", "lent")
     assert [one.instance for one in Loan.select()] == [others]
+
+
+def test_a_removal_finds_what_is_about_a_contract_and_about_whoever_was_merged(sites: Sites, folder: Path) -> None:
+    site = sites(loans=with_loans(folder, moves=None))
+    about_former = lend(site)
+    goes, stays = Customer.get(), add_customer("A07654321")
+    add_account(site, stays)
+    owner, _about = account(stays)
+    contract = Contract.get(Contract.customer == stays.id)
+    about_contract = site.engine.start("loan", f"contract:{contract.id}", owner).instance_id
+    site.engine.start("customer_merge", f"customer:{goes.id}", staff(), MergeInput("重複のため", into=stays.id))
+    do_all_due(site)
+    assert sorted(one.customer for one in Loan.select()) == sorted((goes.id, stays.id))
+    ended = site.services.calendar.today(site.clock()) - timedelta(days=1)
+    Contract.update(ended_on=ended).execute()
+    site.engine.start("customer_removal", f"customer:{stays.id}", staff(), StaffActInput("ご解約のため"))
+    do_all_due(site)
+    assert {state(site, about_former), state(site, about_contract)} == {"withdrawn"}
+    assert Loan.select().count() == 0
 
 
 def test_what_a_plugin_has_to_forget_waits_until_it_is_back(sites: Sites, folder: Path, clock: Clock) -> None:
