@@ -243,6 +243,31 @@ def test_what_would_wait_without_the_plugin_is_told_before_it_is_removed(sites: 
     assert PluginDefinition.select().count() == 0
 
 
+def test_the_staffs_pages_show_what_stands_while_the_plugin_is_away(sites: Sites, folder: Path, clock: Clock) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    clock.forward(days=14)
+    site = sites()
+    do_all_due(site)
+    _member, secret = enrol(site)
+    clock.forward(seconds=30)
+    tanto = Browser(create_app(site))
+    enter(tanto, secret, clock)
+    of = Customer.get()
+    for page in (
+        "requests",
+        f"requests/{number}",
+        "incidents",
+        f"customers/{of.id}",
+        "workflows",
+        "requests?kind=loan",
+    ):
+        assert tanto.open(f"/staff/{page}").status_code == 200, page
+    tanto.open(f"/staff/requests/{number}")
+    assert "スタッフが今行う操作はありません。" in tanto.text
+    assert tanto.open("/staff/requests/999999").status_code == 404
+
+
 # -- on pages and in commands -----------------------------------------------------------------------------------------
 
 
