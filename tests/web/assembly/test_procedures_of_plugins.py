@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Blueprint, request
 
-from engine.definition import NOBODY, Actor, Address, Conflict, Effect, Refusal
+from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal
 from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError
 from engine.plugins.loaded import Plugins
@@ -39,6 +39,14 @@ from workflows.ports.pages import EDITOR, STAFF, VIEWER, Access, Pages, reader
 from workflows.ports.procedures import PluginDefinition, PluginProcedure, wrong_procedure
 
 Sites = Callable[..., Site]
+CONTRACT = {
+    "product": "chatluck",
+    "subdomain": "kashidashi",
+    "term": "annual",
+    "payment_method": "bank_transfer",
+    "users": 5,
+    "started_on": date(2025, 4, 1),
+}
 
 
 @pytest.fixture
@@ -327,6 +335,7 @@ def test_staff_find_it_where_it_waits_for_them_and_decide_there(sites: Sites, fo
     clock.forward(seconds=30)
     enter(tanto, secret, clock)
     assert f"/staff/requests/{number}" in str(tanto.find("main"))
+    assert tanto.open("/staff/workflows/loan").status_code == 200
     tanto.open(f"/staff/requests/{number}")
     assert str(TITLE) in tanto.title
     tanto.press(str(TITLE))
@@ -426,6 +435,27 @@ def test_what_a_plugin_brought_is_noted_once_and_anew_where_it_changed(sites: Si
     assert (row.plugin, row.keeps_people, row.last_states) == ("lending", 0, "returned withdrawn")
 
 
+@pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
+def test_each_permission_lets_in_accounts_with_at_least_its_role_and_of_that_customer(
+    sites: Sites, folder: Path, role: str
+) -> None:
+    site = sites(loans=with_loans(folder))
+    own, other = add_customer(), customer("A07654321")
+    made = add_account(site, own, role)
+    number = site.engine.start("loan", f"customer:{own.id}", account(own)[0]).instance_id if role != "viewer" else 0
+
+    def holds(permission: Permission, of: Customer) -> bool:
+        about = Instance(number, "loan", 1, f"customer:{of.id}", "lent", 1, 0, b"")
+        with site.engine.store.reading() as unit:
+            now = site.clock()
+            return permission.holds(Attempt(about, "x", Actor("account", str(made.id)), None, now, now, unit))
+
+    least = (parties.ACCOUNT_VIEWER, parties.ACCOUNT_EDITOR, parties.ACCOUNT_ADMIN)
+    reached = ["viewer", "editor", "admin"].index(role)
+    assert [holds(one, own) for one in least] == [place <= reached for place in range(3)]
+    assert [holds(one, other) for one in least] == [False] * 3
+
+
 def test_parties_know_nobody_who_is_removed(sites: Sites, folder: Path) -> None:
     site = sites(loans=with_loans(folder))
     lend(site)
@@ -434,6 +464,10 @@ def test_parties_know_nobody_who_is_removed(sites: Sites, folder: Path) -> None:
         found = parties.customer_of(f"customer:{of.id}", unit)
         assert found is not None
         assert (found.number, found.contractor) == (of.number, of.contractor_name)
+        mine = Contract.create(customer=of, **CONTRACT)
+        told = parties.contract(mine.id, unit)
+        assert told is not None
+        assert (told.customer, told.subdomain, parties.contract(999, unit)) == (of.id, CONTRACT["subdomain"], None)
         who = Account.get()
         owner = parties.to_owner(lambda instance, records: who.id)
         instance: Any = None
