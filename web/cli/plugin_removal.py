@@ -68,7 +68,8 @@ def drop(db: SiteDatabase, found: Leaving) -> None:
     with db.bound(), db.atomic():
         for table in found.tables:
             db.execute_sql(f'DROP TABLE "{table}"')
-        forget_definitions(found.name)
+        if is_up_to_date(db):
+            forget_definitions(found.name)
 
 
 def _listed(plugins: Plugins, name: str) -> Listed:

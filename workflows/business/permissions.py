@@ -88,8 +88,8 @@ STAFF_ACT_KIND = "staff_act"  # of the actor that withdraws the requests which a
 
 def _staff_act_ends_it(attempt: Attempt) -> bool:
     """Whether the actor is an act of the staff that ends this very request: one of the account that was stopped, or of
-    the contract or the customer, also of one who was merged into another. It may begin nothing, because nothing is
-    recorded of a request that begins."""
+    the contract or the customer, also of one who was merged into another. A procedure that is no change request, as
+    one of a plugin, ends with its customer."""
     if attempt.actor.kind != STAFF_ACT_KIND:
         return False
     act = attempt.records.get(StaffAct, instance=int(attempt.actor.id))

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.commands import Run, commands_in
+from engine.definition import Actor
+from tests.kit.commands import Run, begin_from, commands_in
 from tests.kit.installed_plugins import InstallPlugin
+from web.assembly.settings import read
+from web.assembly.site import build
 
 SOURCE = '''
 """Lends devices."""
@@ -87,3 +90,22 @@ def test_one_of_a_name_of_the_sites_own_is_told_by_plugins_check(run: Run, insta
     assert said.code == 1
     assert said.err.startswith("plugin lent_devices (tried_0 1.0): register_workflows returned something wrong for")
     assert "the site has a procedure of this name; give it another one" in said.err
+
+
+def test_what_is_under_way_is_named_before_its_plugin_goes_and_while_it_is_away(
+    run: Run, source: Path, sqlite_template: Path, tmp_path: Path
+) -> None:
+    begin_from(sqlite_template)
+    site = build(read())
+    number = site.engine.start("loan", "customer:1", Actor("plugin", "lent_devices")).instance_id
+    site.close()
+    said = run("plugins", "remove", "lent_devices")
+    need = "procedure loan: 1 instances under way, of the plugin lent_devices"
+    assert (said.code, f"    would wait for it: {need}\n" in said.out) == (1, True)
+    (tmp_path / "tetsuzuki.toml").write_text("[plugins.lent_devices]\nenabled = false\n")
+    said = run("plugins", "check")
+    assert (said.code, said.err) == (1, f"the database: no plugin brings {need}; it waits until one does\n")
+    assert run("workflow", "history", str(number)).code == 1
+    assert need in run("doctor").out
+    (tmp_path / "tetsuzuki.toml").unlink()
+    assert run("plugins", "check").code == 0
