@@ -49,8 +49,7 @@ class Dispatcher:
     """Delivers effects, at least once (I5). Several threads and processes may drain one outbox.
 
     `mailer` names the one of `mailers` that sends this site's mails; `handlers` are by the kind of effect that they
-    deliver. `awaited` are the workflows whose definitions come from plugins: where one is not loaded, what its
-    instances have to deliver waits for it, and is no incident.
+    deliver.
     """
 
     def __init__(
@@ -61,14 +60,12 @@ class Dispatcher:
         mailers: Mapping[str, AnyMailer],
         mailer: str,
         handlers: Mapping[str, EffectHandler] | None = None,
-        awaited: frozenset[str] = frozenset(),
     ) -> None:
         self.engine = engine
         self.renderer = renderer
         self.mailers = mailers
         self.mailer = mailer
         self.handlers = handlers or {}
-        self.awaited = awaited
         self._claims = Claims(engine)
         self._results = Results(engine)
 
@@ -224,7 +221,7 @@ class Dispatcher:
 
     def _without_definition(self, error: UnknownWorkflow) -> Outcome:
         """The outcome where a definition is not loaded: a plugin's comes back with its plugin."""
-        if error.workflow in self.awaited:
+        if error.workflow in self.engine.definitions.awaited:
             return Deferred(str(error), waits=True)
         return Failed("no_definition", str(error))
 

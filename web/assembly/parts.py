@@ -99,6 +99,8 @@ def engine(
 ) -> Engine:
     """The engine. Where `clock` is None, the database tells the time of what the engine writes."""
     arguments: dict[str, Any] = {"lease": _lease(ground.plugins.mailers().values()), **options}
+    with ground.db.store().reading() as unit:
+        awaited = plugin_procedures.names(unit)
     return Engine(
         ground.db,
         workflows,
@@ -107,6 +109,7 @@ def engine(
         worker=worker,
         services=services,
         listeners=ground.plugins.listeners(),
+        awaited=awaited,
         operators=OPERATORS,
         **arguments,
     )
@@ -136,9 +139,7 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
     engine.render = renderer.preview
     mailers = ground.plugins.mailers()
     handlers = {**effect_handlers(services, engine), **ground.plugins.effect_handlers()}
-    with engine.store.reading() as unit:
-        awaited = frozenset(plugin_procedures.names(unit))
-    return Dispatcher(engine, renderer, mailers=mailers, mailer=_mailer(settings), handlers=handlers, awaited=awaited)
+    return Dispatcher(engine, renderer, mailers=mailers, mailer=_mailer(settings), handlers=handlers)
 
 
 def _request_url(base_url: str, instance_id: int) -> str:

@@ -14,6 +14,7 @@ from flask import Blueprint, request
 from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal
 from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError
+from engine.operations.backlog import backlog
 from engine.plugins.loaded import Plugins
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import Browser, add_customer
@@ -216,7 +217,7 @@ def test_its_instances_are_named_while_the_plugin_is_away_and_go_on_when_it_is_b
     sites: Sites, folder: Path, clock: Clock, mailer: MemoryMailer
 ) -> None:
     site = sites(loans=with_loans(folder))
-    number, ended = lend(site), lend(site)
+    began, number, ended = clock.now, lend(site), lend(site)
     site.engine.fire(ended, "take_back", Actor("plugin", "loans"))
     clock.forward(days=14)
     site.engine.run_due()  # the reminder is in the outbox
@@ -229,13 +230,20 @@ def test_its_instances_are_named_while_the_plugin_is_away_and_go_on_when_it_is_b
     assert (status, checks["definitions"]["state"], checks["needed_plugins"]["state"]) == (200, "warning", "warning")
     assert "procedure loan: 1 instances under way, of the plugin loans" in checks["needed_plugins"]["detail"]
     assert checks["definitions"]["detail"] == "no plugin brings it, and instances wait for it: loan version 1"
-    assert site.db.execute_sql("SELECT COUNT(*) FROM outbox WHERE state = 'incident'").fetchone() == (0,)
-
     clock.forward(days=14)
+    do_all_due(site)  # its next timer is due, and the mail is tried again
+    waiting = backlog(site.engine)
+    assert (waiting.effect_incidents, waiting.timer_incidents, waiting.timers_due) == (0, 0, 0)
+
     site = sites(loans=with_loans(folder))
-    clock.forward(hours=2)
+    clock.forward(minutes=5)
+    site.engine.run_due()
+    (entry,) = [one for one in site.engine.history(number) if one.seq == 3]
+    assert (entry.event, entry.due_at) == ("remind", began + timedelta(days=28))
+    clock.forward(hours=1)
     do_all_due(site)
     assert len(mailer.sent) == 2
+    assert site.engine.verify(number) == []
     assert state(site, number) == "lent"
     assert ready(create_app(site))[1]["definitions"]["state"] == "ok"
 
