@@ -99,8 +99,6 @@ def engine(
 ) -> Engine:
     """The engine. Where `clock` is None, the database tells the time of what the engine writes."""
     arguments: dict[str, Any] = {"lease": _lease(ground.plugins.mailers().values()), **options}
-    with ground.db.store().reading() as unit:
-        awaited = plugin_procedures.names(unit)
     return Engine(
         ground.db,
         workflows,
@@ -109,10 +107,22 @@ def engine(
         worker=worker,
         services=services,
         listeners=ground.plugins.listeners(),
-        awaited=awaited,
+        awaited=awaited(ground.db),
         operators=OPERATORS,
         **arguments,
     )
+
+
+def awaited(db: SiteDatabase) -> frozenset[str]:
+    """The workflows that plugins have brought to this database, those of other processes too."""
+    with db.store().reading() as unit:
+        return frozenset(plugin_procedures.names(unit))
+
+
+def know_awaited(engine: Engine) -> None:
+    """Let the engine know of procedures whose plugin another process has brought since this one started, as in an
+    upgrade of one process after the other."""
+    engine.definitions.awaited = awaited(engine.db)
 
 
 def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher:
@@ -189,6 +199,7 @@ def chores(
     """The chores of a heartbeat, beside timers and outbox."""
     return (
         partial(watch, ground.db, ground.keyring, ground.clock),
+        partial(know_awaited, engine),
         *(partial(chore, engine, services) for chore in CHORES),
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),

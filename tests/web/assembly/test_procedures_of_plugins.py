@@ -27,6 +27,7 @@ from tests.kit.probes import ready
 from tests.kit.sites import CHEAP, SECRET, memory_plugin
 from tests.kit.staff import enrol, enter
 from web.app import create_app
+from web.assembly.parts import know_awaited
 from web.assembly.plugin_needs import met_by
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
@@ -257,6 +258,26 @@ def test_what_would_wait_without_the_plugin_is_told_before_it_is_removed(sites: 
     assert {one.hook for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))} == {"register_migrations"}
     drop(site.db, Leaving("loans", (), False, ("loan",)))
     assert PluginDefinition.select().count() == 0
+
+
+def test_a_process_that_has_not_the_plugin_yet_leaves_its_procedures_to_those_that_have(
+    sites: Sites, database_url: str, folder: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site, settings = sites(), settings_of(database_url, folder)
+    plugins = plugins_of(settings, extra=[("memory", memory_plugin(mailer)), ("loans", with_loans(folder))])
+    newer = build(settings, clock=clock, plugins=plugins)
+    try:
+        know_awaited(site.engine)  # as each heartbeat does
+        lend(newer)
+        clock.forward(days=14)
+        newer.engine.run_due()
+        do_all_due(site)
+        assert (mailer.sent, backlog(site.engine).effect_incidents) == ([], 0)
+        clock.forward(hours=1)
+        do_all_due(newer)
+        assert len(mailer.sent) == 1
+    finally:
+        newer.close()
 
 
 def test_the_staffs_pages_show_what_stands_while_the_plugin_is_away(sites: Sites, folder: Path, clock: Clock) -> None:
