@@ -36,19 +36,21 @@ from engine.text import _
 from tests.kit.http_server import answer, provider
 from tests.kit.slips import SVG
 from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
+from workflows.business import parties
 from workflows.ports.host import ReadRecords, SiteHost
 from workflows.ports.payment_calls import outcome
 from workflows.ports.payments import Awaited, Picture
+from workflows.ports.procedures import PluginProcedure
 from workflows.ports.schedules import Occurrence, Schedule
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 DOCS = ROOT / "docs"
-WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER = (
+WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER, PROCEDURES = (
     (DOCS / "plugins" / f"{name}.md").read_text(encoding="utf-8")
     for name in (
         *("README", "reference", "settings", "when-something-is-wrong"),
-        *("how-to-pages", "tutorial-payment", "how-to-paid-later"),
+        *("how-to-pages", "tutorial-payment", "how-to-paid-later", "how-to-procedures"),
     )
 )
 HOMES = {"engine": "engine.hookspecs", "business": "workflows.ports.hookspecs"}
@@ -310,6 +312,24 @@ def test_example_of_pages_is_what_plugins_new_writes(tmp_path: Path) -> None:
     assert test == (folder / "tests" / "test_contact_times.py").read_text(encoding="utf-8")
     templates = folder / "tetsuzuki_contact_times" / "templates" / "contact_times"
     assert blocks(PAGES, "html") == [(templates / "show.html").read_text(encoding="utf-8")]
+
+
+def test_example_of_a_procedure_is_what_plugins_new_writes(tmp_path: Path) -> None:
+    """`test_new` runs it; the shape of the example is the procedure of the page."""
+    folder = write_package("device_loan", "workflow", tmp_path)
+    package = folder / "tetsuzuki_device_loan"
+    shown = [*blocks(PROCEDURES, "python"), *blocks(PROCEDURES, "html"), *blocks(PROCEDURES, "text")]
+    files = [package / name for name in ("workflow.py", "rules.py", "__init__.py")]
+    files += [folder / "tests" / "test_device_loan.py", package / "mail" / "reminder.ja.html"]
+    files += [package / "templates" / "device_loan" / "show.html", package / "mail" / "reminder.ja.txt"]
+    assert shown == [file.read_text(encoding="utf-8") for file in files]
+
+
+def test_page_shows_every_field_of_a_procedure_and_what_its_rules_may_use() -> None:
+    text = section(written("register_workflows"))
+    for field in fields(PluginProcedure):
+        assert f"`{field.name}`" in text, field.name
+    assert [name for name in parties.__all__ if not re.search(rf"\b{name}\b", text)] == []
 
 
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import OperationalError
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -32,6 +35,7 @@ from web.assembly.settings import read
 from web.assembly.site import build
 from web.cli.plugins import new
 from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
+from web.testing import WorkflowsContract
 from workflows.business.records import Account, Contract
 from workflows.ports import hookspecs
 from workflows.ports.host import SiteHost
@@ -47,6 +51,7 @@ ADDS = {
     "notice_channel": "notice channels",
     "schedule": "schedules",
     "pages": "pages",
+    "workflow": "workflows",
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
@@ -125,6 +130,7 @@ OFTEN = (
     "payment_method",
     "effect_handler",
     "pages",
+    "workflow",
 )  # one of each kind of kit; each of the others takes eight seconds
 
 
@@ -289,6 +295,32 @@ def test_the_table_of_new_pages_is_made_and_filled_on_either_database(
     finally:
         db.close()
         sys.modules.pop(module.name)
+
+
+def test_the_kit_of_procedures_finds_what_changed_what_is_gone_and_who_cannot_be_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = write_package("lent_in_tests", "workflow", tmp_path) / "tetsuzuki_lent_in_tests"
+    monkeypatch.syspath_prepend(module.parent)
+    made = importlib.import_module(module.name)
+    kit: Any = type("Kit", (WorkflowsContract,), {"plugins": {"lent_in_tests": made.LentInTests}})
+    kit.setup_class()
+    try:
+        kit().test_what_was_published_is_as_it_was()
+        for written, wrong in (
+            ("lent_in_tests/1", "was published as another one"),
+            ("lent_in_tests/0", "keep the def"),
+        ):
+            (module / "released.json").write_text(json.dumps({written: "0" * 64}))
+            with pytest.raises(AssertionError, match=wrong):
+                kit().test_what_was_published_is_as_it_was()
+        monkeypatch.setattr(made.rules.Loan._meta, "table_name", "another")
+        with pytest.raises(OperationalError, match="no such table: another"):
+            kit().test_who_is_forgotten_or_moved_twice_is_so_once()
+    finally:
+        kit.teardown_class()
+        for name in [name for name in sys.modules if name.startswith(module.name)]:
+            sys.modules.pop(name)
 
 
 @pytest.mark.parametrize("short", SHORT)

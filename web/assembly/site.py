@@ -28,7 +28,7 @@ from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat
-from web.assembly import parts
+from web.assembly import parts, procedures
 from web.assembly.monitoring.metrics import Metrics
 from web.assembly.parts import Ground
 from web.assembly.settings import KEYS, Settings
@@ -43,6 +43,7 @@ from workflows.organisation import Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
 from workflows.ports.host import SiteHost
+from workflows.ports.procedures import HOOK as PROCEDURES
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS
 from workflows.services import Services
 
@@ -166,6 +167,8 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
         from web.assembly.blueprints import admit  # Flask, which no other plugin needs
 
         admit(plugins)
+    if plugins.claims(PROCEDURES):
+        procedures.admit(plugins)
     return plugins
 
 
@@ -215,7 +218,7 @@ def build(
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     breakers = parts.breakers(ground, worker, breakers)
     services = parts.services(ground, breakers, times)
-    engine = parts.engine(ground, services, workflows, worker, clock, engine_options or {})
+    engine = parts.engine(ground, services, (*workflows, *ground.of_plugins), worker, clock, engine_options or {})
     dispatcher = parts.dispatcher(ground, engine, services)
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
     vault = services.vault
@@ -266,7 +269,8 @@ def _ground(
     if problems:
         raise SettingsError(problems)
     catalogue = catalogue_of(settings, plugins)
-    plugins.registered("register_pages")  # which raises where two plugins claim one name
+    for hook in ("register_pages", PROCEDURES):
+        plugins.registered(hook)  # which raises where two plugins claim one name
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now
@@ -277,7 +281,8 @@ def _ground(
     keyring = unlock(db, settings, now, looks=looks)
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
     release(db, workflows)
-    return Ground(settings, db, keyring, plugins, organisation, catalogue, now)
+    of_plugins = procedures.admit_to(db, plugins, looks=looks)
+    return Ground(settings, db, keyring, plugins, organisation, catalogue, now, of_plugins)
 
 
 def require_mailer(site: Site) -> None:

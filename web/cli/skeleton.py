@@ -30,6 +30,7 @@ SHAPES: Mapping[str, str] = {
     "commands": "Commands",
     "health": "A report on the health of something",
     "pages": "Pages",
+    "workflow": "A procedure",
 }
 
 # The shorter names of some shapes.
@@ -45,7 +46,19 @@ _BESIDE: Mapping[str, Mapping[str, str]] = {
         "pages/show.html.txt": "templates/$name/show.html",
         "pages/everybody.html.txt": "templates/$name/everybody.html",
         "pages/wishes.py.txt": "migrations/0001_wishes.py",
-    }
+    },
+    "workflow": {
+        "workflow/workflow.py.txt": "workflow.py",
+        "workflow/rules.py.txt": "rules.py",
+        "workflow/records.py.txt": "records.py",
+        "workflow/loans.py.txt": "migrations/0001_loans.py",
+        "workflow/show.html.txt": "templates/$name/show.html",
+        "workflow/everybody.html.txt": "templates/$name/everybody.html",
+        "workflow/reminder.ja.txt": "mail/reminder.ja.txt",
+        "workflow/reminder.en.txt": "mail/reminder.en.txt",
+        "workflow/reminder.ja.html.txt": "mail/reminder.ja.html",
+        "workflow/reminder.en.html.txt": "mail/reminder.en.html",
+    },
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
