@@ -43,6 +43,7 @@ from workflows.ports.host import SiteHost
 NAME = "convenience_store"
 ADDS = {
     "mailer": "mailers",
+    "webhook": "webhooks",
     "effect_handler": "effect handlers",
     "listener": "listeners",
     "billing_backend": "billing backends",
@@ -55,6 +56,7 @@ ADDS = {
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
+    "mail_filter": "looks at every mail before it is sent",
     "health": "health: not asked, there is no database yet",
 }
 
