@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from workflows.business.address_marks import AddressMark
+
 
 def bounce(
     message_id: str,
@@ -86,3 +90,19 @@ Text
 
 --B2--
 """.replace("\n", "\r\n").encode()
+
+
+def marked(email: str, now: datetime) -> AddressMark:
+    """An address that is marked as undeliverable."""
+    mark: AddressMark = AddressMark.create(
+        email=email,
+        kind="hard_bounce",
+        first_at=now,
+        last_at=now,
+        kept_until=now + timedelta(days=180),
+        status="5.1.1",
+        words="550 5.1.1 User unknown",
+        mail="42.1.0",
+        source="plugin:http_mailer",
+    )
+    return mark
