@@ -67,6 +67,7 @@ CHORES: tuple[Callable[[Engine, Services], object], ...] = (
 PLUGIN_NEEDS: tuple[Callable[[SiteDatabase, date], Iterable[PluginNeed]], ...] = (
     contracts,
     procedures,
+    webhook_events.webhooks,
     *(needs for procedure in PROCEDURES for needs in procedure.plugin_needs),
 )
 

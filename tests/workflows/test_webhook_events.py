@@ -22,6 +22,7 @@ from engine.plugins import SiteFacts
 from engine.testing import Clock
 from tests.kit.sites import CHEAP, PATIENT, SECRET
 from web.app import create_app
+from web.assembly.plugin_needs import unmet
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows import webhook_events
@@ -241,6 +242,9 @@ def test_a_plugin_that_is_gone_is_waited_for(app: Flask, site: Site, sender: Sen
     without = type(site.services)(**{**vars(site.services), "webhooks": {}})
     webhook_events.handle_due(site.engine, without)
     assert WebhookEvent.get().reason == "the plugin is not at work"
+    needs = list(webhook_events.webhooks(site.db, clock().date()))
+    assert list(map(str, needs)) == ["webhooks of tracker: 1 events that are not handled"]
+    assert unmet(site.db, site.plugins, clock().date()) == ()
     sender.answers = lambda event: Accepted()
     clock.forward(hours=1)
     sweep(site)

@@ -10,6 +10,7 @@ it again or settles it. What is not genuine is stored nowhere.
 from workflows.webhook_events.acts import acts_of, settle, try_again
 from workflows.webhook_events.handling import handle_due, purge
 from workflows.webhook_events.lists import MOST_COUNTED, counts, events, late
+from workflows.webhook_events.plugin_needs import webhooks
 from workflows.webhook_events.receiving import FORGED, Broken, Full, receive
 from workflows.webhook_events.records import (
     HANDLED,
@@ -46,4 +47,5 @@ __all__ = [
     "receive",
     "settle",
     "try_again",
+    "webhooks",
 ]

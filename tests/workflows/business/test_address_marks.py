@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine.errors import PluginError
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import completed, mailed
 from tests.kit.contract_scenes import staff
@@ -17,6 +18,7 @@ from workflows.business.address_marks import AddressMark, Changed, read
 from workflows.business.records import Account, Customer
 from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery
+from workflows.ports.host import SiteHost
 from workflows.ports.returned_mails import ReturnedMail
 
 HANAKO = "hanako@mihon.example"
@@ -250,6 +252,11 @@ def test_a_mark_is_kept_half_a_year_where_somebody_has_the_address(
     Customer.update(contractor_email=HANAKO).execute()
     assert report(any_site, bounce(message_id)) == ["marked"]
     assert AddressMark.get().kept_until == clock() + timedelta(days=180)
+
+
+def test_a_host_that_is_not_bound_yet_says_so() -> None:
+    with pytest.raises(PluginError, match=r"plugin made: host\.report_returned was used before the site was assembled"):
+        SiteHost("made").report_returned(ReturnedMail("complaint", ID))
 
 
 def test_a_report_says_its_kind_and_texts() -> None:
