@@ -8,14 +8,14 @@ import pytest
 
 from engine.errors import PluginError
 from engine.testing import Clock, MemoryMailer
-from tests.kit.applications import completed, mailed
-from tests.kit.contract_scenes import staff
+from tests.kit.applications import mailed
+from tests.kit.contract_scenes import account, staff
 from tests.kit.notices import NEO, begin, customer, deliver_everything, draft
 from tests.kit.returned_mails import bounce, complaint
 from web.assembly.site import Site
 from workflows.business import address_marks
 from workflows.business.address_marks import AddressMark, Changed, read
-from workflows.business.records import Account, Customer
+from workflows.business.records import Customer
 from workflows.notice.inputs import PublishInput
 from workflows.notice.records import NoticeDelivery
 from workflows.ports.host import SiteHost
@@ -235,23 +235,38 @@ def test_notices_skip_an_address_that_is_marked_and_mails_of_procedures_go_on(
     assert address_marks.holds_notices(HANAKO) is None
 
 
-def test_a_mark_goes_with_the_account_and_after_its_time(any_site: Site, clock: Clock, marked: AddressMark) -> None:
-    assert marked.kept_until == clock() + timedelta(days=30)  # nobody has the address yet
-    owner = completed(any_site, Customer.get(), "taro@mihon.example")
-    AddressMark.update(email=owner.email).execute()
-    clock.forward(days=31)
+def test_a_mark_of_an_address_that_nobody_has_goes_after_a_month(clock: Clock, marked: AddressMark) -> None:
+    clock.forward(days=30)
+    assert address_marks.purge(clock()) == 0
+    clock.forward(seconds=1)
     assert address_marks.purge(clock()) == 1
     assert AddressMark.select().count() == 0
 
 
-def test_a_mark_is_kept_half_a_year_where_somebody_has_the_address(
-    any_site: Site, mailer: MemoryMailer, clock: Clock
+@pytest.mark.parametrize("whose", ["contractor", "account"])
+def test_a_mark_stays_half_a_year_while_somebody_has_the_address(
+    any_site: Site, clock: Clock, marked: AddressMark, whose: str
 ) -> None:
-    Account.delete().execute()
-    message_id = message_id_of(any_site, mailer)
+    if whose == "account":
+        AddressMark.update(email=account(Customer.get(), email="taro@mihon.example").email).execute()
+    else:
+        Customer.update(contractor_email=HANAKO).execute()
+    for _month in range(5):
+        clock.forward(days=31)
+        assert address_marks.purge(clock()) == 0
+    clock.forward(days=31)
+    assert address_marks.purge(clock()) == 1
+
+
+def test_a_mark_goes_within_a_month_after_its_owner_has_another_address(
+    any_site: Site, clock: Clock, marked: AddressMark
+) -> None:
     Customer.update(contractor_email=HANAKO).execute()
-    assert report(any_site, bounce(message_id)) == ["marked"]
-    assert AddressMark.get().kept_until == clock() + timedelta(days=180)
+    clock.forward(days=31)
+    assert address_marks.purge(clock()) == 0
+    Customer.update(contractor_email="other@mihon.example").execute()
+    clock.forward(days=31)
+    assert address_marks.purge(clock()) == 1
 
 
 def test_a_host_that_is_not_bound_yet_says_so() -> None:

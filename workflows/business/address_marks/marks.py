@@ -16,7 +16,7 @@ from workflows.ports.returned_mails import KINDS, ReturnedMail
 
 HOLD_NOTICES = ("hard_bounce", "complaint")
 KEPT = timedelta(days=180)  # for which a mark stays after the last mail that came back
-KEPT_OF_NOBODY = timedelta(days=30)  # the same, of an address that no customer and no account has
+LOOKED_AT = timedelta(days=30)  # after which it goes earlier, if no customer and no account has the address by then
 
 _AT_ONCE = 500
 
@@ -33,7 +33,7 @@ def mark(email: str, mail: str, returned: ReturnedMail, source: str, now: dateti
         old: AddressMark | None = AddressMark.get_or_none(AddressMark.email == email)
         if old is None:
             told = {
-                **_told(mail, returned, source, now, email=email),
+                **_told(mail, returned, source, now),
                 "email": email,
                 "kind": returned.kind,
                 "first_at": now,
@@ -46,10 +46,10 @@ def mark(email: str, mail: str, returned: ReturnedMail, source: str, now: dateti
         return True
 
 
-def _told(mail: str, returned: ReturnedMail, source: str, now: datetime, *, email: str) -> dict[str, Any]:
+def _told(mail: str, returned: ReturnedMail, source: str, now: datetime) -> dict[str, Any]:
     return {
         "last_at": now,
-        "kept_until": now + (KEPT if _is_somebodys(email) else KEPT_OF_NOBODY),
+        "kept_until": now + LOOKED_AT,
         "mail": storable(mail, 100),
         "status": storable(one_line(returned.status), 16),
         "words": storable(one_line(returned.words), LONGEST_WORDS),
@@ -64,7 +64,7 @@ def _is_somebodys(email: str) -> bool:
 
 def _added(old: AddressMark, mail: str, returned: ReturnedMail, source: str, now: datetime) -> dict[str, Any]:
     """What becomes of a mark by one more mail: one that was cleared begins anew."""
-    told = _told(mail, returned, source, now, email=old.email)
+    told = _told(mail, returned, source, now)
     if old.cleared_at is not None:
         return {**told, "kind": returned.kind, "first_at": now, "times": 1, "cleared_at": None}
     times = old.times + (old.mail != mail)
@@ -125,9 +125,13 @@ def forget(records: Records, email: str) -> None:
 
 
 def purge(now: datetime) -> int:
-    """Delete the marks that were kept for as long as they are. Returns how many."""
-    numbers = [one.id for one in AddressMark.select(AddressMark.id).where(AddressMark.kept_until < now).limit(_AT_ONCE)]
-    if not numbers:
-        return 0
+    """Delete the marks that have served: `KEPT` after the last mail that came back, and at most `LOOKED_AT` after nobody
+    has the address any more. Returns how many."""
+    over = list(AddressMark.select().where(AddressMark.kept_until < now).limit(_AT_ONCE))
+    stay = [one for one in over if one.last_at + KEPT > now and _is_somebodys(one.email)]
     with transaction():
-        return int(AddressMark.delete().where(AddressMark.id.in_(numbers)).execute())
+        for one in stay:
+            as_read = (AddressMark.id == one.id) & (AddressMark.last_at == one.last_at)
+            AddressMark.update(kept_until=min(now + LOOKED_AT, one.last_at + KEPT)).where(as_read).execute()
+        numbers = [one.id for one in over if one not in stay]
+        return int(AddressMark.delete().where(AddressMark.id.in_(numbers)).execute()) if numbers else 0

@@ -15,7 +15,8 @@ class AddressMark(Record):
     `kind` is the gravest of `workflows.ports.returned_mails.KINDS` that was told since `first_at`, `times` of how many
     mails; `status` and `words` are the other side's of the last one, `mail` names that mail without what is secret of
     its Message-ID, as in `42.1.0`, and `source` says who told it, as in `plugin:http_mailer`. `cleared_at` is when
-    somebody took the mark away; until the next mail comes back it counts for nothing. It is deleted after `kept_until`.
+    somebody took the mark away; until the next mail comes back it counts for nothing. On
+    `kept_until` it is looked at: it goes if nobody has the address, or after half a year.
     """
 
     id = pw.BigAutoField()
