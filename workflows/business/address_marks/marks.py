@@ -125,8 +125,8 @@ def forget(records: Records, email: str) -> None:
 
 
 def purge(now: datetime) -> int:
-    """Delete the marks that have served: `KEPT` after the last mail that came back, and at most `LOOKED_AT` after nobody
-    has the address any more. Returns how many."""
+    """Delete the marks that have served: `KEPT` after the last mail that came back, and at most `LOOKED_AT` after
+    nobody has the address any more. Returns how many."""
     over = list(AddressMark.select().where(AddressMark.kept_until < now).limit(_AT_ONCE))
     stay = [one for one in over if one.last_at + KEPT > now and _is_somebodys(one.email)]
     with transaction():
