@@ -57,9 +57,10 @@ def test_a_mail_that_is_only_late_or_arrived_is_none_that_came_back() -> None:
         assert read(bounce(ID, status="4.4.1", action=action)) == address_marks.Read()
 
 
-def test_forms_from_before_the_standard_are_read_too() -> None:
+@pytest.mark.parametrize("sender", ["From: MAILER-DAEMON@mail.example", "From: <>", "X-Nobody: here"])
+def test_forms_from_before_the_standard_are_read_too(sender: str) -> None:
     qmail = f"""\
-From: MAILER-DAEMON@mail.example
+{sender}
 To: site@example.jp
 Subject: failure notice
 
@@ -87,6 +88,7 @@ def test_a_complaint_says_whose_it_is_and_may_leave_the_address_out() -> None:
     assert read(complaint(ID)).message_ids == (ID,)
     assert read(complaint(ID, "")).failures == (("complaint", "", "", "abuse (SomeGenerator/1.0)"),)
     assert read(complaint(ID, kind="not-spam")) == address_marks.Read()
+    assert read(complaint(ID).replace(b"From: feedback@provider.example\r\n", b"")).failures[0][0] == "complaint"
 
 
 NESTED = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n"

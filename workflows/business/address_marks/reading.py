@@ -60,7 +60,7 @@ def read(raw: bytes) -> Read:
     in it: strangers send it."""
     try:
         message = message_from_bytes(raw[:MOST_BYTES])
-        failures = (*_complaints(message), *_bounces(message))[:_MOST_REPORTS]
+        failures = (tuple(_complaints(message)) or tuple(_bounces(message)))[:_MOST_REPORTS]
         return Read(_message_ids(message, raw[:MOST_BYTES]), failures) if failures else Read()
     except (Exception, RecursionError) as error:  # of the parsers, by what somebody made up
         log.info("a mail that came in cannot be read: %s", type(error).__name__)
@@ -92,6 +92,9 @@ def _fields(part: Message) -> Message:
 def _bounces(message: Message) -> Iterator[tuple[Kind, str, str, str]]:
     from flufl.bounce import all_failures  # which few processes need
 
+    if not parseaddr(str(message.get("From", "")))[1]:  # as some servers leave it; its detectors expect one
+        del message["From"]
+        message["From"] = "mailer-daemon@invalid"
     _delayed, failed = all_failures(message)
     told = dict(_blocks(message))
     for recipient in sorted(address.decode("ascii", "replace") for address in failed):
