@@ -75,7 +75,7 @@ def sender() -> Sender:
     return Sender()
 
 
-def site_with(url: str, var: Path, clock: Clock, webhooks: Any) -> Site:
+def site_with(url: str, var: Path, clock: Clock, webhooks: Any, name: str = "tracker") -> Site:
     class Tracker:
         @dataclass(frozen=True)
         class Config:
@@ -89,7 +89,7 @@ def site_with(url: str, var: Path, clock: Clock, webhooks: Any) -> Site:
             return webhooks
 
     settings = Settings(secret_key=SECRET, database_url=url, base_url="http://localhost", password_cost=CHEAP, var=var)
-    return build(settings, clock=clock, plugins=plugins_of(settings, extra=[("tracker", Tracker)]), times=PATIENT)
+    return build(settings, clock=clock, plugins=plugins_of(settings, extra=[(name, Tracker)]), times=PATIENT)
 
 
 @pytest.fixture
@@ -272,6 +272,14 @@ def test_a_name_goes_into_an_address(sqlite_url: str, tmp_path: Path, clock: Clo
         f"register_webhooks returned something wrong for {name!r}: its name must be lower-case letters, digits and "
         "underscores, 32 at most"
     )
+    assert site.services.webhooks == {}
+    site.close()
+
+
+def test_a_plugin_with_too_long_a_name_has_no_webhook(sqlite_url: str, tmp_path: Path, clock: Clock) -> None:
+    site = site_with(sqlite_url, tmp_path, clock, {"events": Sender()}, "t" * 65)
+    (failure,) = [one for one in site.plugins.failures if one.plugin == "t" * 65]
+    assert failure.reason.endswith("the name of the plugin must have 64 characters at most")
     assert site.services.webhooks == {}
     site.close()
 

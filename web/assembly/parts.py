@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from web.assembly.monitoring.tracing import Tracing
 
 
+_LONGEST_PLUGIN = 64  # characters, as WebhookEvent.plugin
 _SEGMENTS_A_SWEEP = 4  # of the search's index: some tenths of a second each
 
 
@@ -333,7 +334,11 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
 
 
 def _webhooks(plugins: Plugins, breakers: Breakers, times: Times) -> Mapping[str, Mapping[str, GuardedWebhook]]:
-    """The webhooks of each plugin, which share its breaker."""
+    """The webhooks of each plugin, which share its breaker. The plugin's name goes into a column."""
+    for claim in plugins.claims("register_webhooks"):
+        if len(claim.name) > _LONGEST_PLUGIN:
+            wrong = f"the name of the plugin must have {_LONGEST_PLUGIN} characters at most"
+            plugins.leave_out("register_webhooks", claim, wrong)
     found = {}
     for plugin, webhooks in plugins.registered("register_webhooks").items():
         breaker = breakers.make(troubles.WEBHOOK, plugin)

@@ -42,17 +42,27 @@ class _AtTheProvider:
     @pytest.fixture(autouse=True)
     def at_the_provider(self, provider: tuple[Sandbox, str, Clock]) -> None:
         self.sandbox, self.url, self.clock = provider
-        self.sandbox.down, self.sandbox.busy, self.sandbox.refuses = False, 0, frozenset()
+        self.sandbox.down, self.sandbox.slow, self.sandbox.busy, self.sandbox.refuses = False, 0.0, 0, frozenset()
         self.returned: list[ReturnedMail] = []
 
-    def plugin(self) -> HttpMailer:
-        config = HttpMailer.Config(self.url, Secret(TOKEN), Secret(SECRET))
+    def plugin(self, timeout: float = 20.0) -> HttpMailer:
+        config = HttpMailer.Config(self.url, Secret(TOKEN), Secret(SECRET), timeout)
         return HttpMailer(config, SITE, host("http_mailer", clock=self.clock, returned=self.returned))
 
 
 class TestMailer(_AtTheProvider, RecipientMailerContract):
     def mailer(self) -> HttpMailer:
         return self.plugin()
+
+    def down(self) -> HttpMailer:
+        """A provider that answers everything with 503."""
+        self.sandbox.down = True
+        return self.plugin()
+
+    def hanging(self) -> HttpMailer:
+        """A provider that answers too late; its calls are given up after a short time."""
+        self.sandbox.slow = 0.5
+        return self.plugin(timeout=0.05)
 
     def sent(self, mail: Message, key: str) -> dict[str, object]:
         return dict(hand_over(self.mailer(), mail, key, mail.to + mail.cc))

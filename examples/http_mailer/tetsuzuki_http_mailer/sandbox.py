@@ -65,6 +65,7 @@ class Sandbox:
         self.webhook = webhook
         self.busy = 0  # how many calls it answers with 429, and "in 90 seconds"
         self.down = False  # whether it answers everything with 503
+        self.slow = 0.0  # seconds until it answers
         self.mails: list[Taken] = []
         self.keys: list[str] = []  # of every call, also of those that were refused
         self.refuses: frozenset[str] = frozenset()  # addresses to which it sends nothing
@@ -142,6 +143,7 @@ def serve(sandbox: Sandbox, port: int = 0) -> ThreadingHTTPServer:
         def do_POST(self) -> None:
             raw = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LARGEST))
             wait = 0
+            time.sleep(sandbox.slow)
             try:
                 told, status = sandbox.answer("POST", self.path, dict(self.headers), json.loads(raw or b"{}")), 200
             except Refusal as refusal:
