@@ -1,10 +1,10 @@
 """What a plugin may add to the engine: the hooks, their arguments and their promises.
 
-The hooks register by name: they run once, at start, and hand over objects that do the work later; `report_health` alone
-is asked again and again. Nothing is ever delivered through a hook call itself, because pluggy stops at the first
-implementation that raises, and one broken plugin would then hold back the others (I5). `plugins.loading.Plugins`
-therefore calls implementations one by one. The hooks of the business are in `workflows.ports.hookspecs`; docs/plugins
-is for plugin authors, and its reference.md has every hook.
+The hooks register by name: they run once, at start, and hand over objects that do the work later; `report_health` and
+`filter_mails` alone are asked again and again. Nothing is ever delivered through a hook call itself, because pluggy
+stops at the first implementation that raises, and one broken plugin would then hold back the others (I5).
+`plugins.loading.Plugins` therefore calls implementations one by one. The hooks of the business are in
+`workflows.ports.hookspecs`; docs/plugins is for plugin authors, and its reference.md has every hook.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from typing import Any, TypeVar
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from engine.delivery import MAILER_VERSIONS, AnyMailer, EffectHandler, Listener, mailer_version
+from engine.delivery import (
+    MAILER_VERSIONS,
+    AnyMailer,
+    EffectHandler,
+    Listener,
+    MailChange,
+    MailHeld,
+    Message,
+    mailer_version,
+)
 from engine.health import Health
 
 PROJECT = "tetsuzuki"
@@ -165,4 +174,17 @@ def report_health() -> Health:  # type: ignore[empty-body]
     May fail: yes. An exception, another type than `Health` and no answer within 2 seconds are told as `failed` with
     that reason; after 5 times without an answer it is not asked for 30 seconds.
     Must never: change anything, take longer than 2 seconds, or put a secret or a person into the reason.
+    """
+
+
+@hookspec
+def filter_mails(message: Message, recipients: Sequence[str]) -> MailChange | MailHeld | None:
+    """Look at a mail before the mailer gets it: `MailChange` adds to it, `MailHeld` keeps it back, None leaves it.
+
+    When: before each try to hand a mail over, a repeated one too, outside of any transaction, in a thread of its own,
+    for several mails at once. `message` is what filters of a lower `order` left; `recipients` are those who still wait.
+    May fail: yes. After an exception, another answer, or 5 seconds without one the mail goes as it is; where the class
+    says `filter_is_required = True`, it waits and is tried again after a minute, with an incident at its deadline.
+    Must never: send anything itself; log or keep what is in the mail, which may hold a live link (I11); answer by
+    anything that differs from try to try, as a second try may be of a mail that arrived.
     """

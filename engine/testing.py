@@ -1,7 +1,7 @@
 """Test helpers for this project and for authors of plugins: a settable clock, a mailer in memory, contract tests.
 
-The contract tests here are for mailers, effect handlers, listeners and reports on health; those for payment methods,
-billing and so on are in `workflows.ports.testing`.
+The contract tests here are for mailers, filters of mails, effect handlers, listeners and reports on health; those for
+payment methods, billing and so on are in `workflows.ports.testing`.
 
     class TestMyMailer(RecipientMailerContract):
         def mailer(self):
@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from inspect import signature
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from engine.delivery import (
     Heard,
     Listener,
     Mailer,
+    MailHeld,
     Message,
     Outcome,
     RecipientMailer,
@@ -47,7 +49,8 @@ from engine.delivery import (
 from engine.health import Health
 from engine.plugins import Host, SiteFacts, bounded_calls
 from engine.plugins.breakers import Breaker
-from engine.text import LANGUAGES, Text
+from engine.plugins.mail_filters import changed
+from engine.text import LANGUAGES, Text, reading_in
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -170,6 +173,17 @@ def _not_now(call: Callable[[], Outcome], longest: float) -> None:
     assert outcome is None or isinstance(outcome, Deferred), f"expected Deferred or an exception, got {outcome!r}"
 
 
+def _ordinary_mail() -> Message:
+    return Message(
+        message_id="1.1.0.contract@example.jp",
+        sender="site@example.jp",
+        to=("reader@example.jp",),
+        subject="お知らせ",
+        text="本文です。\n",
+        html="<p>本文です。</p>",
+    )
+
+
 class _EveryMailerContract(ABC):
     """The contract of a mailer of either version. `longest` is how many seconds a mail may take that hangs."""
 
@@ -189,14 +203,7 @@ class _EveryMailerContract(ABC):
 
     def message(self) -> Message:
         """An ordinary mail that the mailer can send."""
-        return Message(
-            message_id="1.1.0.contract@example.jp",
-            sender="site@example.jp",
-            to=("reader@example.jp",),
-            subject="お知らせ",
-            text="本文です。\n",
-            html="<p>本文です。</p>",
-        )
+        return _ordinary_mail()
 
     def test_it_takes_a_mail(self) -> None:
         assert isinstance(send_to_all(self.mailer(), self.message(), "1.1.0.contract"), Accepted)
@@ -417,3 +424,51 @@ class HealthContract(ABC):
         said = in_time(plugin.report_health, self.longest)
         assert isinstance(said, Health), f"expected a Health, got {said!r}"
         return said
+
+
+class MailFilterContract(ABC):
+    """The contract of every filter of mails, as tests. Subclasses define `plugin`.
+
+    `longest` is how many seconds a look at a mail may take. The site waits for 5.
+    """
+
+    longest = LONGEST
+
+    @abstractmethod
+    def plugin(self) -> Any:
+        """The plugin, as the site constructs it."""
+
+    def messages(self) -> Sequence[Message]:
+        """Mails that it is to look at, each that it treats in another way."""
+        return (_ordinary_mail(),)
+
+    def test_what_it_answers_is_taken_in_every_language(self) -> None:
+        for message in self.messages():
+            for language in LANGUAGES:
+                self._looked(replace(message, language=language))
+
+    def test_a_second_look_at_a_mail_brings_what_the_first_one_brought(self) -> None:
+        for message in self.messages():
+            assert self._looked(message) == self._looked(message)
+
+    def test_a_mail_without_html_and_with_a_copy_is_a_mail_too(self) -> None:
+        for message in self.messages():
+            self._looked(replace(message, html="", cc=("copy@example.jp",)))
+
+    def test_it_is_called_from_several_threads_at_once(self) -> None:
+        message = self.messages()[0]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            assert len(set(pool.map(self._looked, [message] * _THREADS))) == 1
+
+    def _looked(self, message: Message) -> Message | MailHeld:
+        """The mail as it goes on. Raises where the answer would not be taken."""
+        ask = self.plugin().filter_mails
+        given = {"message": message, "recipients": message.to + message.cc}
+        with reading_in(message.language):
+            named = {name: given[name] for name in given if name in signature(ask).parameters}
+            answer = in_time(partial(ask, **named), self.longest)
+        if isinstance(answer, MailHeld):
+            assert isinstance(answer.reason, str)
+            assert answer.reason.strip()
+            return answer
+        return message if answer is None else changed(message, answer)

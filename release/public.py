@@ -60,6 +60,8 @@ PUBLIC = (
     "workflows.ports.procedures",
     "workflows.ports.pages",
     "workflows.ports.commands",
+    "workflows.ports.webhooks",
+    "workflows.ports.returned_mails",
     "workflows.ports.testing",
     "web.testing",
 )

@@ -24,6 +24,7 @@ from workflows.ports.notice_channels import Distribution
 from workflows.ports.payments import PaymentMethod
 from workflows.ports.procedures import Procedures
 from workflows.ports.schedules import Schedules
+from workflows.ports.webhooks import Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,4 @@ class Services:
     times: Times = field(default_factory=Times)  # for which a page waits for them
     schedules: Schedules = field(default_factory=Schedules)  # of the plugins of this process
     procedures: Procedures = field(default_factory=Procedures)  # of the plugins of this process
+    webhooks: Mapping[str, Mapping[str, Webhook]] = field(default_factory=dict)  # of plugins, each under its own name

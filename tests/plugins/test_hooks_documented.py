@@ -14,7 +14,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pluggy import HookimplMarker, HookspecMarker
@@ -41,16 +41,17 @@ from workflows.ports.host import ReadRecords, SiteHost
 from workflows.ports.payment_calls import outcome
 from workflows.ports.payments import Awaited, Picture
 from workflows.ports.procedures import PluginProcedure
+from workflows.ports.returned_mails import KINDS, ReturnedMail, Taken
 from workflows.ports.schedules import Occurrence, Schedule
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 DOCS = ROOT / "docs"
-WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER, PROCEDURES = (
+WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER, PROCEDURES, MAILERS = (
     (DOCS / "plugins" / f"{name}.md").read_text(encoding="utf-8")
     for name in (
-        *("README", "reference", "settings", "when-something-is-wrong"),
-        *("how-to-pages", "tutorial-payment", "how-to-paid-later", "how-to-procedures"),
+        *("README", "reference", "settings", "when-something-is-wrong", "how-to-pages", "tutorial-payment"),
+        *("how-to-paid-later", "how-to-procedures", "how-to-mailers"),
     )
 )
 HOMES = {"engine": "engine.hookspecs", "business": "workflows.ports.hookspecs"}
@@ -117,8 +118,9 @@ def test_hooks_stand_under_the_room_that_declares_them() -> None:
 
 def test_the_way_in_lists_every_hook_once_in_the_order_of_the_reference() -> None:
     table = WAY_IN.split("\n## The hooks\n", 1)[1].split("\n## ", 1)[0]
-    listed = re.findall(r"^\| \[`(\w+)`\]\(reference\.md#(\w+)---.*\) \| .+ \|$", table, re.MULTILINE)
-    assert listed == [(name, name) for name in re.findall(r"^### `(\w+)", REFERENCE, re.MULTILINE)]
+    listed = re.findall(r"^\| \[`(\w+)`\]\(reference\.md#([\w-]+)\) \| .+ \|$", table, re.MULTILINE)
+    anchors = {one: re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in documented()}
+    assert listed == [(signature.partition("(")[0], anchor) for signature, anchor in anchors.items()]
 
 
 def test_every_page_is_in_the_table_of_the_way_in() -> None:
@@ -330,6 +332,22 @@ def test_page_shows_every_field_of_a_procedure_and_what_its_rules_may_use() -> N
     for field in fields(PluginProcedure):
         assert f"`{field.name}`" in text, field.name
     assert [name for name in parties.__all__ if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_examples_of_mails_are_what_plugins_new_writes(tmp_path: Path) -> None:
+    written_files = []
+    for name, shape in (("company_footer", "mail_filter"), ("mail_events", "webhook")):
+        folder = write_package(name, shape, tmp_path)
+        for file in (folder / f"tetsuzuki_{name}" / "__init__.py", folder / "tests" / f"test_{name}.py"):
+            written_files.append(file.read_text(encoding="utf-8"))
+    assert blocks(MAILERS, "python") == written_files
+
+
+def test_page_shows_every_kind_of_mail_that_came_back_and_every_answer() -> None:
+    text = MAILERS.split("\n## What comes back\n", 1)[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == {"kind", *KINDS}
+    assert f"ReturnedMail({', '.join(field.name for field in fields(ReturnedMail))})" in text
+    assert set(re.findall(r'`"(\w+)"`', text)) == set(get_args(Taken))
 
 
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])

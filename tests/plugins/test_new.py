@@ -43,6 +43,7 @@ from workflows.ports.host import SiteHost
 NAME = "convenience_store"
 ADDS = {
     "mailer": "mailers",
+    "webhook": "webhooks",
     "effect_handler": "effect handlers",
     "listener": "listeners",
     "billing_backend": "billing backends",
@@ -55,6 +56,7 @@ ADDS = {
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
+    "mail_filter": "looks at every mail before it is sent",
     "health": "health: not asked, there is no database yet",
 }
 
@@ -343,7 +345,8 @@ def test_the_longest_name_that_is_taken_can_be_registered(
     monkeypatch.syspath_prepend(write_package(name, shape, tmp_path))
     module = importlib.import_module(f"tetsuzuki_{name}")
     plugin = next(thing for thing in vars(module).values() if isinstance(thing, type) and hasattr(thing, "Config"))
-    settings = {"folder": str(tmp_path), "file": str(tmp_path / "file"), "key": "a key", "price": 400}
+    texts = {"key": "a key", "secret": "a secret", "footer": "株式会社みほん"}
+    settings = {"folder": str(tmp_path), "file": str(tmp_path / "file"), "price": 400, **texts}
     given = {key: value for key, value in settings.items() if key in {one.name for one in fields(plugin.Config)}}
     facts = SiteFacts(tmp_path, "http://localhost", "a@b.example", False, "Asia/Tokyo")
     try:

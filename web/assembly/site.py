@@ -37,6 +37,7 @@ from workflows.business.access.access import Access
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
+from workflows.business.address_marks import ReturnedMails
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
 from workflows.organisation import Organisation
@@ -76,6 +77,7 @@ class Site:
     plugins: Plugins
     health: HealthReports
     clock: Callable[[], datetime]
+    returned_mails: ReturnedMails
     metrics: Metrics | None = None
     tracing: Tracing | None = None
 
@@ -228,7 +230,8 @@ def build(
     search = parts.search(ground)
     if not looks:
         search.prepare(meanwhile)
-    parts.bind_hosts(ground, engine, breakers)
+    returned_mails = parts.returned_mails(ground, engine, dispatcher.renderer)
+    parts.bind_hosts(ground, engine, breakers, returned_mails)
     chores = parts.chores(ground, engine, services, search, (access.purge, staff.purge), traced=tracing is not None)
     return Site(
         settings=settings,
@@ -247,6 +250,7 @@ def build(
         plugins=ground.plugins,
         health=health,
         clock=ground.clock,
+        returned_mails=returned_mails,
         metrics=metrics,
         tracing=tracing,
     )

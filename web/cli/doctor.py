@@ -204,6 +204,17 @@ def payment_reports(site: Site) -> Iterator[Finding]:
         )
 
 
+def webhooks(site: Site) -> Iterator[Finding]:
+    """Events of plugins' webhooks that an operator must decide on, or that no worker has tried in time."""
+    from workflows.webhook_events import counts, late
+
+    kept, overdue = counts()["kept"], late(site.engine.store.now())
+    if kept:
+        yield warning(f"{kept} events of webhooks wait for an operator: tetsuzuki webhooks events")
+    if overdue:
+        yield fault(f"{overdue} events of webhooks are late; is `tetsuzuki serve` or `tetsuzuki worker` running?")
+
+
 def pauses(site: Site) -> Iterator[Finding]:
     """What is paused: on purpose, and easily forgotten."""
     from engine.operations.pauses.looking import paused
@@ -244,6 +255,7 @@ CHECKS: tuple[Check, ...] = (
     schedules,
     open_incidents,
     payment_reports,
+    webhooks,
     pauses,
     stuck_instances,
     unheld_rules,

@@ -121,6 +121,8 @@ def _lines(
     yield f"{one.name} ({one.distribution} {one.version})  {one.description}"
     for hook, names in one.adds.items():
         yield f"    adds {hook.removeprefix('register_').replace('_', ' ')}: {', '.join(names)}"
+    if "filter_mails" in one.hooks:
+        yield "    looks at every mail before it is sent"
     for need in waiting:
         yield f"    would wait for it: {need}"
     for place in named:

@@ -46,6 +46,8 @@ def list_plugins() -> None:
         click.echo(f"{one.name}  {one.state}  ({one.distribution} {one.version})  {one.description}")
         for hook, names in one.adds.items():
             click.echo(f"    adds {_what(hook)}: {', '.join(names)}")
+        if "filter_mails" in one.hooks:
+            click.echo("    looks at every mail before it is sent")
         if one.name in health:
             click.echo(f"    health: {health[one.name]}")
         for schedule in schedules:

@@ -20,6 +20,8 @@ SKELETONS = Path(__file__).parent / "skeletons"
 # What a plugin of each shape is, in the words of its README.
 SHAPES: Mapping[str, str] = {
     "mailer": "A mailer",
+    "mail_filter": "A filter of mails",
+    "webhook": "A webhook",
     "effect_handler": "A handler of effects",
     "listener": "A listener",
     "billing_backend": "A billing backend",

@@ -27,6 +27,8 @@ SCHEDULE = "schedule"
 HTTP = "http"  # what a plugin asks over HTTP by its host, under the plugin's name
 HEALTH = "health"
 PAGES = "pages"
+FILTER = "mail_filter"
+WEBHOOK = "webhook"
 KINDS = {
     BILLING: _("料金と契約の台帳"),
     PAYMENT: _("お支払い方法"),
@@ -36,6 +38,8 @@ KINDS = {
     HTTP: _("プラグインの接続先"),
     HEALTH: _("プラグインの状態"),
     PAGES: _("プラグインの画面"),
+    FILTER: _("メールの検査"),
+    WEBHOOK: _("Webhookの受信"),
 }
 
 _LONGEST_REASON = 255
