@@ -44,6 +44,7 @@ ADDS = {
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
+    "extension": f"adds extensions: {NAME}_asked, {NAME}",
     "health": "health: not asked, there is no database yet",
 }
 

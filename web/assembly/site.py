@@ -18,6 +18,7 @@ from engine.definition import Workflow
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.outbox.dispatcher import Dispatcher
 from engine.plugins.breakers import Breakers
+from engine.plugins.extensions import leave_out_unfit
 from engine.plugins.health_reports import HealthReports
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
@@ -137,8 +138,11 @@ def catalogue_of(settings: Settings, plugins: Plugins) -> Catalogue:
     )
 
 
-def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) -> Plugins:
-    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`."""
+def plugins_of(
+    settings: Settings, extra: Sequence[tuple[str, type[Any]]] = (), workflows: Sequence[Workflow] = WORKFLOWS
+) -> Plugins:
+    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`. What extends
+    none of `workflows` is left out."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
     moved = {}
     if settings.smtp_url is not None:
@@ -162,6 +166,7 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
         moved=moved,
         host_of=SiteHost,
     )
+    leave_out_unfit(plugins, workflows)
     if plugins.claims("register_pages"):
         from web.assembly.blueprints import admit  # Flask, which no other plugin needs
 
@@ -226,7 +231,8 @@ def build(
     if not looks:
         search.prepare(meanwhile)
     parts.bind_hosts(ground, engine, breakers)
-    chores = parts.chores(ground, engine, services, search, (access.purge, staff.purge), traced=tracing is not None)
+    regular = (access.purge, staff.purge, parts.extension_watch(ground, engine, worker).review)
+    chores = parts.chores(ground, engine, services, search, regular, traced=tracing is not None)
     return Site(
         settings=settings,
         db=db,
@@ -261,7 +267,8 @@ def _ground(
     """The configuration, and the database: open, migrated, with its keys and its definitions."""
     meanwhile()
     organisation = organisation_of(settings)
-    plugins = plugins or plugins_of(settings)
+    plugins = plugins or plugins_of(settings, workflows=workflows)
+    leave_out_unfit(plugins, workflows)
     problems = problems_of(settings, plugins)
     if problems:
         raise SettingsError(problems)

@@ -22,6 +22,7 @@ SHAPES: Mapping[str, str] = {
     "mailer": "A mailer",
     "effect_handler": "A handler of effects",
     "listener": "A listener",
+    "extension": "An extension of workflows",
     "billing_backend": "A billing backend",
     "disk_usage": "A source of disk usage",
     "payment_method": "A payment method",
@@ -34,11 +35,12 @@ SHAPES: Mapping[str, str] = {
 
 # What a shape has beside its module, by the file of its template.
 _BESIDE: Mapping[str, Mapping[str, str]] = {
+    "extension": {"extension/orders.py.txt": "migrations/0001_orders.py"},
     "pages": {
         "pages/show.html.txt": "templates/$name/show.html",
         "pages/everybody.html.txt": "templates/$name/everybody.html",
         "pages/wishes.py.txt": "migrations/0001_wishes.py",
-    }
+    },
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
