@@ -67,9 +67,8 @@ class Host:
 
     @property
     def http(self) -> HttpClient:
-        """The plugin's HTTP client: see `engine.plugins.HttpClient`. Raises PluginError before the host is bound, and
-        in an extension of a workflow."""
-        self._no_extension("http")
+        """The plugin's HTTP client: see `engine.plugins.HttpClient`. Raises PluginError before the host is
+        bound."""
         if self._http is None:
             raise self._too_early("http")
         return self._http

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from engine.errors import ExtensionFailed
+from engine.errors import ExtensionFailed, Refused
 from engine.outcomes import Committed
 from engine.runtime.extending import Extended, Extensions, MustLeaveOut, Running
 from engine.runtime.observer import Watchers
@@ -34,6 +34,8 @@ class Commits:
         except Exception as error:
             if committed.extended is None and not isinstance(error, MustLeaveOut):
                 raise
+            if isinstance(error, Refused):
+                self._extensions.tell_slow(committed)
             done = self._again(work, committed, error, many=many)
         if committed.extended is not None:
             self._extensions.count(committed)

@@ -17,10 +17,7 @@ out: where it raises, the step is refused.
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from threading import Lock
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -30,7 +27,6 @@ from engine.definition import (
     Attempt,
     Effect,
     ExtensionPoint,
-    Records,
     Refusal,
     Start,
     Transition,
@@ -42,20 +38,21 @@ from engine.errors import (
     EngineError,
     ExtensionFailed,
     OutcomeUnknown,
-    PluginError,
     Refused,
     TransitionConflict,
 )
-from engine.extension import Extension, ExtensionContext, ExtensionEffect, effect_name, effect_of, here
+from engine.extension import ExtensionContext, ExtensionEffect, effect_name, effect_of, here
 from engine.outcomes import Committed
 from engine.runtime import answers
 from engine.runtime.deciding import RULE_IS_BROKEN
 from engine.runtime.history import EXTENDED, LEFT_OUT
+from engine.runtime.own_records import OwnRecords
+from engine.runtime.running_extensions import ExtensionStanding as ExtensionStanding
+from engine.runtime.running_extensions import Installed as Installed
+from engine.runtime.running_extensions import Running as Running
 from engine.store.base import Violation, table_of
 
 SLOW = 0.2  # seconds under the lock, of one extension in one step
-MOST_TROUBLES = 3
-WITHIN = 3600.0  # seconds in which they count together
 
 EXTENSION_FAILED = Refusal("extension_failed", RULE_IS_BROKEN.message)
 
@@ -64,98 +61,12 @@ _PASSING = (Busy, DatabaseAway, OutcomeUnknown, TransitionConflict)  # no fault 
 log = logging.getLogger("tetsuzuki.extensions")
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """An extension that a plugin registered as `name`. `version` is that of the plugin's package, and `package` the
-    Python package in which the models of its own tables are; where it is empty, any record may be written."""
-
-    name: str
-    extension: Extension
-    plugin: str
-    version: str
-    package: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionStanding:
-    """What is known of an extension in this process: in how many steps it took part, and for how many seconds in all
-    and at most it held the lock. `reason` is its last trouble, empty where there was none."""
-
-    installed: Installed
-    steps: int = 0
-    seconds: float = 0.0
-    slowest: float = 0.0
-    is_left_out: bool = False
-    reason: str = ""
-
-
 class MustLeaveOut(Exception):
     """The transaction is to be run again without an extension that has failed in it."""
 
     def __init__(self, running: Running, extended: Extended) -> None:
         self.running, self.extended = running, extended
         super().__init__(running.installed.name)
-
-
-class Running:
-    """An extension at work in this process. Thread-safe."""
-
-    def __init__(self, installed: Installed) -> None:
-        self.installed = installed
-        self.extension = installed.extension
-        self.name = installed.name
-        self.named = [installed.name, installed.plugin, installed.version]
-        self.is_left_out = False
-        self._lock = Lock()
-        self._troubles: deque[float] = deque(maxlen=MOST_TROUBLES)
-        self._steps, self._seconds, self._slowest, self._reason = 0, 0.0, 0.0, ""
-        self._unkept = (0, 0.0, 0.0)  # steps, seconds and the slowest since they were kept last
-
-    @property
-    def standing(self) -> ExtensionStanding:
-        """What is known of it now."""
-        with self._lock:
-            return ExtensionStanding(
-                self.installed, self._steps, self._seconds, self._slowest, self.is_left_out, self._reason
-            )
-
-    def count(self, seconds: float) -> None:
-        """Count a step in which it took part."""
-        with self._lock:
-            self._steps += 1
-            self._seconds += seconds
-            self._slowest = max(self._slowest, seconds)
-            steps, sum_, slowest = self._unkept
-            self._unkept = (steps + 1, sum_ + seconds, max(slowest, seconds))
-
-    def counted(self) -> ExtensionStanding:
-        """What was counted since this was asked last."""
-        with self._lock:
-            taken, self._unkept = self._unkept, (0, 0.0, 0.0)
-            return ExtensionStanding(self.installed, *taken)
-
-    def count_on(self, counted: ExtensionStanding) -> None:
-        """Count on from what `counted` answered, because it could not be kept."""
-        with self._lock:
-            steps, seconds, slowest = self._unkept
-            self._unkept = (
-                steps + counted.steps, seconds + counted.seconds, max(slowest, counted.slowest),
-            )  # fmt: skip
-
-    def trouble(self, reason: str, moment: float) -> None:
-        """Note that it raised or was slow at `moment`, in seconds that never go back."""
-        with self._lock:
-            self._reason = reason
-            self._troubles.append(moment)
-            often = len(self._troubles) == MOST_TROUBLES and moment - self._troubles[0] <= WITHIN
-            if often and not self.extension.indispensable:
-                self.is_left_out = True
-
-    def admit(self) -> None:
-        """Let it take part again."""
-        with self._lock:
-            self.is_left_out, self._reason = False, ""
-            self._troubles.clear()
 
 
 At = tuple[tuple[Running, ExtensionPoint], ...]
@@ -243,6 +154,8 @@ class Extensions:
             except (MustLeaveOut, ExtensionFailed) as error:
                 log.error("extension %s: its guard raised in a look", running.name, exc_info=error.__cause__)
                 found += [EXTENSION_FAILED] if running.extension.indispensable else []
+            except Refused as refused:
+                found += refused.refusals
         return tuple(found)
 
     # -- around a commit ----------------------------------------------------------------------------------------------
@@ -256,10 +169,18 @@ class Extensions:
         steps: list[Extended] = committed.extended or []
         if isinstance(error, Violation):
             return [found for step in steps for found in step.wrote(error)]
-        if isinstance(error, EngineError):
-            return []
         table = table_of(error)
+        if isinstance(error, EngineError) or (
+            not table and bool(getattr(error, "__notes__", None))
+        ):  # of the workflow's rule
+            return []
         return [found for step in steps for found in step.suspects(table)]
+
+    def blame(self, error: Exception, committed: Committed) -> None:
+        """Raise MustLeaveOut where an extension is at fault for `error`, inside the transaction. Raises Refused as
+        `to_leave_out`."""
+        for running, extended in self.to_leave_out(error, committed):
+            raise MustLeaveOut(running, extended) from error
 
     def failed(self, failing: Iterable[tuple[Running, Extended]], error: Exception) -> None:
         """Note outside of the transaction that extensions raised, and the step is done without them."""
@@ -282,12 +203,18 @@ class Extensions:
         for step in committed.extended or ():
             for running, seconds in zip(step.running, step.took, strict=True):
                 running.count(seconds)
+        self.tell_slow(committed)
+        if self.after_step is not None:
+            self.after_step()
+
+    def tell_slow(self, committed: Committed) -> None:
+        """Note outside of the transaction what was slow, also in a step that was refused."""
+        for step in committed.extended or ():
+            for running, seconds in zip(step.running, step.took, strict=True):
                 if seconds > SLOW:
                     reason = f"it took {seconds:.2f} s under the lock of instance {step.instance_id}"
                     log.warning("extension %s: %s", running.name, reason)
                     self._trouble(running, reason)
-        if self.after_step is not None:
-            self.after_step()
 
     def _trouble(self, running: Running, reason: str) -> None:
         before = running.is_left_out
@@ -302,7 +229,7 @@ class Extended:
     """What extensions do in one step: `running` take part, `left_out` do not."""
 
     __slots__ = (
-        "_attempt", "_clock", "_contexts", "_facts", "_points", "asks", "effects", "instance_id", "left_out",
+        "_attempt", "_clock", "_contexts", "_facts", "asks", "effects", "instance_id", "left_out",
         "records", "running", "took", "way", "workflow",
     )  # fmt: skip
 
@@ -316,12 +243,11 @@ class Extended:
         self.effects: tuple[Effect, ...] = ()
         self._attempt = attempt
         self._clock = clock
-        known = self.instance_id if attempt.instance.seq else 0  # a start may get another number when it is run again
         without = committed.without
         taking_part = [
             (running, point)
             for running, point in at
-            if not running.is_left_out and (not without or (known, running.name) not in without)
+            if not running.is_left_out and (not without or (self.known, running.name) not in without)
         ]
         self.running = [running for running, _point in taking_part]
         self.left_out = (
@@ -336,7 +262,8 @@ class Extended:
 
     @property
     def known(self) -> int:
-        """The number by which `Committed.without` knows the instance; 0 for a start."""
+        """The number by which `Committed.without` knows the instance; 0 for a start, which may get another number when
+        it is run again."""
         return 0 if isinstance(self.way, Start) else self.instance_id
 
     def said(self) -> dict[str, Any]:
@@ -472,45 +399,3 @@ class Extended:
         if point.name not in self._facts:
             self._facts[point.name] = point.facts(self._attempt) if point.facts is not None else None
         return self._facts[point.name]
-
-
-class OwnRecords:
-    """The records of a step as an extension has them: it reads any, and writes and locks those of its plugin's own
-    tables. `tables` are those that it wrote. Raises PluginError for a write elsewhere."""
-
-    __slots__ = ("_installed", "_records", "exists", "get", "get_each", "tables")
-
-    def __init__(self, records: Records, installed: Installed) -> None:
-        self._records = records
-        self._installed = installed
-        self.get, self.exists, self.get_each = records.get, records.exists, records.get_each
-        self.tables: set[str] = set()
-
-    def lock_rows(self, model: Any, **equal: Any) -> None:
-        """See `Records.lock_rows`."""
-        self._own(model)
-        self._records.lock_rows(model, **equal)
-
-    def insert(self, model: Any, **values: Any) -> None:
-        """See `Records.insert`."""
-        self._own(model)
-        self._records.insert(model, **values)
-
-    def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
-        """See `Records.update`."""
-        self._own(model)
-        self._records.update(model, where, **values)
-
-    def delete(self, model: Any, **equal: Any) -> None:
-        """See `Records.delete`."""
-        self._own(model)
-        self._records.delete(model, **equal)
-
-    def _own(self, model: Any) -> None:
-        package = self._installed.package
-        if package and model.__module__.partition(".")[0] != package:
-            raise PluginError(
-                f"extension {self._installed.name}: it may write the tables of its own plugin alone, whose models are "
-                f"in the package {package!r}; {model.__name__} is of {model.__module__}"
-            )
-        self.tables.add(model._meta.table_name)

@@ -150,8 +150,11 @@ class Previews:
             try:
                 self._steps.take(held, attempt)
                 return self._foreseen(held, workflow, attempt, source, before)
-            except Violation as violation:
-                raise conflicts.meaning(violation, workflow, held.committed.way, instance, source) from violation
+            except Exception as error:
+                self._definitions.extensions.blame(error, held.committed)
+                if isinstance(error, Violation):
+                    raise conflicts.meaning(error, workflow, held.committed.way, instance, source) from error
+                raise
 
     def of_start(self, workflow: Workflow, about: str, actor: Actor, data: Any) -> Preview:
         """Preview a start. Raises what `start` would raise."""
@@ -169,8 +172,11 @@ class Previews:
             try:
                 self._steps.begin(held, workflow, attempt)
                 return self._foreseen(held, workflow, attempt, "", -1)
-            except Violation as violation:
-                raise conflicts.meaning(violation, workflow, workflow.start, instance, "") from violation
+            except Exception as error:
+                self._definitions.extensions.blame(error, held.committed)
+                if isinstance(error, Violation):
+                    raise conflicts.meaning(error, workflow, workflow.start, instance, "") from error
+                raise
 
     def _foreseen(self, held: Held, workflow: Workflow, attempt: Attempt, source: str, before: int) -> Preview:
         """What the step that was just taken has done, since the entry `before` of history."""

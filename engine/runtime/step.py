@@ -68,6 +68,7 @@ class Steps:
             if due_at is not None and transition.writes and not unit.owner:
                 unit.flush()  # an index that a timer violates is no refusal of what comes after it
         except Violation as violation:
+            self._extensions.blame(violation, held.committed)
             raise conflicts.meaning(violation, workflow, transition, instance, source) from violation
         return outcome
 

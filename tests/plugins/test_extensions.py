@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from engine.definition import Secret
-from engine.errors import PluginError, Refused
+from engine.errors import Forbidden, PluginError, Refused
 from engine.extension import Extension, ExtensionContext, ExtensionEffect
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
@@ -210,6 +210,28 @@ def test_what_fits_no_point_is_left_out_by_name_and_the_site_starts(
 def test_a_name_that_two_plugins_claim_names_both(site_with: SiteWith) -> None:
     with pytest.raises(PluginError, match=r"'same' is claimed by one .* and two "):
         site_with(one={"same": BROKEN}, two={"same": BROKEN})
+
+
+def test_extensions_stand_in_the_order_of_their_plugins(site_with: SiteWith) -> None:
+    late = type("Late", (Tried,), {"extensions": {"a_late": BROKEN}, "order": 300})
+    early = type("Early", (Tried,), {"extensions": {"z_early": BROKEN, "b_early": BROKEN}, "order": 1})
+    site = site_with(late=late, plain={"plain": BROKEN}, early=early)
+    names = [one.installed.name for one in site.engine.extensions.standings()]
+    assert names == ["z_early", "b_early", "plain", "a_late"]
+
+
+def test_who_lacks_the_permission_is_told_that_alone(site_with: SiteWith) -> None:
+    asked: list[ExtensionContext] = []
+
+    def asks(context: ExtensionContext) -> None:
+        asked.append(context)
+
+    site = site_with(tried={"curious": Extension("contract_change", "asking", guards=(asks,))})
+    of = customer()
+    on = contract(of)
+    with pytest.raises(Forbidden):
+        request(site, of, on, account(of, "viewer"), changed(on, users=25))
+    assert asked == []
 
 
 def test_a_rule_has_no_door_to_the_outside(site_with: SiteWith) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from engine.authoring.release import digest
-from engine.definition import Actor, ExtensionPoint, Refusal, Retry, Workflow
+from engine.definition import Actor, Attempt, ExtensionPoint, Refusal, Retry, Timer, Workflow
 from engine.delivery import Accepted, Delivery, Outcome
 from engine.errors import ConfigurationError, ExtensionFailed, InvalidDefinition, Refused
 from engine.extension import Extension, ExtensionContext, ExtensionEffect
@@ -316,6 +318,39 @@ def test_timers_of_many_fire_where_the_commit_tells_of_the_fault(
     assert len(told) == 1
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"instance": None}, {"instance": 1, "words": "twice"}], ids=["no value", "its own index"]
+)
+def test_what_the_database_says_late_is_the_fault_of_who_wrote_it(
+    db: SiteDatabase, clock: Clock, told: list[ExtensionStanding], wrong: dict[str, Any]
+) -> None:
+    """On PostgreSQL a rule of the workflow that reads, a preview, or the COMMIT is who hears of it."""
+
+    def writes(context: ExtensionContext) -> None:
+        context.records.insert(Bonus, **{"event": "lend", **wrong})
+
+    def reads(attempt: Attempt) -> datetime:
+        attempt.records.exists(Bonus, event="nothing")
+        return attempt.at + timedelta(days=1)
+
+    sql(db, "INSERT INTO bonus (instance, event, words) VALUES (1, 'lend', '')")
+    for workflow in (loan(), lent_until(reads)):
+        engine = watched(extended_by(db, clock, Handler(), workflow, late=lending(writes=(writes,))).engine, told)
+        number = engine.start("loan", "device:1", VISITOR).instance_id
+        assert engine.preview(number, "lend", VISITOR).target == "lent"
+        engine.fire(number, "lend", VISITOR)
+        assert engine.look(number).state.name == "lent"
+    assert [one.installed.name for one in told] == ["late", "late"]
+    assert len(bonuses(db)) == 1
+
+
+def lent_until(rule: Callable[[Attempt], datetime]) -> Workflow:
+    """The loan, with a timer whose rule reads."""
+    made = loan()
+    states = [replace(one, timers=(Timer("keep", at=rule),)) if one.name == "lent" else one for one in made.states]
+    return replace(made, states=tuple(states))
+
+
 def test_one_that_is_indispensable_refuses_the_step_where_it_raises(
     db: SiteDatabase, clock: Clock, told: list[ExtensionStanding]
 ) -> None:
@@ -373,8 +408,6 @@ def test_an_error_of_the_workflow_is_no_fault_of_an_extension(
     def hurts(attempt: object) -> None:
         raise KeyError("of the workflow")
 
-    from dataclasses import replace
-
     broken = loan()
     ways = tuple(replace(way, writes=(hurts,)) for way in broken.transitions)
     engine = watched(extended_by(db, clock, Handler(), replace(broken, transitions=ways), bonus=lending()).engine, told)
@@ -383,6 +416,17 @@ def test_an_error_of_the_workflow_is_no_fault_of_an_extension(
         engine.fire(number, "lend", VISITOR)
     assert told == []
     assert rows(db) == (1, 0, 0)
+
+
+def test_a_guard_may_raise_its_refusal_as_a_write_may(db: SiteDatabase, clock: Clock) -> None:
+    def raises(context: ExtensionContext) -> Refusal | None:
+        raise Refused([NOT_NOW])
+
+    engine = extended_by(db, clock, Handler(), bonus=lending(guards=(raises,))).engine
+    number = engine.start("loan", "device:1", VISITOR).instance_id
+    assert engine.choices(number, VISITOR).refusals == (NOT_NOW,)
+    with pytest.raises(Refused):
+        engine.fire(number, "lend", VISITOR)
 
 
 # -- time, and being left out ------------------------------------------------------------------------------------------
@@ -467,6 +511,17 @@ def test_one_that_is_indispensable_is_slow_and_stays(
     lend(engine, 4)
     assert len(bonuses(db)) == 4
     assert [one.is_left_out for one in told] == [False] * 4
+
+
+def test_one_that_is_slow_to_refuse_is_told_too(
+    db: SiteDatabase, clock: Clock, seconds: Seconds, told: list[ExtensionStanding]
+) -> None:
+    engine = watched(extended_by(db, clock, Handler(), bonus=lending(guards=(no,)), seconds=seconds).engine, told)
+    seconds.each = SLOW * 2
+    number = engine.start("loan", "device:1", VISITOR).instance_id
+    with pytest.raises(Refused):
+        engine.fire(number, "lend", VISITOR)
+    assert "under the lock" in told[0].reason
 
 
 def test_one_that_raises_three_times_is_left_out_and_is_not_asked_again(
@@ -554,7 +609,5 @@ def test_what_cannot_be_an_extension_is_refused_where_it_is_made(wrong: Callable
 def test_a_point_that_stands_on_nothing_is_a_problem_of_the_definition(
     db: SiteDatabase, points: tuple[ExtensionPoint, ...], code: str
 ) -> None:
-    from dataclasses import replace
-
     with pytest.raises(InvalidDefinition, match=code):
         Engine(db, (replace(loan(), extension_points=points),), secret=b"x" * 32)
