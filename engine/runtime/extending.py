@@ -170,9 +170,8 @@ class Extensions:
         if isinstance(error, Violation):
             return [found for step in steps for found in step.wrote(error)]
         table = table_of(error)
-        if isinstance(error, EngineError) or (
-            not table and bool(getattr(error, "__notes__", None))
-        ):  # of the workflow's rule
+        is_of_a_rule = not table and bool(getattr(error, "__notes__", None))  # of the workflow: it is named there
+        if isinstance(error, EngineError) or is_of_a_rule:
             return []
         return [found for step in steps for found in step.suspects(table)]
 
