@@ -296,8 +296,9 @@ class Extended:
 
     def _written(self, context: ExtensionContext, write: Any) -> None:
         write(context)
-        if not self.asks:  # of a timer or a delivery it must be known at once whose fault it is
-            self._attempt.records.flush()  # type: ignore[attr-defined]  # a Unit
+        unit: Any = self._attempt.records
+        if not self.asks and not unit.owner:  # of a timer or a delivery it must be known at once whose fault it is
+            unit.flush()
 
     def _made(self, context: ExtensionContext, effect: ExtensionEffect) -> Effect | None:
         figures = effect.figures(context) if effect.figures is not None else {}

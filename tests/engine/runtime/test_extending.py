@@ -135,6 +135,26 @@ def test_it_sees_who_acts_and_no_proof(db: SiteDatabase, clock: Clock) -> None:
     assert context.at == clock()
 
 
+def test_facts_are_told_anew_after_the_writes_of_the_workflow(db: SiteDatabase, clock: Clock) -> None:
+    def write(attempt: Attempt) -> None:
+        attempt.records.insert(Bonus, instance=attempt.instance.id, event="of the workflow")
+
+    def facts(attempt: Attempt) -> bool:
+        return attempt.records.exists(Bonus, instance=attempt.instance.id)
+
+    def see(context: ExtensionContext) -> None:
+        seen.append(context.facts)
+
+    seen: list[bool] = []
+    ways = tuple(replace(way, writes=(write,)) for way in loan().transitions)
+    points = (ExtensionPoint("lending", ("lend",), facts=facts),)
+    workflow = replace(loan(), transitions=ways, extension_points=points)
+    engine = extended_by(db, clock, Handler(), workflow, bonus=lending(guards=(see,), writes=(see,), effects=())).engine
+    number = engine.start("loan", "device:1", VISITOR).instance_id
+    engine.fire(number, "lend", VISITOR)
+    assert seen == [False, True]
+
+
 def test_an_effect_without_figures_for_a_step_is_not_put(db: SiteDatabase, clock: Clock) -> None:
     maybe = ExtensionEffect("ping", "maybe", lambda context: {} if context.about == "device:2" else None)
     handler = Handler()
@@ -300,6 +320,18 @@ def test_timers_of_many_fire_without_one_that_raises_at_one_of_them(
     assert len(told) == 1
 
 
+def test_a_timer_that_has_failed_before_fires_without_one_that_raises(
+    db: SiteDatabase, clock: Clock, told: list[ExtensionStanding]
+) -> None:
+    """Such an instance has a savepoint of its own among others."""
+    engine = watched(extended_by(db, clock, Handler(), broken=lending(writes=(breaks,))).engine, told)
+    numbers = [engine.start("loan", f"device:{number}", VISITOR).instance_id for number in range(2)]
+    sql(db, "UPDATE timer SET failures = 1 WHERE instance_id = ?", numbers[0])
+    clock.forward(days=2)
+    assert engine.run_due() == 2
+    assert len(told) == 2
+
+
 def test_timers_of_many_fire_where_the_commit_tells_of_the_fault(
     db: SiteDatabase, clock: Clock, told: list[ExtensionStanding]
 ) -> None:
@@ -396,6 +428,28 @@ def test_an_index_that_it_declares_is_its_refusal(
     engine = watched(extended_by(db, clock, Handler(), bonus=lending(conflicts=(ONE_EACH,))).engine, told)
     number = engine.start("loan", "device:1", VISITOR).instance_id
     sql(db, "INSERT INTO bonus (instance, event, words) VALUES (?, 'lend', '')", number)
+    with pytest.raises(Refused) as refused:
+        engine.fire(number, "lend", VISITOR)
+    assert refused.value.refusals == (TAKEN,)
+    assert told == []
+
+
+def test_an_index_that_the_workflow_violates_is_its_own_refusal(
+    db: SiteDatabase, clock: Clock, told: list[ExtensionStanding]
+) -> None:
+    """On PostgreSQL its write is sent with what the extension reads."""
+
+    def writes(attempt: Attempt) -> None:
+        attempt.records.insert(Bonus, instance=1, event="lend")
+
+    def reads(context: ExtensionContext) -> None:
+        context.records.exists(Bonus, instance=2)
+
+    sql(db, "INSERT INTO bonus (instance, event, words) VALUES (1, 'lend', '')")
+    ways = tuple(replace(way, writes=(writes,), conflicts=(ONE_EACH,)) for way in loan().transitions)
+    workflow = replace(loan(), transitions=ways)
+    engine = watched(extended_by(db, clock, Handler(), workflow, bonus=lending(writes=(reads,))).engine, told)
+    number = engine.start("loan", "device:1", VISITOR).instance_id
     with pytest.raises(Refused) as refused:
         engine.fire(number, "lend", VISITOR)
     assert refused.value.refusals == (TAKEN,)
