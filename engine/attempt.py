@@ -107,7 +107,7 @@ class Instance:
     @property
     def subject(self) -> str:
         """The deprecated name of `about`."""
-        renamed("Instance.subject", "Instance.about")
+        renamed("Instance.subject", "Instance.about", gone="0.2.0")
         return self.about
 
     def copy(self) -> Instance:
@@ -220,7 +220,7 @@ class Attempt:
     @property
     def site(self) -> Any:
         """The deprecated name of `services`."""
-        renamed("Attempt.site", "Attempt.services")
+        renamed("Attempt.site", "Attempt.services", gone="0.2.0")
         return self.services
 
 

@@ -106,13 +106,13 @@ class Delivery:
     @property
     def subject(self) -> str:
         """The deprecated name of `about`."""
-        renamed("Delivery.subject", "Delivery.about")
+        renamed("Delivery.subject", "Delivery.about", gone="0.2.0")
         return self.about
 
     @property
     def instance(self) -> int:
         """The deprecated name of `instance_id`."""
-        renamed("Delivery.instance", "Delivery.instance_id")
+        renamed("Delivery.instance", "Delivery.instance_id", gone="0.2.0")
         return self.instance_id
 
 

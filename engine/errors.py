@@ -125,9 +125,13 @@ class NobodyLeft(EngineError):
 
 
 class UnknownWorkflow(EngineError):
-    """No definition of this workflow and version is loaded."""
+    """No definition of this workflow and version is loaded. `workflow` is the name, where an instance runs on it."""
 
     status = 500
+
+    def __init__(self, message: str, workflow: str = "") -> None:
+        super().__init__(message)
+        self.workflow = workflow
 
 
 class UnknownEffect(EngineError):

@@ -29,7 +29,7 @@ class Outcome:
     @property
     def instance(self) -> int:
         """The deprecated name of `instance_id`."""
-        renamed("Outcome.instance", "Outcome.instance_id")
+        renamed("Outcome.instance", "Outcome.instance_id", gone="0.2.0")
         return self.instance_id
 
 

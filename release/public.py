@@ -43,6 +43,7 @@ PUBLIC = (
     "engine.testing",
     # Plugins of the business
     "workflows.business.folding",
+    "workflows.business.parties",
     "workflows.business.typed",
     "workflows.business.prose",
     "workflows.business.renewals",
@@ -57,6 +58,7 @@ PUBLIC = (
     "workflows.ports.disk_usage",
     "workflows.ports.notice_channels",
     "workflows.ports.schedules",
+    "workflows.ports.procedures",
     "workflows.ports.pages",
     "workflows.ports.commands",
     "workflows.ports.testing",

@@ -20,9 +20,11 @@ from workflows.business import customer_search, records
 from workflows.business.access.sealed import OF_ACCESS, Sealed
 from workflows.business.customer_search import OF_BUSINESS, CustomerSearch, Searched
 from workflows.business.plugin_needs import contracts
+from workflows.business.plugin_procedures import procedures
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.business.shared.effective_date import EffectiveDate
+from workflows.ports.procedures import PluginDefinition
 from workflows.ports.troubles import PluginTrouble
 from workflows.procedure import Procedure
 from workflows.services import Services
@@ -55,6 +57,7 @@ CHORES: tuple[Callable[[Engine, Services], object], ...] = tuple(
 # What in a database, on a day, needs a plugin. The engine's own needs are in `engine.operations.plugin_needs`.
 PLUGIN_NEEDS: tuple[Callable[[SiteDatabase, date], Iterable[PluginNeed]], ...] = (
     contracts,
+    procedures,
     *(needs for procedure in PROCEDURES for needs in procedure.plugin_needs),
 )
 
@@ -68,6 +71,7 @@ RECORDS: tuple[type[Record], ...] = (
     *records.RECORDS,
     *customer_search.RECORDS,
     PluginTrouble,
+    PluginDefinition,
     *(record for procedure in PROCEDURES for record in procedure.records),
 )
 

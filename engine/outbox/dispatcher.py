@@ -215,10 +215,16 @@ class Dispatcher:
         except NobodyLeft:
             return None
         except UnknownWorkflow as error:
-            return None, Failed("no_definition", str(error)), None
+            return None, self._without_definition(error), None
         except Exception as error:
             _tell("effect %s cannot be prepared", claim, error)
             return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
+
+    def _without_definition(self, error: UnknownWorkflow) -> Outcome:
+        """The outcome where a definition is not loaded: a plugin's comes back with its plugin."""
+        if error.workflow in self.engine.definitions.awaited:
+            return Deferred(str(error), waits=True)
+        return Failed("no_definition", str(error))
 
     def _ready(
         self, claim: Claim, effect: Effect, workflow: Workflow, instance: Instance, unit: Unit

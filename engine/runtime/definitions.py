@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +21,9 @@ _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = 
 
 class Definitions:
     """Workflows by name and version; `newest` by name alone. Rules read `services` as `Attempt.services`.
-    `listeners` hear of transitions, by name, and `extensions` take part in them.
+    `listeners` hear of transitions, by name, and `extensions` take part in them. `awaited` are the names of workflows
+    whose definitions come and go, because plugins bring them: where one is not loaded, its instances wait, and nothing
+    is wrong with them.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
@@ -32,6 +34,7 @@ class Definitions:
         services: Any = None,
         listeners: Mapping[str, Listener] = NOBODY,
         extensions: Extensions | None = None,
+        awaited: Collection[str] = (),
     ) -> None:
         workflows = tuple(workflows)
         refuse_unsound(workflows)
@@ -41,6 +44,7 @@ class Definitions:
         self.listening = Listening(listeners)
         self.extensions = extensions or Extensions()
         self.extensions.bind(workflows)
+        self.awaited = frozenset(awaited)
         self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
         self._keeps_timers: dict[Workflow, bool] = {}
 
@@ -50,7 +54,8 @@ class Definitions:
         if workflow is None:
             raise UnknownWorkflow(
                 f"No definition of workflow {instance.workflow!r} version {instance.version} is loaded; "
-                f"instance {instance.id} runs on it."
+                f"instance {instance.id} runs on it.",
+                instance.workflow,
             )
         return workflow
 
@@ -70,6 +75,10 @@ class Definitions:
     def has(self, instance: Instance) -> bool:
         """Whether the definition that an instance is pinned to is loaded."""
         return (instance.workflow, instance.version) in self.loaded
+
+    def awaits(self, instance: Instance) -> bool:
+        """Whether an instance waits for its definition to come back."""
+        return instance.workflow in self.awaited and not self.has(instance)
 
     def has_versions(self, workflow: Workflow) -> bool:
         """Whether an instance on this version may have been migrated to it from another one."""

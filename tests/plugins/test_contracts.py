@@ -45,6 +45,7 @@ from plugins.notice_site import NoticeSite
 from plugins.smtp_mailer.mailer import SmtpMailer
 from tests.kit.databases import close_database
 from tests.kit.payments import bank_transfer as bank_transfer
+from tests.kit.silence import closed, silent
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE
 from workflows.ports import hookspecs
@@ -69,10 +70,21 @@ class TestSmtpMailer(RecipientMailerContract):
         with MailServer() as running:
             site_facts = SiteFacts(tmp_path, "http://127.0.0.1:8000", "site@example.jp", False, "Asia/Tokyo")
             self.made = SmtpMailer(SmtpMailer.Config(Secret(running.url)), site_facts)
-            yield
+            with silent() as self.silent:
+                yield
 
-    def mailer(self) -> RecipientMailer:
-        return self.made.register_mailers()["smtp_mailer"]
+    def mailer(self, address: str = "") -> RecipientMailer:
+        made = self.made
+        if address:
+            config = SmtpMailer.Config(Secret(f"smtp://{address}"), timeout=0.2, accept_timeout=0.2)
+            made = SmtpMailer(config, facts(Path("var")))
+        return made.register_mailers()["smtp_mailer"]
+
+    def down(self) -> RecipientMailer:
+        return self.mailer(closed())
+
+    def hanging(self) -> RecipientMailer:
+        return self.mailer(self.silent)
 
 
 class TestDevMailbox(MailerContract):
@@ -153,6 +165,9 @@ class TestHttpUsage(DiskUsageContract):
 
     def source(self) -> DiskUsage:
         return self.made
+
+    def down(self) -> DiskUsage:
+        return HttpUsage(HttpUsage.Config(url=f"http://{closed()}/usage"), facts(Path("var")))
 
     def unreachable(self) -> DiskUsage:
         return self.hanging

@@ -11,7 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,24 +35,24 @@ from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, configured, host
 from engine.text import _
 from tests.kit.http_server import answer, provider
-from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from tests.kit.slips import SVG
+from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
+from workflows.business import parties
 from workflows.ports.host import ReadRecords, SiteHost
+from workflows.ports.payment_calls import outcome
+from workflows.ports.payments import Awaited, Picture
+from workflows.ports.procedures import PluginProcedure
 from workflows.ports.schedules import Occurrence, Schedule
 from workflows.registry import WORKFLOWS
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 DOCS = ROOT / "docs"
-WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, EXTEND = (
+WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER, PROCEDURES, EXTEND = (
     (DOCS / "plugins" / f"{name}.md").read_text(encoding="utf-8")
     for name in (
-        "README",
-        "reference",
-        "settings",
-        "when-something-is-wrong",
-        "how-to-pages",
-        "tutorial-payment",
-        "how-to-extend",
+        *("README", "reference", "settings", "when-something-is-wrong"),
+        *("how-to-pages", "tutorial-payment", "how-to-paid-later", "how-to-procedures", "how-to-extend"),
     )
 )
 HOMES = {"engine": "engine.hookspecs", "business": "workflows.ports.hookspecs"}
@@ -64,6 +64,8 @@ CAME_LATER = (
     "`extend_workflows() -> Mapping[str, Extension]`",
     *("`register_pages() -> Mapping[str, Pages]`", "`register_commands() -> Mapping[str, Command]`"),
 )
+# What kits have that their docstrings explain: helpers for tests, and what every subclass must say.
+EXPLAINED_BY_KITS = {"typed", "details", "mandate", "shapes", "quote", "plugins", "trial", "mails"}
 PARTS = ["When it runs:", "May it fail:", "It must never", "Names:", "Bundled:", "Kit:"]
 
 
@@ -94,6 +96,11 @@ def section(signature: str) -> str:
 
 def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def without_blanks(code: str) -> str:
+    """Code of whichever depth and width."""
+    return "".join(code.split())
 
 
 def test_there_are_hookspecs() -> None:
@@ -177,6 +184,16 @@ def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp
             assert f"`{name}`" in text, f"{one.name}: {name}"
 
 
+def test_reference_names_whatever_a_subclass_of_a_kit_may_override() -> None:
+    text = REFERENCE.split("\n## The kits\n", 1)[1].split("\n## ", 1)[0]
+    for home in (engine.testing, workflows.ports.testing, web.testing):
+        for kit in (thing for name, thing in vars(home).items() if name.endswith("Contract")):
+            inherited = {name for base in kit.__mro__[:-1] for name in vars(base)}
+            own = {name for name in inherited if not name.startswith(("_", "test_", "setup_", "teardown_"))}
+            given = getattr(kit, "__abstractmethods__", frozenset()) | EXPLAINED_BY_KITS
+            assert [name for name in sorted(own - given) if f"`{name}" not in text] == [], kit.__name__
+
+
 def test_example_of_a_host_on_the_page_works() -> None:
     """It is told "not now" with a time, and then accepted; and nothing goes out without a key."""
     (source,) = [block for block in blocks(WAY_IN, "python") if "class Chat" in block]
@@ -253,6 +270,29 @@ def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
     )
 
 
+def test_what_paid_later_shows_of_begin_is_taken_and_the_example_finishes_as_it_says() -> None:
+    begins, finishes = blocks(LATER, "python")
+    words = {"Awaited": Awaited, "Picture": Picture, "_": _, "due": datetime.now(UTC) + timedelta(days=14), "svg": SVG}
+    answer = eval(begins, words)
+    assert outcome(answer) is answer
+    assert [one.name for one in fields(Awaited)[3:] if f"{one.name}=" not in begins] == []
+    tests = (ROOT / "examples" / "konbini" / "tests" / "test_konbini.py").read_text(encoding="utf-8")
+    assert without_blanks(finishes) in without_blanks(tests)
+
+
+@pytest.mark.parametrize(("page", "name"), [("how-to-billing", "erp_billing"), ("how-to-notices", "chat_notices")])
+def test_what_a_how_to_shows_is_in_the_example_that_it_names(page: str, name: str) -> None:
+    """The tests of the example run it: tests/examples."""
+    text = (DOCS / "plugins" / f"{page}.md").read_text(encoding="utf-8")
+    assert f"`examples/{name}`" in text
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples" / name).rglob("*.py")))
+    shown = blocks(text, "python")
+    assert len(shown) > 3
+    assert [block for block in shown if without_blanks(block) not in without_blanks(source)] == []
+    (shape,) = re.findall(r"^    tetsuzuki plugins new \w+ --shape (\w+)$", text, re.MULTILINE)
+    assert shape in {*SHAPES, *SHORT}
+
+
 def test_page_shows_the_commands_that_plugins_new_writes(tmp_path: Path) -> None:
     module = write_package("loans", "commands", tmp_path) / "tetsuzuki_loans" / "__init__.py"
     assert f"```python\n{module.read_text(encoding='utf-8')}```\n" in section(written("register_commands"))
@@ -293,6 +333,24 @@ def test_page_shows_every_field_of_an_extension_and_every_point() -> None:
     for workflow in WORKFLOWS:
         for point in workflow.extension_points:
             assert f"| `{workflow.name}` | `{point.name}` |" in text
+
+
+def test_example_of_a_procedure_is_what_plugins_new_writes(tmp_path: Path) -> None:
+    """`test_new` runs it; the shape of the example is the procedure of the page."""
+    folder = write_package("device_loan", "workflow", tmp_path)
+    package = folder / "tetsuzuki_device_loan"
+    shown = [*blocks(PROCEDURES, "python"), *blocks(PROCEDURES, "html"), *blocks(PROCEDURES, "text")]
+    files = [package / name for name in ("workflow.py", "rules.py", "__init__.py")]
+    files += [folder / "tests" / "test_device_loan.py", package / "mail" / "reminder.ja.html"]
+    files += [package / "templates" / "device_loan" / "show.html", package / "mail" / "reminder.ja.txt"]
+    assert shown == [file.read_text(encoding="utf-8") for file in files]
+
+
+def test_page_shows_every_field_of_a_procedure_and_what_its_rules_may_use() -> None:
+    text = section(written("register_workflows"))
+    for field in fields(PluginProcedure):
+        assert f"`{field.name}`" in text, field.name
+    assert [name for name in parties.__all__ if not re.search(rf"\b{name}\b", text)] == []
 
 
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])

@@ -32,8 +32,10 @@ from engine.text import Text, current_language
 from engine.workers.one_machine import Heartbeat
 from web.assembly.extensions import ExtensionWatch
 from web.assembly.monitoring.metrics import Metrics
+from web.assembly.procedures import brought
 from web.assembly.retention import periods
 from web.assembly.settings import Settings
+from workflows.business import plugin_procedures
 from workflows.business.access.access import Access
 from workflows.business.access.account_links import AccountLinks
 from workflows.business.access.passwords import Hasher
@@ -42,6 +44,7 @@ from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
+from workflows.business.mail_frames import FRAMES
 from workflows.business.permissions import OPERATORS
 from workflows.business.plugin_records import PluginRecords
 from workflows.business.records import Account
@@ -52,6 +55,7 @@ from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, GuardedSchedule, Times
 from workflows.ports.host import SiteHost
 from workflows.ports.notice_channels import Distribution
+from workflows.ports.procedures import Procedures
 from workflows.ports.schedules import Declared, Schedule, Schedules
 from workflows.ports.troubles import Teller, forget_troubles
 from workflows.registry import CHORES, SEARCHED, effect_handlers
@@ -68,7 +72,8 @@ _SEGMENTS_A_SWEEP = 4  # of the search's index: some tenths of a second each
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The common ground of all parts: the configuration, the database with its keys, and the clock."""
+    """The common ground of all parts: the configuration, the database with its keys, the clock, and the definitions
+    that plugins bring."""
 
     settings: Settings
     db: SiteDatabase
@@ -77,6 +82,7 @@ class Ground:
     organisation: Organisation
     catalogue: Catalogue
     clock: Clock
+    of_plugins: tuple[Workflow, ...] = ()
 
 
 def breakers(ground: Ground, worker: str, shared: Breakers | None) -> Breakers:
@@ -105,9 +111,22 @@ def engine(
         services=services,
         listeners=ground.plugins.listeners(),
         extensions=Extensions(installed(ground.plugins)),
+        awaited=awaited(ground.db),
         operators=OPERATORS,
         **arguments,
     )
+
+
+def awaited(db: SiteDatabase) -> frozenset[str]:
+    """The workflows that plugins have brought to this database, those of other processes too."""
+    with db.store().reading() as unit:
+        return frozenset(plugin_procedures.names(unit))
+
+
+def know_awaited(engine: Engine) -> None:
+    """Let the engine know of procedures whose plugin another process has brought since this one started, as in an
+    upgrade of one process after the other."""
+    engine.definitions.awaited = awaited(engine.db)
 
 
 def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher:
@@ -129,6 +148,7 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
         },
         link=engine.link,
         hidden_facts={"account_url": lambda account: f"{settings.base_url}/n/{HIDDEN_LINK}?{current_language()}"},
+        shared=FRAMES,
     )
     engine.render = renderer.preview
     mailers = ground.plugins.mailers()
@@ -183,6 +203,7 @@ def chores(
     """The chores of a heartbeat, beside timers and outbox."""
     return (
         partial(watch, ground.db, ground.keyring, ground.clock),
+        partial(know_awaited, engine),
         *(partial(chore, engine, services) for chore in CHORES),
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
@@ -294,6 +315,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         breakers=breakers,
         times=times,
         schedules=_schedules(plugins, breakers),
+        procedures=Procedures(brought(plugins)),
     )
 
 

@@ -29,7 +29,7 @@ from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat
-from web.assembly import parts
+from web.assembly import parts, procedures
 from web.assembly.monitoring.metrics import Metrics
 from web.assembly.parts import Ground
 from web.assembly.settings import KEYS, Settings
@@ -44,6 +44,7 @@ from workflows.organisation import Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
 from workflows.ports.host import SiteHost
+from workflows.ports.procedures import HOOK as PROCEDURES
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS
 from workflows.services import Services
 
@@ -142,7 +143,7 @@ def plugins_of(
     settings: Settings, extra: Sequence[tuple[str, type[Any]]] = (), workflows: Sequence[Workflow] = WORKFLOWS
 ) -> Plugins:
     """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`. What extends
-    none of `workflows` is left out."""
+    neither `workflows` nor those of plugins is left out."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
     moved = {}
     if settings.smtp_url is not None:
@@ -166,11 +167,14 @@ def plugins_of(
         moved=moved,
         host_of=SiteHost,
     )
-    leave_out_unfit(plugins, workflows)
     if plugins.claims("register_pages"):
         from web.assembly.blueprints import admit  # Flask, which no other plugin needs
 
         admit(plugins)
+    if plugins.claims(PROCEDURES):
+        procedures.admit(plugins)
+    of_plugins = [workflow for claim in plugins.claims(PROCEDURES) for workflow in claim.thing.workflows]
+    leave_out_unfit(plugins, (*workflows, *of_plugins))
     return plugins
 
 
@@ -220,7 +224,7 @@ def build(
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     breakers = parts.breakers(ground, worker, breakers)
     services = parts.services(ground, breakers, times)
-    engine = parts.engine(ground, services, workflows, worker, clock, engine_options or {})
+    engine = parts.engine(ground, services, (*workflows, *ground.of_plugins), worker, clock, engine_options or {})
     dispatcher = parts.dispatcher(ground, engine, services)
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
     vault = services.vault
@@ -268,12 +272,12 @@ def _ground(
     meanwhile()
     organisation = organisation_of(settings)
     plugins = plugins or plugins_of(settings, workflows=workflows)
-    leave_out_unfit(plugins, workflows)
     problems = problems_of(settings, plugins)
     if problems:
         raise SettingsError(problems)
     catalogue = catalogue_of(settings, plugins)
-    plugins.registered("register_pages")  # which raises where two plugins claim one name
+    for hook in ("register_pages", PROCEDURES):
+        plugins.registered(hook)  # which raises where two plugins claim one name
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now
@@ -284,7 +288,9 @@ def _ground(
     keyring = unlock(db, settings, now, looks=looks)
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
     release(db, workflows)
-    return Ground(settings, db, keyring, plugins, organisation, catalogue, now)
+    of_plugins = procedures.admit_to(db, plugins, looks=looks)
+    leave_out_unfit(plugins, (*workflows, *of_plugins))
+    return Ground(settings, db, keyring, plugins, organisation, catalogue, now, of_plugins)
 
 
 def require_mailer(site: Site) -> None:

@@ -17,6 +17,7 @@ from engine.plugins.needs import PluginNeed
 from engine.store.schema import HISTORY_OF_STEPS, migrate_alone
 from web.assembly.plugin_needs import day_of, is_up_to_date, met_by
 from web.assembly.site import CHOICES, plugins_of
+from workflows.business.plugin_procedures import forget_definitions
 from workflows.schedule.plugin_needs import SCHEDULES
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What leaves with a plugin. `lines` say it; `needed` is true while something needs the plugin; `tables` are its
-    own, in the order in which they can be dropped, the histories of their steps among them."""
+    """What leaves with the plugin `name`. `lines` say it; `needed` is true while something needs the plugin; `tables`
+    are its own, in the order in which they can be dropped, the histories of their steps among them."""
 
+    name: str
     lines: tuple[str, ...]
     needed: bool
     tables: tuple[str, ...]
@@ -55,6 +57,7 @@ def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
     waiting = [need for need in needs if need.hook not in (STEPS, SCHEDULES)]
     named = [key for key, hook in CHOICES.items() if _names(settings, key) in one.adds.get(hook, ())]
     return Leaving(
+        name,
         tuple(_lines(one, waiting, [str(settings.place(key)) for key in named], _counted(db, tables), settings)),
         bool(waiting or named),
         tables,
@@ -62,10 +65,12 @@ def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
 
 
 def drop(db: SiteDatabase, found: Leaving) -> None:
-    """Drop the tables of a plugin, all of them in one transaction."""
+    """Drop the tables of a plugin, all of them in one transaction. It has nobody to forget any more."""
     with db.bound(), db.atomic():
         for table in found.tables:
             db.execute_sql(f'DROP TABLE "{table}"')
+        if is_up_to_date(db):
+            forget_definitions(found.name)
 
 
 def _listed(plugins: Plugins, name: str) -> Listed:

@@ -13,7 +13,7 @@ import click
 
 from engine.configuration import nearest, one_line
 from engine.errors import EngineError
-from web.cli.skeleton import SHAPES, write_package
+from web.cli.skeleton import SHAPES, SHORT, write_package
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -249,7 +249,7 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
 
 @plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape payment_method")
 @click.argument("name")
-@click.option("--shape", type=click.Choice(tuple(SHAPES)), required=True, help="What the plugin is.")
+@click.option("--shape", type=click.Choice((*SHAPES, *SHORT)), required=True, help="What the plugin is.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where its folder goes.")
 def new(name: str, shape: str, into: Path) -> None:
     """Write a package with a plugin that works, and the contract tests of its shape."""

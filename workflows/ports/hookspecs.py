@@ -16,6 +16,7 @@ from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
 from workflows.ports.pages import Pages, wrong_pages
 from workflows.ports.payments import PaymentMethod, wrong_method
+from workflows.ports.procedures import PluginProcedure, wrong_procedure
 from workflows.ports.schedules import Schedule, wrong_schedule
 
 if TYPE_CHECKING:
@@ -110,5 +111,19 @@ def register_schedules() -> Mapping[str, Schedule]:  # type: ignore[empty-body]
     May fail: yes. The exception becomes the plugin's failure; what its schedules have to do waits until it is back.
     Must never: do the work, or begin a thread or a timer of its own; return a schedule that cannot be called from
     several threads and processes. Its name goes into the database, and stays there: never change it. A name that two
+    plugins claim is a `PluginError` that names both.
+    """
+
+
+@hookspec
+@takes(wrong=wrong_procedure)
+def register_workflows() -> Mapping[str, PluginProcedure]:  # type: ignore[empty-body]
+    """Procedures by the name of their workflow: checked, pinned, drawn and listed as those of the site.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure. A definition that `check` objects to, or that is not what
+    was released under its version, is left out with the reason; instances that run on it wait until it is back.
+    Must never: open a connection; take a name of the site's own procedures; change a definition that a site runs
+    without giving it a new version. Its name goes into the database, and stays there: never change it. A name that two
     plugins claim is a `PluginError` that names both.
     """
