@@ -57,10 +57,10 @@ class Engine:
     names this process in leases. `lease` is how long a delivery may take before another worker may try: more than twice
     the time limit of the slowest plugin. Rules read `services` as `Attempt.services`. `listeners` hear of
     transitions, by name (`engine.runtime.listening`), and `extensions` take part in them (`engine.runtime.extending`).
-    `awaited` are workflows whose definitions plugins bring: where one is not loaded, timers and effects of its instances
-    wait for it. `operators` is the permission of operators for workflows that name none of their own. `on_commit` is
-    called after each commit that left something to do, in the thread that committed: it must be quick and must not
-    raise. `observer` watches what is done (`engine.runtime.observer`).
+    `awaited` are workflows whose definitions plugins bring: where one is not loaded, timers and effects of its
+    instances wait for it. `operators` is the permission of operators for workflows that name none of their own.
+    `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
+    and must not raise. `observer` watches what is done (`engine.runtime.observer`).
 
     Raises InvalidDefinition where a definition, or two of them together, could not run: see `engine.runtime.soundness`.
     """
