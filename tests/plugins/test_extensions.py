@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.definition import Secret
+from engine.definition import START, ExtensionPoint, Secret
 from engine.errors import Forbidden, PluginError, Refused
 from engine.extension import Extension, ExtensionContext, ExtensionEffect
 from engine.hookspecs import hookimpl
@@ -26,6 +26,7 @@ from tests.kit.browser import Browser
 from tests.kit.contract_scenes import (
     PLUGINS,
     account,
+    actor,
     at,
     changed,
     contract,
@@ -36,6 +37,7 @@ from tests.kit.contract_scenes import (
     staff,
 )
 from tests.kit.customers import customer
+from tests.kit.loans import brings, folder_of_mails, loan
 from tests.kit.sites import CHEAP, PATIENT, SECRET, memory_plugin, state
 from tests.kit.staff import MEMBER, NAME, enrol, enter
 from web.app import create_app
@@ -45,6 +47,7 @@ from web.assembly.site import Site, build, plugins_of
 from web.cli.doctor import extensions as doctors_extensions
 from web.cli.skeleton import write_package
 from workflows.ports.host import SiteHost
+from workflows.ports.procedures import PluginProcedure
 from workflows.ports.troubles import EXTENSION, Teller, settle, troubles
 
 NAME_OF_EXAMPLE = "accepted_orders"
@@ -176,6 +179,19 @@ def test_a_change_that_is_accepted_by_itself_passes_the_same_points(site_with: S
         assert (facts.kind, facts.customer_number, facts.contract) == ("users", of.number, on.id)
         assert (facts.before.users, facts.after.users) == (10, 25)
         assert (facts.asked_on, facts.effective_on) == (date(2026, 4, 10), date(2026, 5, 1))
+
+
+def test_a_procedure_of_one_plugin_is_extended_by_another(site_with: SiteWith, tmp_path: Path) -> None:
+    folder = folder_of_mails(tmp_path / "loans")
+    lent = replace(loan(folder), extension_points=(ExtensionPoint("lending", (START,)),))
+    loans = brings(lambda: {"loan": PluginProcedure((lent,))}, folder / "migrations")
+    seen: list[ExtensionContext] = []
+    site = site_with(a_first={"reader": Extension("loan", "lending", writes=(seen.append,))}, loans=loans)
+    assert site.plugins.failures == ()
+    of = customer()
+    number = site.engine.start("loan", f"customer:{of.id}", actor(account(of))).instance_id
+    assert [(one.workflow, one.instance_id, one.facts) for one in seen] == [("loan", number, None)]
+    assert site.engine.verify(number) == []
 
 
 # -- what does not fit -------------------------------------------------------------------------------------------------
