@@ -215,6 +215,7 @@ class Attempt:
     resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.runtime.resends`
     occurrences: int = 1  # how many times of a timer this one stands for (`Timer.missed`)
     since: datetime | None = None  # the first of them, where they are several
+    extended: Any = None  # what extensions do in this step, see `engine.runtime.extending`
 
     @property
     def site(self) -> Any:

@@ -28,6 +28,7 @@ from engine.delivery import (
     Message,
     mailer_version,
 )
+from engine.extension import Extension
 from engine.health import Health
 
 PROJECT = "tetsuzuki"
@@ -150,6 +151,25 @@ def register_listeners() -> Mapping[str, Listener]:  # type: ignore[empty-body]
     May fail: yes. The exception becomes the plugin's failure; what its listeners had still to hear waits for them.
     Must never: call anybody here; return a listener that cannot be called from several threads at once. Its name goes
     into the outbox, and stays there: never change it. A name that two plugins claim is a `PluginError` that names both.
+    """
+
+
+def _extension_is_wrong(name: str, extension: Any) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name):
+        return "its name must be lower-case letters, digits and underscores, 48 at most"
+    return "" if isinstance(extension, Extension) else f"it is {extension!r}, expected an Extension of engine.extension"
+
+
+@hookspec
+@takes(wrong=_extension_is_wrong)
+def extend_workflows() -> Mapping[str, Extension]:  # type: ignore[empty-body]
+    """Extensions by name: guards, writes and effects at a point that a workflow declares.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; the workflows go on without its extensions.
+    Must never: call anybody here; return rules that call anybody, open a transaction or fire an event, because they run
+    under the lock of a step. Its name goes into histories, and stays there: never change it. A name that two plugins
+    claim is a `PluginError` that names both.
     """
 
 

@@ -31,6 +31,7 @@ PUBLIC = (
     # Plugins of the engine
     "engine.hookspecs",
     "engine.delivery",
+    "engine.extension",
     "engine.health",
     "engine.mime",
     "engine.mail_address",

@@ -25,13 +25,15 @@ from engine.plugins.mail_filters import MailFilter
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a plugin registered under a name; `distribution` and `version` are those of its package."""
+    """What a plugin registered under a name; `distribution` and `version` are those of its package, and `module` is
+    where its class is."""
 
     name: str
     thing: Any
     plugin: str
     distribution: str
     version: str
+    module: str = ""
 
     def __str__(self) -> str:
         return f"plugin {self.plugin} ({self.distribution} {self.version})"
@@ -136,9 +138,10 @@ class Plugins:
         self.register_all()
         claimed = self._registered.get(hook, {})
         return tuple(
-            Claim(name, thing, plugin, self._found[plugin].distribution, self._found[plugin].version)
+            Claim(name, thing, plugin, found.distribution, found.version, found.module)
             for name, claims in claimed.items()
             for plugin, thing in claims
+            if (found := self._found[plugin])
         )
 
     def leave_out(self, hook: str, claim: Claim, wrong: str) -> None:

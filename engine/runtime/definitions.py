@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from engine.definition import Instance, Workflow
+from engine.definition import Effect, Instance, Workflow
 from engine.delivery import Listener
 from engine.errors import UnknownWorkflow
-from engine.runtime.listening import Listening
+from engine.runtime.extending import Extensions
+from engine.runtime.listening import Listening, effect_named
 from engine.runtime.soundness.structure import refuse_unsound
 from engine.store.base import Unit
 
@@ -20,8 +21,9 @@ _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = 
 
 class Definitions:
     """Workflows by name and version; `newest` by name alone. Rules read `services` as `Attempt.services`.
-    `listeners` hear of transitions, by name. `awaited` are the names of workflows whose definitions come and go,
-    because plugins bring them: where one is not loaded, its instances wait, and nothing is wrong with them.
+    `listeners` hear of transitions, by name, and `extensions` take part in them. `awaited` are the names of workflows
+    whose definitions come and go, because plugins bring them: where one is not loaded, its instances wait, and nothing
+    is wrong with them.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
@@ -31,6 +33,7 @@ class Definitions:
         workflows: Iterable[Workflow],
         services: Any = None,
         listeners: Mapping[str, Listener] = NOBODY,
+        extensions: Extensions | None = None,
         awaited: Collection[str] = (),
     ) -> None:
         workflows = tuple(workflows)
@@ -39,6 +42,8 @@ class Definitions:
         self.newest = {name: self.loaded[name, version] for name, version in sorted(self.loaded)}
         self.services = services
         self.listening = Listening(listeners)
+        self.extensions = extensions or Extensions()
+        self.extensions.bind(workflows)
         self.awaited = frozenset(awaited)
         self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
         self._keeps_timers: dict[Workflow, bool] = {}
@@ -61,6 +66,11 @@ class Definitions:
         if found is None:
             raise UnknownWorkflow(f"No definition of workflow {workflow!r} is loaded.")
         return found
+
+    def effect_named(self, workflow: Workflow, name: str) -> Effect | None:
+        """The effect of this name: of the definition, of an extension, or that which tells a listener, whether or not
+        their plugins are there; None where there is none."""
+        return self.extensions.effect_named(name) or effect_named(workflow, name)
 
     def has(self, instance: Instance) -> bool:
         """Whether the definition that an instance is pinned to is loaded."""

@@ -118,7 +118,8 @@ class RunDue:
         unit, instance = held.unit, held.instance
         without = set[str]()
         while True:
-            trial = Held(unit, instance.copy(), list(held.timers), held.now, Committed())
+            committed = Committed(without=held.committed.without)
+            trial = Held(unit, instance.copy(), list(held.timers), held.now, committed)
             unit.begin_part()
             try:
                 fired = self._due_timers.apply(trial, without=without)

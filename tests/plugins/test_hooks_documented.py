@@ -26,6 +26,7 @@ import workflows.ports.testing
 from engine import delivery
 from engine.configuration import kinds
 from engine.delivery import Heard
+from engine.extension import Extension, ExtensionContext, ExtensionEffect
 from engine.health import Health
 from engine.hookspecs import API, PROJECT, hookimpl
 from engine.plugins import HttpClient, HttpResponse
@@ -43,15 +44,16 @@ from workflows.ports.payments import Awaited, Picture
 from workflows.ports.procedures import PluginProcedure
 from workflows.ports.returned_mails import KINDS, ReturnedMail, Taken
 from workflows.ports.schedules import Occurrence, Schedule
+from workflows.registry import WORKFLOWS
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 DOCS = ROOT / "docs"
-WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER, PROCEDURES, MAILERS = (
+WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER, PROCEDURES, MAILERS, EXTEND = (
     (DOCS / "plugins" / f"{name}.md").read_text(encoding="utf-8")
     for name in (
         *("README", "reference", "settings", "when-something-is-wrong", "how-to-pages", "tutorial-payment"),
-        *("how-to-paid-later", "how-to-procedures", "how-to-mailers"),
+        *("how-to-paid-later", "how-to-procedures", "how-to-mailers", "how-to-extend"),
     )
 )
 HOMES = {"engine": "engine.hookspecs", "business": "workflows.ports.hookspecs"}
@@ -60,6 +62,7 @@ CAME_LATER = (
     *("The host", "Comparing what people type", "When a plugin is gone", "Paid later", "Pages: an example"),
     *("`register_mailers() -> Mapping[str, AnyMailer]`", "`register_listeners() -> Mapping[str, Listener]`"),
     *("`report_health() -> Health`", "`register_schedules() -> Mapping[str, Schedule]`"),
+    "`extend_workflows() -> Mapping[str, Extension]`",
     *("`register_pages() -> Mapping[str, Pages]`", "`register_commands() -> Mapping[str, Command]`"),
 )
 # What kits have that their docstrings explain: helpers for tests, and what every subclass must say.
@@ -137,7 +140,7 @@ def test_what_pointed_into_the_one_page_of_before_leads_on() -> None:
     before = (ROOT / "tests" / "plugins" / "cce82d3" / "hooks.md").read_text(encoding="utf-8")
     headings = re.sub(r"^```.*?^```$", "", before, flags=re.MULTILINE | re.DOTALL)
     titles = [*re.findall(r"^###? (.+)$", headings, re.MULTILINE), *CAME_LATER]
-    assert len(titles) == 26
+    assert len(titles) == 27
     assert {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} == kept
 
 
@@ -314,6 +317,24 @@ def test_example_of_pages_is_what_plugins_new_writes(tmp_path: Path) -> None:
     assert test == (folder / "tests" / "test_contact_times.py").read_text(encoding="utf-8")
     templates = folder / "tetsuzuki_contact_times" / "templates" / "contact_times"
     assert blocks(PAGES, "html") == [(templates / "show.html").read_text(encoding="utf-8")]
+
+
+def test_example_of_an_extension_is_what_plugins_new_writes(tmp_path: Path) -> None:
+    folder = write_package("accepted_orders", "extension", tmp_path)
+    module, test = blocks(EXTEND, "python")
+    assert module == (folder / "tetsuzuki_accepted_orders" / "__init__.py").read_text(encoding="utf-8")
+    assert test == (folder / "tests" / "test_accepted_orders.py").read_text(encoding="utf-8")
+
+
+def test_page_shows_every_field_of_an_extension_and_every_point() -> None:
+    text = section(written("extend_workflows"))
+    shown = [name for shape in (Extension, ExtensionEffect) for name in (field.name for field in fields(shape))]
+    shown += [field.name for field in fields(ExtensionContext) if field.name != "read_facts"]
+    for name in shown:
+        assert re.search(rf"\b{name}\b", text), name
+    for workflow in WORKFLOWS:
+        for point in workflow.extension_points:
+            assert f"| `{workflow.name}` | `{point.name}` |" in text
 
 
 def test_example_of_a_procedure_is_what_plugins_new_writes(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ ADDS = {
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
     "mail_filter": "looks at every mail before it is sent",
+    "extension": f"adds extensions: {NAME}_asked, {NAME}",
     "health": "health: not asked, there is no database yet",
 }
 

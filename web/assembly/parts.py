@@ -21,15 +21,18 @@ from engine.operations.retention import Purger
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import HIDDEN_LINK, Renderer
 from engine.plugins.breakers import MOST_CALLS, Breakers
+from engine.plugins.extensions import installed
 from engine.plugins.health_reports import HealthReports, Reporter
 from engine.plugins.loaded import Plugins
 from engine.plugins.mail_filters import FilteredMailer
 from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
+from engine.runtime.extending import Extensions
 from engine.runtime.observer import Both, forget_traces
 from engine.store.base import Clock, SiteDatabase
 from engine.text import Text, current_language
 from engine.workers.one_machine import Heartbeat
+from web.assembly.extensions import ExtensionWatch
 from web.assembly.monitoring.metrics import Metrics
 from web.assembly.procedures import brought
 from web.assembly.retention import periods
@@ -120,6 +123,7 @@ def engine(
         worker=worker,
         services=services,
         listeners=ground.plugins.listeners(),
+        extensions=Extensions(installed(ground.plugins)),
         awaited=awaited(ground.db),
         operators=OPERATORS,
         **arguments,
@@ -274,6 +278,11 @@ def _tracing(engine: Engine) -> Tracing:
     from web.assembly.monitoring.tracing import Tracing, provider
 
     return Tracing(engine, provider())
+
+
+def extension_watch(ground: Ground, engine: Engine, worker: str) -> ExtensionWatch:
+    """What tells of extensions that fail, and keeps their times."""
+    return ExtensionWatch(engine, Teller(worker, ground.clock))
 
 
 def returned_mails(ground: Ground, engine: Engine, renderer: Renderer) -> ReturnedMails:

@@ -69,7 +69,7 @@ class Readiness:
             self._say(asked + self._fixed + health, error.__cause__)
         else:
             self._say(asked + self._fixed + health)
-        return (*asked, *self._fixed, *health, self._answering())
+        return (*asked, *self._fixed, *health, self._answering(), *self._extensions())
 
     def _answering(self) -> Check:
         """A warning where this process's breaker of a plugin is open: pages that do not need the plugin are not
@@ -77,6 +77,13 @@ class Readiness:
         silent = [f"{one.kind} {one.name}" for one in self._site.services.breakers.standings() if one.is_open]
         said = f"not answering: {', '.join(silent)}; see tetsuzuki doctor" if silent else ""
         return Check("answering", "warning" if silent else "ok", said)
+
+    def _extensions(self) -> tuple[Check, ...]:
+        """A warning where this process leaves an extension of a workflow out; nothing where there are no extensions."""
+        standings = self._site.engine.extensions.standings()
+        left_out = ", ".join(one.installed.name for one in standings if one.is_left_out)
+        said = f"left out: {left_out}; see tetsuzuki doctor" if left_out else ""
+        return (Check("extensions", "warning" if left_out else "ok", said),) if standings else ()
 
     def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
         """Log the failing checks, whenever they change."""

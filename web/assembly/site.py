@@ -18,6 +18,7 @@ from engine.definition import Workflow
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.outbox.dispatcher import Dispatcher
 from engine.plugins.breakers import Breakers
+from engine.plugins.extensions import leave_out_unfit
 from engine.plugins.health_reports import HealthReports
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
@@ -140,8 +141,11 @@ def catalogue_of(settings: Settings, plugins: Plugins) -> Catalogue:
     )
 
 
-def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) -> Plugins:
-    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`."""
+def plugins_of(
+    settings: Settings, extra: Sequence[tuple[str, type[Any]]] = (), workflows: Sequence[Workflow] = WORKFLOWS
+) -> Plugins:
+    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`. What extends
+    neither `workflows` nor those of plugins is left out."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
     moved = {}
     if settings.smtp_url is not None:
@@ -171,6 +175,8 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
         admit(plugins)
     if plugins.claims(PROCEDURES):
         procedures.admit(plugins)
+    of_plugins = [workflow for claim in plugins.claims(PROCEDURES) for workflow in claim.thing.workflows]
+    leave_out_unfit(plugins, (*workflows, *of_plugins))
     return plugins
 
 
@@ -232,7 +238,8 @@ def build(
         search.prepare(meanwhile)
     returned_mails = parts.returned_mails(ground, engine, dispatcher.renderer)
     parts.bind_hosts(ground, engine, breakers, returned_mails)
-    chores = parts.chores(ground, engine, services, search, (access.purge, staff.purge), traced=tracing is not None)
+    regular = (access.purge, staff.purge, parts.extension_watch(ground, engine, worker).review)
+    chores = parts.chores(ground, engine, services, search, regular, traced=tracing is not None)
     return Site(
         settings=settings,
         db=db,
@@ -268,7 +275,7 @@ def _ground(
     """The configuration, and the database: open, migrated, with its keys and its definitions."""
     meanwhile()
     organisation = organisation_of(settings)
-    plugins = plugins or plugins_of(settings)
+    plugins = plugins or plugins_of(settings, workflows=workflows)
     problems = problems_of(settings, plugins)
     if problems:
         raise SettingsError(problems)
@@ -286,6 +293,7 @@ def _ground(
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
     release(db, workflows)
     of_plugins = procedures.admit_to(db, plugins, looks=looks)
+    leave_out_unfit(plugins, (*workflows, *of_plugins))
     return Ground(settings, db, keyring, plugins, organisation, catalogue, now, of_plugins)
 
 

@@ -12,6 +12,7 @@ import peewee as pw
 from engine.configuration import nearest
 from engine.errors import ConfigurationError, PluginError
 from engine.operations.plugin_needs import STEPS
+from engine.plugins.extensions import HOOK as EXTENSIONS
 from engine.plugins.needs import PluginNeed
 from engine.store.schema import HISTORY_OF_STEPS, migrate_alone
 from web.assembly.plugin_needs import day_of, is_up_to_date, met_by
@@ -115,12 +116,17 @@ def _counted(db: SiteDatabase | None, tables: Sequence[str]) -> list[str]:
     ]
 
 
+def what_it_adds(hook: str) -> str:
+    """What a hook registers, in words: disk usage for register_disk_usage."""
+    return "extensions" if hook == EXTENSIONS else hook.removeprefix("register_").replace("_", " ")
+
+
 def _lines(
     one: Listed, waiting: Sequence[PluginNeed], named: Sequence[str], tables: Sequence[str], settings: Settings
 ) -> Iterator[str]:
     yield f"{one.name} ({one.distribution} {one.version})  {one.description}"
     for hook, names in one.adds.items():
-        yield f"    adds {hook.removeprefix('register_').replace('_', ' ')}: {', '.join(names)}"
+        yield f"    adds {what_it_adds(hook)}: {', '.join(names)}"
     if "filter_mails" in one.hooks:
         yield "    looks at every mail before it is sent"
     for need in waiting:

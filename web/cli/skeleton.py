@@ -24,6 +24,7 @@ SHAPES: Mapping[str, str] = {
     "webhook": "A webhook",
     "effect_handler": "A handler of effects",
     "listener": "A listener",
+    "extension": "An extension of workflows",
     "billing_backend": "A billing backend",
     "disk_usage": "A source of disk usage",
     "payment_method": "A payment method",
@@ -44,6 +45,7 @@ SHORT: Mapping[str, str] = {
 
 # What a shape has beside its module, by the file of its template.
 _BESIDE: Mapping[str, Mapping[str, str]] = {
+    "extension": {"extension/orders.py.txt": "migrations/0001_orders.py"},
     "pages": {
         "pages/show.html.txt": "templates/$name/show.html",
         "pages/everybody.html.txt": "templates/$name/everybody.html",

@@ -149,7 +149,9 @@ def readme(name: str) -> None:
 @workflow.command(epilog="Example: tetsuzuki workflow history 42")
 @click.argument("instance_id", metavar="INSTANCE", type=INSTANCE)
 def history(instance_id: int) -> None:
-    """What happened to one instance: when, what, by whom, and how late a timer was."""
+    """What happened to one instance: when, what, by whom, how late a timer was, and which extensions took part."""
+    from engine.runtime.history import extensions_of
+
     with opened_site(looks=True) as site:
         sight = site.engine.look(instance_id)
         entries = site.engine.history(instance_id)
@@ -165,6 +167,8 @@ def history(instance_id: int) -> None:
             f"{entry.seq:4d}  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {source} → {entry.target}  "
             f"{entry.event}  by {entry.actor}{late}{data}"
         )
+        for one in extensions_of(entry):
+            click.echo(f"      {'done without' if one.left_out else 'extended by'} {one}")
 
 
 for command in (

@@ -138,6 +138,7 @@ ACTING = (
     ("payments", "replay", "1"),
     ("payments", "settle", "1", "--reason", "x"),
     ("plugins", "retire", "nightly_report"),
+    ("plugins", "admit", "bonus_points"),
     ("restored", "--reason", "x"),
     ("secret", "rotate"),
 )
