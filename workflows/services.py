@@ -49,6 +49,8 @@ class Services:
     distribution: Distribution = field(default_factory=Distribution)  # of notices
     payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)
     audiences: dict[tuple[str, ...], tuple[datetime, int]] = field(default_factory=dict)  # as last counted
+    # Of each method that collects: when its mandates are asked for next, and behind which one.
+    passes: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     account_links: AccountLinks = field(default_factory=AccountLinks)  # of mails about new accounts
     confirm_first_account: bool = False  # before their owner can log in
     books_years: int = 10  # for which the records of a customer are kept after the year of its last contract's end
