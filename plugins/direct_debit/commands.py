@@ -11,10 +11,10 @@ import click
 
 from engine.errors import ConfigurationError
 from plugins.direct_debit import bank_days
-from plugins.direct_debit.runs import decisions, drawing, results
+from plugins.direct_debit.runs import decisions, drawing, reporting, results
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
-from workflows.collecting import due_bills, secrets_in_use, without_mandate
+from workflows.collecting import due_bills, keep_results, secrets_in_use, without_mandate
 from workflows.ports.commands import CommandSite, with_site
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
         Where the totals of the file are not those of its rows, nothing is read in. A row that cannot be believed stops
         itself alone. The same file may be read again: what is known stays as it is.
         """
-        _tell(file, results.take_in(file, site.clock()))
+        _tell(file, results.take_in(file, site.clock(), _payments_go_on(site)))
 
     @click.command("list", epilog="Example: tetsuzuki direct-debit list 12")
     @click.argument("number", type=click.IntRange(1, 2**63 - 1), required=False)
@@ -91,10 +91,15 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
     def settled(site: CommandSite, payments: tuple[str, ...], mandate_works: bool) -> None:
         """Say that bills whose debit failed were paid in another way: they are never asked for again."""
         for payment in [decisions.named(name) for name in payments]:
-            decisions.settle(payment, mandate_works=mandate_works)
+            decisions.settle(payment, mandate_works=mandate_works, tell=_payments_go_on(site))
             click.echo(f"{payment.name}: bill {payment.bill} is settled")
 
     return {"run": run, "result": result, "list": list_, "again": again, "settled": settled}
+
+
+def _payments_go_on(site: CommandSite) -> results.Tell:
+    """Lets the site's payments go on by what was read of them."""
+    return lambda payments: keep_results(site.services, _METHOD, map(reporting.result, payments))
 
 
 def _collector(plugin: DirectDebit) -> Collector:
