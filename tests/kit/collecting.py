@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -80,10 +80,12 @@ class Collector(Provider):
 
 
 def collecting_site(
-    url: str, folder: Path, clock: Clock, mailer: MemoryMailer, provider: Collector, books: BillBooks, **changes: Any
-) -> Site:
-    """A site on which `provider` collects what `books` bill."""
-    return paying_site(url, folder, clock, mailer, books=books, provider=provider, **changes)
+    url: str, folder: Path, clock: Clock, mailer: MemoryMailer, provider: Collector, books: BillBooks
+) -> Iterator[Site]:
+    """A site on which `provider` collects what `books` bill, until the fixture that yields from it ends."""
+    made = paying_site(url, folder, clock, mailer, books=books, provider=provider)
+    yield made
+    made.close()
 
 
 def mandate(of: Contract, method: str = PROVIDER, since: date = DUE) -> Mandate:
@@ -120,6 +122,13 @@ def beat(site: Site) -> None:
         reports.apply_due(site.engine, site.services)
         site.engine.run_due()
         site.dispatcher.drain()
+
+
+def begun(site: Site, books: BillBooks) -> tuple[Contract, Payment]:
+    """A bill that was asked for: its contract, and its payment as it is then."""
+    made = billed(books)
+    beat(site)
+    return made, payment_of(books.bills[0].number)
 
 
 def payment_of(bill: str) -> Payment:

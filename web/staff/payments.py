@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from flask import render_template, request, url_for
 
 from engine.text import Text, _
-from web.http.areas import STAFF_MENU, Fact
+from web.http.areas import STAFF_MENU, Fact, StaffDecision
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
@@ -16,6 +16,7 @@ from web.staff.area import page_number, pages
 from web.staff.payment_report_words import STATES, STATUSES, said_in
 from workflows.business.records import Customer, Mandate, Payment, PaymentTry
 from workflows.payment import lists
+from workflows.payment.inputs import Refunding
 from workflows.payment.tries import tries_of
 from workflows.payment_method_change import reports
 from workflows.ports.quotes import yen
@@ -60,17 +61,22 @@ def payments() -> str:
     page = page_number(_MOST_PAGES)
     found = lists.listed(of, _ON_A_PAGE + 1, (page - 1) * _ON_A_PAGE)
     shown = found[:_ON_A_PAGE]
-    wanted = {one.customer_id for one in shown}
     return render_template(
         "staff/payments.html",
-        payments=shown_payments(shown),
-        customers={one.id: one for one in Customer.select().where(Customer.id.in_(wanted))} if wanted else {},
-        customer_of={one.instance: one.customer_id for one in shown},
-        lists=_LISTS,
+        payments=zip(shown_payments(shown), _customers(shown), strict=True),
+        shown=len(shown),
+        lists=tuple(_LISTS.items()),
         of=of,
         page=page,
         more=len(found) > _ON_A_PAGE,
     )
+
+
+def _customers(payments: Sequence[Payment]) -> list[Customer]:
+    """The customer of each payment."""
+    found = Customer.select().where(Customer.id.in_({one.customer_id for one in payments})) if payments else ()
+    by_id = {one.id: one for one in found}
+    return [by_id[one.customer_id] for one in payments]
 
 
 def payments_of_customer(customer: int) -> Sequence[object]:
@@ -116,3 +122,5 @@ def _reported(instance_id: int) -> Iterator[Fact]:
 
 
 pages.tells_staff("payment", payment_facts)
+pages.staff_works_here("payment")  # on the list: there are as many as there are bills
+pages.decides("payment", "refund", StaffDecision(lambda _request, reason, checked: Refunding(reason, checked)))

@@ -16,3 +16,11 @@ class BillInput:
     due_on: date
     mandate: int
     method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refunding:
+    """A refund. Its reason is mailed to the customer; `checked` says that whoever decides has seen how much it is."""
+
+    reason: str
+    checked: bool = False

@@ -146,6 +146,17 @@ def can_be_refunded(attempt: Attempt) -> Refusal | None:
     return None if methods and all(refunds(known.get(name)) for name in methods) else NO_REFUND
 
 
+@needs_input
+def refund_is_checked(attempt: Attempt) -> Refusal | None:
+    """Whoever pays back has seen how much goes back, and by what."""
+    payment = payment_of(attempt)
+    if payment is None or getattr(attempt.data, "checked", False):
+        return None
+    method = attempt.services.catalogue.payment_methods.get(payment.method, payment.method)
+    message = _("%(amount)sを%(method)sへ返金します。取り消しはできません。", amount=yen(payment.paid), method=method)
+    return Refusal("not_checked", message, "checked")
+
+
 def was_waited_for(attempt: Attempt) -> Refusal | None:
     """The method had time enough to answer: whoever asks again too soon may collect twice."""
     last = last_try(payment_of(attempt))

@@ -161,6 +161,7 @@ RIGHT: Mapping[str, list[str]] = {
     "plugins.card_stripe.origins": ['["https://checkout.stripe.com"]', "[]"],
     "plugins.card_stripe.timeout": SECONDS,
     "plugins.card_stripe.tolerance": ["300"],
+    "plugins.card_stripe.retry_days": ["[3, 7]", "[]"],
     "plugins.card_stripe.api_base": ['"https://api.stripe.com"'],
     "plugins.demo_usage.gigabytes": ["10"],
     "plugins.dev_mailbox.keep": ["500"],
@@ -191,6 +192,7 @@ FITS = {
     "calendar.holidays": {"[]"},
     "review.kinds": {"[]"},
     "plugins.card_stripe.origins": {"[]"},
+    "plugins.card_stripe.retry_days": {"[]", "[1]"},
     "calendar.opens": {"07:32:00"},
     "organisation": {"{}"},
     "products": {"{}"},
@@ -285,6 +287,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "plugins.direct_debit.yucho_account": ('"10180-12345671"', '"00100-1-1234567"'),
     "plugins.card_stripe.api_key": ('"with space"',),
     "plugins.card_stripe.origins": ('["zzz"]', '["https://a.example/path"]', '"https://checkout.stripe.com"'),
+    "plugins.card_stripe.retry_days": ("[0]", "[61]", "3", '["3"]', f"[{', '.join(['3'] * 11)}]"),
     "plugins.card_stripe.api_base": ('"api.stripe.com"', '"https://api.stripe.com/v1"'),
 }
 # Each stands in the file with what else its table needs.

@@ -13,15 +13,27 @@ import pytest
 from engine.attempt import SYSTEM_ACTOR
 from engine.errors import EventNotPossible, Refused
 from engine.testing import Clock, MemoryMailer
-from tests.kit.collecting import DUE, BillBooks, Collector, beat, billed, collecting_site, mandate, payment_of, tries
+from tests.kit.collecting import (
+    DUE,
+    BillBooks,
+    Collector,
+    beat,
+    begun,
+    billed,
+    collecting_site,
+    mandate,
+    payment_of,
+    tries,
+)
 from tests.kit.payments import PROVIDER, staff
 from tests.kit.sites import state
 from web.assembly.site import Site
-from workflows.business.records import Contract, Mandate, Payment, PaymentReport
+from workflows.business.records import Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import Decision
 from workflows.collecting import due_bills
 from workflows.payment import BillInput
 from workflows.payment.chores import begin_due
+from workflows.payment.inputs import Refunding
 from workflows.payment_method_change import reports
 from workflows.ports.payments import Report
 
@@ -43,16 +55,7 @@ def books() -> BillBooks:
 def site(
     database_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer, provider: Collector, books: BillBooks
 ) -> Iterator[Site]:
-    made = collecting_site(database_url, tmp_path, clock, mailer, provider, books)
-    yield made
-    made.close()
-
-
-def begun(site: Site, books: BillBooks) -> tuple[Contract, Payment]:
-    """A bill that was asked for."""
-    contract = billed(books)
-    beat(site)
-    return contract, payment_of(books.bills[0].number)
+    yield from collecting_site(database_url, tmp_path, clock, mailer, provider, books)
 
 
 def said(
@@ -314,12 +317,16 @@ def test_staff_pay_back_with_a_reason_once(
     _contract, payment = begun(site, books)
     member = staff()
     with pytest.raises(Refused, match="理由"):
-        site.engine.fire(payment.instance, "refund", member, Decision(" "))
-    preview = site.engine.preview(payment.instance, "refund", member, Decision("二重のご請求のため"))
+        site.engine.fire(payment.instance, "refund", member, Refunding(" "))
+    with pytest.raises(Refused, match="11,000円をみほん払いへ返金します"):
+        site.engine.fire(payment.instance, "refund", member, Refunding("二重のご請求のため"))
+    preview = site.engine.preview(payment.instance, "refund", member, Refunding("二重のご請求のため", checked=True))
     assert preview.target == "refunding"
     assert not provider.paid_back
     for _ in range(2):
-        site.engine.fire(payment.instance, "refund", member, Decision("二重のご請求のため"), key="pressed")
+        site.engine.fire(
+            payment.instance, "refund", member, Refunding("二重のご請求のため", checked=True), key="pressed"
+        )
     provider.refund_says = OSError("connection reset")
     site.dispatcher.drain()
     provider.refund_says = Report("refunded")
@@ -338,7 +345,7 @@ def test_a_refund_that_is_refused_leaves_it_paid_and_staff_hear_of_it(
 ) -> None:
     _contract, payment = begun(site, books)
     provider.refund_says = Report("failed", detail="too old")
-    site.engine.fire(payment.instance, "refund", staff(), Decision("ご解約のため"))
+    site.engine.fire(payment.instance, "refund", staff(), Refunding("ご解約のため", checked=True))
     beat(site)
     assert (state(site, payment.instance), payment_of(payment.bill).paid) == ("paid", 11_000)
     assert "返金を受け付けられませんでした" in mailer.sent[-1].text
@@ -349,7 +356,7 @@ def test_a_method_that_pays_nothing_back_offers_no_refund(site: Site, provider: 
     _contract, payment = begun(site, books)
     site.services.payment_methods[PROVIDER].refunds = False  # type: ignore[attr-defined]
     with pytest.raises(Refused, match="返金の手続きを自動で行えません"):
-        site.engine.fire(payment.instance, "refund", staff(), Decision("ご解約のため"))
+        site.engine.fire(payment.instance, "refund", staff(), Refunding("ご解約のため", checked=True))
 
 
 def test_a_part_that_the_provider_paid_back_leaves_the_rest_paid(
@@ -385,7 +392,7 @@ def test_half_a_year_after_it_came_it_is_over(site: Site, provider: Collector, b
     assert said(site, provider, "charged_back", payment) == reports.KEPT
     assert reason_of() == "over"
     with pytest.raises(EventNotPossible):
-        site.engine.fire(payment.instance, "refund", staff(), Decision("ご解約のため"))
+        site.engine.fire(payment.instance, "refund", staff(), Refunding("ご解約のため", checked=True))
 
 
 def test_bills_that_are_settled_or_collected_elsewhere_are_in_no_run(
