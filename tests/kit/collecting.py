@@ -83,7 +83,7 @@ def collecting_site(
     url: str, folder: Path, clock: Clock, mailer: MemoryMailer, provider: Collector, books: BillBooks
 ) -> Iterator[Site]:
     """A site on which `provider` collects what `books` bill, until the fixture that yields from it ends."""
-    made = paying_site(url, folder, clock, mailer, books=books, provider=provider)
+    made = paying_site(url, folder, clock, mailer, books=books, provider=provider, collect_from=DUE)
     yield made
     made.close()
 

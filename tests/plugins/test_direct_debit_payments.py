@@ -31,7 +31,7 @@ JANUARY = date(2027, 1, 27)
 
 @pytest.fixture
 def site_settings() -> Mapping[str, Any]:
-    return {**SETTINGS, "organisation": {"staff_email": "staff@neo.example"}}
+    return {**SETTINGS, "collect_from": date(2026, 12, 1), "organisation": {"staff_email": "staff@neo.example"}}
 
 
 @pytest.fixture

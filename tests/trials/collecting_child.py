@@ -127,6 +127,7 @@ def site_of(database_url: str, var: Path, clock: Callable[[], datetime], life: L
         password_cost=(1, 8, 1),
         mailer="memory",
         billing="books",
+        collect_from=DUE,
     )
     return build(settings, clock=clock, plugins=plugins_of(settings, extra=[("extra", Extra)]))
 

@@ -30,9 +30,9 @@ log = logging.getLogger("tetsuzuki.payment")
 
 
 def begin_due(engine: Engine, services: Services) -> int:
-    """Begin the payments of bills that are due, of some hundred mandates of each method that collects. Returns how
-    many."""
-    if not knows_bills(services):
+    """Begin the payments of bills that are due, of some hundred mandates of each method that collects; of those alone
+    that fell due since the operator lets the site collect. Returns how many."""
+    if services.collect_from is None or not knows_bills(services):
         return 0
     return sum(_begin_some(engine, services, name) for name, one in services.payment_methods.items() if collects(one))
 
@@ -49,7 +49,9 @@ def _begin_some(engine: Engine, services: Services, method: str) -> int:
         services.passes[method] = now + _LATER, after
         return 0
     services.passes[method] = (now, last) if last is not None else (now + _PAUSE, 0)
-    return sum(_begin(engine, method, one) for one in _unknown(due))
+    since = services.collect_from
+    wanted = [one for one in due if since is not None and one.bill.due_on >= since]
+    return sum(_begin(engine, method, one) for one in _unknown(wanted))
 
 
 def _unknown(due: Sequence[DueBill]) -> list[DueBill]:

@@ -109,6 +109,17 @@ def test_a_backend_that_is_down_is_asked_again_later(site: Site, books: BillBook
     assert begin_due(site.engine, site.services) == 1
 
 
+def test_what_fell_due_before_the_site_collects_is_left_to_others(
+    site: Site, provider: Collector, books: BillBooks
+) -> None:
+    contract = billed(books)
+    Mandate.update(active_from=date(2026, 1, 1)).where(Mandate.in_use == contract.id).execute()
+    books.bills.append(replace(books.bills[0], number="before", due_on=date(2026, 3, 31)))
+    assert begin_due(site.engine, replace(site.services, collect_from=None)) == 0
+    assert begin_due(site.engine, site.services) == 1
+    assert [one.bill for one in Payment.select()] == [books.bills[0].number]
+
+
 def test_what_is_pending_is_asked_about_and_never_asked_for_again(
     site: Site, provider: Collector, books: BillBooks, clock: Clock
 ) -> None:
