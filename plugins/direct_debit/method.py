@@ -42,6 +42,8 @@ from workflows.ports.payments import (
 if TYPE_CHECKING:
     from click import Command
 
+    from workflows.ports.pages import Pages
+
 NAME = "direct_debit"
 KINDS: Mapping[str, str] = {"ordinary": "普通", "current": "当座"}
 _KIND_TITLES = (("ordinary", _("普通")), ("current", _("当座")))
@@ -141,6 +143,15 @@ class DirectDebit:
     def register_migrations(self) -> Mapping[str, Path]:
         """The migrations of the runs' tables."""
         return {NAME: Path(__file__).parent / "migrations"}
+
+    @hookimpl
+    def register_pages(self) -> Mapping[str, Pages]:
+        """The staff's pages of the runs, where files are made: see `pages`."""
+        if self.collector is None:
+            return {}
+        from plugins.direct_debit.pages import pages
+
+        return pages()
 
     @hookimpl
     def register_commands(self) -> Mapping[str, Command]:
