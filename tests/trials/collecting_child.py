@@ -26,6 +26,7 @@ from engine.plugins.site_facts import SiteFacts
 from engine.testing import MemoryMailer
 from tests.kit.collecting import DUE, BillBooks, Collector
 from tests.kit.payments import APRIL, PROVIDER
+from tests.trials.money_child import PACE, Life
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from workflows.payment.chores import begin_due
@@ -34,23 +35,10 @@ from workflows.ports.collecting import DuePayment
 from workflows.ports.payments import PaymentContext, Report
 
 SECRET = b"the secret of a worker that collects and is killed again"
-PACE = 60  # a minute of the site's passes in a second: leases end and waits are over while the trial runs
 TOTAL = 11_000
 
-AT_ANY_MOMENT, BEFORE_CHARGE, AFTER_CHARGE = "at any moment", "before a charge", "after a charge"
+BEFORE_CHARGE, AFTER_CHARGE = "before a charge", "after a charge"
 OTHER_KEYS = "charges with a key of its own each time"
-
-
-@dataclass(frozen=True)
-class Life:
-    """What a child is told. `began` is when the first one began to work, in seconds as `time.time` counts them."""
-
-    database_url: str
-    var: str
-    seed: str
-    began: float
-    how: str = AT_ANY_MOMENT
-    broken: str = ""
 
 
 def clock_since(began: float, ahead: timedelta = timedelta(0)) -> Callable[[], datetime]:

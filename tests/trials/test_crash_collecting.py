@@ -26,15 +26,14 @@ from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import collecting_child
 from tests.trials.collecting_child import (
     AFTER_CHARGE,
-    AT_ANY_MOMENT,
     BEFORE_CHARGE,
     OTHER_KEYS,
     TOTAL,
     InFolder,
-    Life,
     clock_since,
     site_of,
 )
+from tests.trials.money_child import AT_ANY_MOMENT, Life
 from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.business.records import Payment, PaymentTry
