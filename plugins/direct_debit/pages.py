@@ -87,7 +87,7 @@ def _run(one: Standing) -> tuple[Standing, str, Text, Text]:
 def _state(one: Standing) -> Text:
     """How a run stands, in words."""
     if one.run.given_up_at is not None:
-        return _("中止")
+        return _("依頼中止")
     if one.run.handed_out_at is None:
         return _("ファイル未作成")
     return _("結果待ち %(count)s件", count=f"{one.requested:,}") if one.requested else _("結果取込済み")
