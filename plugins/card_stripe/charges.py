@@ -51,11 +51,16 @@ _EVENTS: Mapping[str, Status] = {
 
 def charge(client: Any, payment: DuePayment, key: str) -> Report:
     """Charge the card of a mandate. Raises what the library raises but for a card that is declined."""
-    import stripe
-
     customer, card = _card(client, payment.mandate.reference)
     if not card:
         return Report("failed", payment.number, detail="no card is registered", failure="mandate_unusable")
+    return charge_card(client, payment, customer, card, key)
+
+
+def charge_card(client: Any, payment: DuePayment, customer: str, card: str, key: str) -> Report:
+    """Charge a card by its number at Stripe, and its customer's. Raises as `charge` does."""
+    import stripe
+
     about = {PAYMENT: str(payment.number), TRY: str(payment.tries), "bill": payment.bill.number}
     asked = {
         "amount": payment.amount,

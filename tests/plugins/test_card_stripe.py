@@ -19,7 +19,7 @@ import stripe
 from engine.attempt import Secret
 from engine.errors import ConfigurationError
 from engine.plugins.site_facts import SiteFacts
-from plugins.card_stripe import CardStripe
+from plugins.card_stripe import CardStripe, charges
 from plugins.demo_card import DemoCard
 from tests.kit.stripe_server import StripeServer
 from tests.kit.waiting import PATIENCE, eventually
@@ -314,6 +314,30 @@ def test_cards_are_detached_as_localstripe_does_it(localstripe: str, server: Str
     assert client.v1.payment_methods.retrieve(token.id).customer == customer.id
     client.v1.payment_methods.detach(token.id, {}, {"idempotency_key": "localstripe.detach"})
     assert client.v1.payment_methods.retrieve(token.id).customer is None
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [("4242424242424242", "paid"), ("4000000000000341", "failed")]
+)  # the second one can be attached, and is declined
+def test_cards_are_charged_as_localstripe_does_it(localstripe: str, number: str, status: str) -> None:
+    method = made(localstripe)
+    client = method._client()
+    customer = client.v1.customers.create({"description": "A01234567"}, {"idempotency_key": f"customer {number}"})
+    card = client.v1.payment_methods.create(
+        {"type": "card", "card": {"number": number, "exp_month": 4, "exp_year": 2030, "cvc": "123"}}
+    )
+    client.v1.payment_methods.attach(card.id, {"customer": customer.id})
+    bill = Bill("B-7", 7, 11_000, date(2026, 4, 1))
+    payment = DuePayment(12, bill, of("cs_1"), 11_000, bill.due_on, 1, datetime(2026, 4, 1, tzinfo=UTC))
+    report = charges.charge_card(client, payment, customer.id, card.id, f"charge {number}")
+    assert report.status == status
+    if status == "failed":
+        assert report.detail == "card_declined"
+        return
+    assert report.amount == 11_000
+    paid = replace(payment, reference=report.reference)
+    assert method.query_payment(context(), paid) == report
+    assert method.refund(context(), paid, 11_000, f"refund {number}").status == "refunded"
 
 
 def test_checkout_is_what_localstripe_has_not(localstripe: str) -> None:
