@@ -376,7 +376,11 @@ def test_a_part_that_the_provider_paid_back_leaves_the_rest_paid(
     _contract, payment = begun(site, books)
     assert said(site, provider, "refunded", payment, amount=1000) == reports.APPLIED
     assert (state(site, payment.instance), payment_of(payment.bill).paid) == ("paid", 10_000)
-    assert said(site, provider, "refunded", payment, "e2", amount=11_000) == reports.APPLIED
+    assert said(site, provider, "refunded", payment, "e2", amount=3000) == reports.APPLIED  # so far
+    assert payment_of(payment.bill).paid == 8000
+    assert said(site, provider, "refunded", payment, "e3", amount=1000) == reports.APPLIED  # out of order
+    assert payment_of(payment.bill).paid == 8000
+    assert said(site, provider, "refunded", payment, "e4", amount=11_000) == reports.APPLIED
     assert (state(site, payment.instance), payment_of(payment.bill).paid) == ("refunded", 0)
 
 
