@@ -28,8 +28,9 @@ from tests.kit.collecting import (
 from tests.kit.payments import PROVIDER, staff
 from tests.kit.sites import state
 from web.assembly.site import Site
-from workflows.business.records import Mandate, Payment, PaymentReport
+from workflows.business.records import Contract, Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import Decision
+from workflows.business.shared.staff_acts import StaffActInput
 from workflows.collecting import due_bills
 from workflows.payment import BillInput
 from workflows.payment.chores import begin_due
@@ -453,3 +454,20 @@ def test_what_is_kept_holds_no_secret_of_the_mandate(site: Site, provider: Colle
     kept = [payment.__data__, *(made.__data__ for made in tries(payment))]
     kept += [entry.data for entry in site.engine.history(payment.instance)]
     assert "4242424242424242" not in repr(kept)
+
+
+def test_of_a_customer_who_is_removed_the_sums_are_kept_and_the_words_are_not(
+    site: Site, provider: Collector, books: BillBooks, mailer: MemoryMailer
+) -> None:
+    provider.says, provider.retries = BROKE, 0
+    contract, payment = begun(site, books)
+    member = staff()
+    site.engine.fire(payment.instance, "write_off", member, Decision("見本様のご事情のため"))
+    Contract.update(ended_on=date(2026, 3, 31)).where(Contract.id == contract.id).execute()
+    about = f"customer:{contract.customer_id}"
+    site.engine.start("customer_removal", about, member, StaffActInput("ご解約のため"))
+    kept = payment_of(payment.bill)
+    assert (kept.amount, kept.reason, tries(kept)[0].detail) == (11_000, "", "")
+    mailer.sent.clear()
+    beat(site)
+    assert not [one for one in mailer.sent if "ご請求" in one.text]
