@@ -28,7 +28,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 DOWNLOAD := $(BIN)/python -m pip --disable-pip-version-check download --quiet
 BENCHMARKS := durable_flow concurrent_flow mass_expiry due_work broken_timers paused_timers migrations machine_step \
-	instructions web_pages plugin_pages population start_up patience input_costs slow_clients customer_files \
+	instructions web_pages plugin_pages extended_steps population start_up patience input_costs slow_clients customer_files \
 	debit_files customer_search many_incidents long_lists upgrade
 LARGE_BENCHMARKS := mass_expiry due_work customer_files customer_search debit_files upgrade
 JOBS ?= 4

@@ -68,12 +68,13 @@ WORK = (
 
 
 class Worker:
-    """`steady_work` on a build, as a process that is given commands; under Valgrind where `counting`."""
+    """`steady_work`, or another `program` with its commands, on a build, as a process; under Valgrind where
+    `counting`."""
 
-    def __init__(self, build: Build, folder: Path, *, counting: bool) -> None:
+    def __init__(self, build: Build, folder: Path, *, counting: bool, program: Path = _PROGRAM) -> None:
         self._folder = folder
         self._parts = 0
-        command = [sys.executable, "-P", str(_PROGRAM)]
+        command = [sys.executable, "-P", str(program)]
         if counting:
             command = [
                 "valgrind", "--tool=callgrind", "--instr-atstart=no", f"--vgdb-prefix={folder / 'vgdb'}",
@@ -149,11 +150,11 @@ class Worker:
 
 
 @contextmanager
-def worker(build: Build, *, counting: bool = True) -> Iterator[Worker]:
+def worker(build: Build, *, counting: bool = True, program: Path = _PROGRAM) -> Iterator[Worker]:
     """A worker in a folder of its own, until the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix="tz-bench-"))
     try:
-        made = Worker(build, folder, counting=counting)
+        made = Worker(build, folder, counting=counting, program=program)
         try:
             yield made
         finally:

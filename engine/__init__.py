@@ -74,4 +74,4 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULES])
 
 
-moved.modules({"engine.migrate": "engine.store.schema"})
+moved.modules({"engine.migrate": "engine.store.schema"}, gone="0.2.0")

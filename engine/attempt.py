@@ -107,7 +107,7 @@ class Instance:
     @property
     def subject(self) -> str:
         """The deprecated name of `about`."""
-        renamed("Instance.subject", "Instance.about")
+        renamed("Instance.subject", "Instance.about", gone="0.2.0")
         return self.about
 
     def copy(self) -> Instance:
@@ -215,11 +215,12 @@ class Attempt:
     resent: Resent | None = None  # what the transition's `resend` made of it, see `engine.runtime.resends`
     occurrences: int = 1  # how many times of a timer this one stands for (`Timer.missed`)
     since: datetime | None = None  # the first of them, where they are several
+    extended: Any = None  # what extensions do in this step, see `engine.runtime.extending`
 
     @property
     def site(self) -> Any:
         """The deprecated name of `services`."""
-        renamed("Attempt.site", "Attempt.services")
+        renamed("Attempt.site", "Attempt.services", gone="0.2.0")
         return self.services
 
 

@@ -362,6 +362,35 @@ class Transition:
     where: Location = written()
 
 
+START = "start"  # the event by which history calls the start
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionPoint:
+    """A point at which plugins may add guards, writes and effects to steps of a workflow (`engine.extension`).
+
+    It stands on the transitions of `events`, of which `START` is the start; with `targets` on those alone that lead
+    into one of these states. `facts` tells extensions what the step is about, and is asked where one wants to know: it
+    reads records as a guard does. `title` names the point to people. No point is part of the digest of a release,
+    because without plugins it changes nothing.
+    """
+
+    name: str
+    events: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    title: Text | None = None
+    facts: Callable[[Attempt], Any] | None = None
+    where: Location = written()
+
+    def stands_on(self, way: Start | Transition) -> bool:
+        """Whether the point stands on this transition, or on this start."""
+        if isinstance(way, Start):
+            event, target = START, way.state
+        else:
+            event, target = way.event, way.target
+        return event in self.events and (not self.targets or target in self.targets)
+
+
 def _with_waits(
     states: tuple[State, ...], transitions: tuple[Transition, ...]
 ) -> tuple[tuple[State, ...], tuple[Transition, ...]]:
@@ -391,6 +420,8 @@ class Workflow:
     versions migrate to this one (`engine.migration`). Neither of the two is part of the digest of a release, because
     they change nothing of what an instance does.
 
+    `extension_points` are where plugins may take part. They are no part of the digest either.
+
     `restarts_timers` is for versions that were released when every transition back into its own state restarted all
     timers, and that rely on it. It is no part of the digest: the table `definition` holds it beside the digest.
     """
@@ -408,6 +439,7 @@ class Workflow:
     operators: Permission | None = None
     migrates: tuple[Migration, ...] = ()
     restarts_timers: bool = False
+    extension_points: tuple[ExtensionPoint, ...] = ()
     where: Location = written()
 
     def __post_init__(self) -> None:
@@ -468,6 +500,11 @@ class Workflow:
         yield from self.start.effects
         for transition in self.transitions:
             yield from transition.effects
+
+    def ways_at(self, point: ExtensionPoint) -> tuple[Start | Transition, ...]:
+        """The start and the transitions on which a point stands, in the order of writing."""
+        ways: tuple[Start | Transition, ...] = (self.start, *self.transitions)
+        return tuple(way for way in ways if point.stands_on(way))
 
     @property
     def home(self) -> Path:

@@ -78,6 +78,8 @@ class Message:
     (I11).
 
     `unsubscribe` is for a mail that goes to many: the URL of its List-Unsubscribe (RFC 2369 §3.2), in ASCII.
+    `headers` are further ones, which filters have added (`MailChange`): a mailer that builds no mail of its own bytes
+    passes them on.
     """
 
     message_id: str
@@ -89,6 +91,29 @@ class Message:
     language: str = "ja"
     cc: tuple[str, ...] = ()
     unsubscribe: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailChange:
+    """What a filter adds to a mail: see the hook `filter_mails`.
+
+    `headers` are set, each of a name that `engine.mime.is_free_header` allows, with a value of one line and at most 500
+    characters; 20 at most. `footer` is put below the text and, as a paragraph, below the HTML: plain text of at most
+    2,000 characters, in which nothing is markup.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    footer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailHeld:
+    """A filter's answer for a mail that must not go out. Nothing is lost: it is an incident, which names the filter and
+    this `reason` in one line, and which staff or an operator send once more or skip. No address and no text of the mail
+    may be in the reason."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +131,13 @@ class Delivery:
     @property
     def subject(self) -> str:
         """The deprecated name of `about`."""
-        renamed("Delivery.subject", "Delivery.about")
+        renamed("Delivery.subject", "Delivery.about", gone="0.2.0")
         return self.about
 
     @property
     def instance(self) -> int:
         """The deprecated name of `instance_id`."""
-        renamed("Delivery.instance", "Delivery.instance_id")
+        renamed("Delivery.instance", "Delivery.instance_id", gone="0.2.0")
         return self.instance_id
 
 

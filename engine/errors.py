@@ -52,6 +52,24 @@ class Refused(EngineError):
         return self.refusals[0]
 
 
+class ExtensionFailed(Refused):
+    """An extension that this procedure needs is broken. Nothing was changed; the staff can read the reason in the log.
+
+    `extension` is its name; `__cause__` is what it raised.
+    """
+
+    def __init__(self, refusal: Refusal, extension: str) -> None:
+        self.extension = extension
+        super().__init__([refusal])
+
+    @property
+    def in_full(self) -> str:
+        """The reason, with the extension and what it raised."""
+        cause = self.__cause__
+        said = f": {type(cause).__name__}: {cause}" if cause is not None else ""
+        return f"{self.refusal.code}: the extension {self.extension} raised{said}"
+
+
 class Forbidden(EngineError):
     """You are not allowed to do this."""
 
@@ -107,9 +125,13 @@ class NobodyLeft(EngineError):
 
 
 class UnknownWorkflow(EngineError):
-    """No definition of this workflow and version is loaded."""
+    """No definition of this workflow and version is loaded. `workflow` is the name, where an instance runs on it."""
 
     status = 500
+
+    def __init__(self, message: str, workflow: str = "") -> None:
+        super().__init__(message)
+        self.workflow = workflow
 
 
 class UnknownEffect(EngineError):

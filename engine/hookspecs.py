@@ -1,10 +1,10 @@
 """What a plugin may add to the engine: the hooks, their arguments and their promises.
 
-The hooks register by name: they run once, at start, and hand over objects that do the work later; `report_health` alone
-is asked again and again. Nothing is ever delivered through a hook call itself, because pluggy stops at the first
-implementation that raises, and one broken plugin would then hold back the others (I5). `plugins.loading.Plugins`
-therefore calls implementations one by one. The hooks of the business are in `workflows.ports.hookspecs`; docs/plugins
-is for plugin authors, and its reference.md has every hook.
+The hooks register by name: they run once, at start, and hand over objects that do the work later; `report_health` and
+`filter_mails` alone are asked again and again. Nothing is ever delivered through a hook call itself, because pluggy
+stops at the first implementation that raises, and one broken plugin would then hold back the others (I5).
+`plugins.loading.Plugins` therefore calls implementations one by one. The hooks of the business are in
+`workflows.ports.hookspecs`; docs/plugins is for plugin authors, and its reference.md has every hook.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ from typing import Any, TypeVar
 
 from pluggy import HookimplMarker, HookspecMarker
 
-from engine.delivery import MAILER_VERSIONS, AnyMailer, EffectHandler, Listener, mailer_version
+from engine.delivery import (
+    MAILER_VERSIONS,
+    AnyMailer,
+    EffectHandler,
+    Listener,
+    MailChange,
+    MailHeld,
+    Message,
+    mailer_version,
+)
+from engine.extension import Extension
 from engine.health import Health
 
 PROJECT = "tetsuzuki"
@@ -144,6 +154,25 @@ def register_listeners() -> Mapping[str, Listener]:  # type: ignore[empty-body]
     """
 
 
+def _extension_is_wrong(name: str, extension: Any) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,47}", name):
+        return "its name must be lower-case letters, digits and underscores, 48 at most"
+    return "" if isinstance(extension, Extension) else f"it is {extension!r}, expected an Extension of engine.extension"
+
+
+@hookspec
+@takes(wrong=_extension_is_wrong)
+def extend_workflows() -> Mapping[str, Extension]:  # type: ignore[empty-body]
+    """Extensions by name: guards, writes and effects at a point that a workflow declares.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; the workflows go on without its extensions.
+    Must never: call anybody here; return rules that call anybody, open a transaction or fire an event, because they run
+    under the lock of a step. Its name goes into histories, and stays there: never change it. A name that two plugins
+    claim is a `PluginError` that names both.
+    """
+
+
 @hookspec
 @takes("is_dir", wrong=_folder_is_wrong, claim=_place_of_steps)
 def register_migrations() -> Mapping[str, Path]:  # type: ignore[empty-body]
@@ -165,4 +194,17 @@ def report_health() -> Health:  # type: ignore[empty-body]
     May fail: yes. An exception, another type than `Health` and no answer within 2 seconds are told as `failed` with
     that reason; after 5 times without an answer it is not asked for 30 seconds.
     Must never: change anything, take longer than 2 seconds, or put a secret or a person into the reason.
+    """
+
+
+@hookspec
+def filter_mails(message: Message, recipients: Sequence[str]) -> MailChange | MailHeld | None:
+    """Look at a mail before the mailer gets it: `MailChange` adds to it, `MailHeld` keeps it back, None leaves it.
+
+    When: before each try to hand a mail over, a repeated one too, outside of any transaction, in a thread of its own,
+    for several mails at once. `message` is what filters of a lower `order` left; `recipients` are those who still wait.
+    May fail: yes. After an exception, another answer, or 5 seconds without one the mail goes as it is; where the class
+    says `filter_is_required = True`, it waits and is tried again after a minute, with an incident at its deadline.
+    Must never: send anything itself; log or keep what is in the mail, which may hold a live link (I11); answer by
+    anything that differs from try to try, as a second try may be of a mail that arrived.
     """

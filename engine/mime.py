@@ -26,6 +26,11 @@ _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
 # No answer to an automatic mail (MS-OXCMAIL §2.1.3.2.20) but the report that it could not be delivered (NDR), without
 # which nobody would hear of that: so it is not "All".
 _NO_ANSWERS = "DR, RN, NRN, OOF, AutoReply"
+# Headers that a filter of mails may set. Every other one is the site's (RFC 5322, RFC 2045, RFC 3834), a recipient's
+# rule, or written by mail servers on the way.
+_FREE_HEADER = re.compile(r"X-[a-z0-9-]{1,60}|feedback-id|importance|organization|comments|keywords", re.IGNORECASE)
+_OUR_HEADERS = ("x-auto-response-suppress",)
+LONGEST_HEADER = 500  # characters of such a header's value
 _URL = re.compile(r"[a-z]+:[!-;=?-~]{1,900}")
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?")
 
@@ -88,6 +93,7 @@ def _compose(message: Message, date: datetime) -> Mime:
         "Auto-Submitted: auto-generated\r\n",
         f"X-Auto-Response-Suppress: {_NO_ANSWERS}\r\n",
         _unsubscribe(message.unsubscribe),
+        *(_free_header(name, value) for name, value in message.headers),
     )
 
     primary = tuple(dict.fromkeys(mailbox.address.wire for mailbox in to))
@@ -101,6 +107,21 @@ def _unsubscribe(url: str) -> str:
     if url and not _URL.fullmatch(url):
         raise _Unsendable("List-Unsubscribe: expected a URL in ASCII")
     return f"List-Unsubscribe: <{url}>\r\n" if url else ""
+
+
+def is_free_header(name: str) -> bool:
+    """Whether a filter of mails may set the header `name`: `X-…`, Feedback-ID, Importance, Organization, Comments and
+    Keywords, in any case. No mail is told apart, answered, addressed or read by these."""
+    return _FREE_HEADER.fullmatch(name) is not None and name.lower() not in _OUR_HEADERS
+
+
+def _free_header(name: str, value: str) -> str:
+    if not is_free_header(name):
+        raise _Unsendable(f"{name!r} is no header that may be added")
+    text = _header(name, value)
+    if not text.strip() or len(text) > LONGEST_HEADER:
+        raise _Unsendable(f"{name}: expected 1 to {LONGEST_HEADER} characters")
+    return unstructured(name, text)
 
 
 def is_mailbox(value: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from engine.definition import Instance, Refusal, Start, State, Transition
 from engine.delivery import Message
@@ -27,7 +29,7 @@ class Outcome:
     @property
     def instance(self) -> int:
         """The deprecated name of `instance_id`."""
-        renamed("Outcome.instance", "Outcome.instance_id")
+        renamed("Outcome.instance", "Outcome.instance_id", gone="0.2.0")
         return self.instance_id
 
 
@@ -176,7 +178,9 @@ class Committed:
     `handed_over` are effects that were leased to this process in the commit that wrote them, so that they need not be
     claimed by another commit. `instance` is set once it is opened, where the commit is about one alone; `steps` are
     collected for an observer, each with the name of its workflow. `way` is the last transition that was taken: a
-    violated index at the COMMIT is due to it.
+    violated index at the COMMIT is due to it. `extended` are the steps in which extensions of plugins took part
+    (`runtime.extending.Extended`), and `without` the extensions that the next run of the transaction leaves out, each
+    with the number of the instance.
     """
 
     effects: int = 0
@@ -185,10 +189,13 @@ class Committed:
     instance: Instance | None = None
     steps: list[tuple[str, Outcome]] | None = None
     way: Start | Transition | None = None
+    extended: list[Any] | None = None
+    without: Collection[tuple[int, str]] = ()
 
     def begin_again(self) -> None:
         """Empty it, because the transaction was rolled back and will run again."""
         self.effects, self.next_due, self.handed_over, self.steps, self.way = 0, None, None, None, None
+        self.extended = None
 
     def wakes(self, due: datetime) -> None:
         """Note a timer that was set, with its due time."""
@@ -216,3 +223,5 @@ class Committed:
             self.handed_over = [*(self.handed_over or ()), *part.handed_over]
         if part.steps:
             self.steps = [*(self.steps or ()), *part.steps]
+        if part.extended:
+            self.extended = [*(self.extended or ()), *part.extended]

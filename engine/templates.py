@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, select_autoescape
 
 from engine.plain_text import aligned, unlinked
 
@@ -51,12 +51,13 @@ class MappingsByItem(Environment):
         return super().getitem(obj, argument)
 
 
-def templates_in(folder: Path) -> Environment:
+def templates_in(folder: Path, shared: Path | None = None) -> Environment:
     """The environment of the mail templates in `folder`: a name that nothing defines is an error, and what is put into
     an `.html` template is escaped. The filters `aligned` and `unlinked` are those of
-    `engine.plain_text`."""
+    `engine.plain_text`. Those in `shared` are there as `site/…`, to be extended and included."""
+    of_all = {"site": FileSystemLoader(shared)} if shared is not None else {}
     environment = MappingsByItem(
-        loader=FileSystemLoader(folder),
+        loader=ChoiceLoader([FileSystemLoader(folder), PrefixLoader(of_all)]),
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html"]),
         trim_blocks=True,

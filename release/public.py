@@ -31,6 +31,7 @@ PUBLIC = (
     # Plugins of the engine
     "engine.hookspecs",
     "engine.delivery",
+    "engine.extension",
     "engine.health",
     "engine.mime",
     "engine.mail_address",
@@ -42,6 +43,7 @@ PUBLIC = (
     "engine.testing",
     # Plugins of the business
     "workflows.business.folding",
+    "workflows.business.parties",
     "workflows.business.typed",
     "workflows.business.prose",
     "workflows.business.renewals",
@@ -57,8 +59,11 @@ PUBLIC = (
     "workflows.ports.disk_usage",
     "workflows.ports.notice_channels",
     "workflows.ports.schedules",
+    "workflows.ports.procedures",
     "workflows.ports.pages",
     "workflows.ports.commands",
+    "workflows.ports.webhooks",
+    "workflows.ports.returned_mails",
     "workflows.ports.testing",
     "web.testing",
 )

@@ -40,6 +40,7 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("tetsuzuki")
 
+_DATABASES = ("sqlite_url", "postgres_url", "empty_postgres_url", "database_url", "empty_url")
 _MEMORY = Path("/dev/shm")
 _FILES = 2 << 30  # bytes; a run keeps less than one gigabyte of files at a time
 _ENOUGH = 4 << 30  # bytes of memory for the files, the workers and a browser
@@ -112,8 +113,14 @@ def mailer() -> MemoryMailer:
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Iterator[SiteMaker]:
-    """`make_site(database_url, clock=…, mailer=…, **settings)`: see `tests/kit/sites.py`."""
+def make_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SiteMaker]:
+    """`make_site(database_url, clock=…, mailer=…, **settings)`: see `tests/kit/sites.py`.
+
+    The sites are closed before the databases of the test are given back: one that is in use cannot be lent again.
+    """
+    for name in _DATABASES:
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
     with site_maker(tmp_path / "var") as make:
         yield make
 

@@ -25,6 +25,7 @@ from web.http.guard import PageSession, protect
 from web.http.menu import in_customer_details, shown
 from web.http.plugin_pages import register_plugin_pages
 from web.http.probes import Monitoring
+from web.http.request_keys import new_key
 from web.http.unsent import UNSENT, give_back
 from web.http.who_may import check_access, know_users, staff_member, user
 from web.serving import Limits
@@ -112,6 +113,7 @@ def _say_everywhere(app: Flask, site: Site) -> None:
         menus={"main": menus[MAIN_MENU], "customer_details": menus[CUSTOMER_DETAILS_MENU]},
         gigabytes=gigabytes,
         local_time=local_time,
+        new_key=new_key,
         request_number=request_number,
     )
     organisation = site.organisation

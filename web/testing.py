@@ -1,18 +1,23 @@
-"""Contract tests for pages of plugins, and a site to try them in, for a test file of the plugin's author.
+"""Contract tests for pages and procedures of plugins, and a site to try them in, for test files of plugins' authors.
 
     class TestMyPages(PagesContract):
         plugins = {"my_pages": MyPages}
 
-The kit builds a site of its own with the plugin, and opens each of its pages as each kind of reader. That site is
-`PagesContract.trial`, for tests of what only this plugin does; `TrialSite` makes another one. The kits for everything
+A kit builds a site of its own with the plugin: `PagesContract` opens each of its pages as each kind of reader,
+`WorkflowsContract` holds its procedures to what those of the site hold. That site is `trial`, for tests of what only
+this plugin does; `TrialSite` makes another one. Its clock stands still until a test moves it. The kits for everything
 else that a plugin adds are in `engine.testing` and `workflows.ports.testing`.
 """
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +27,14 @@ from flask.testing import FlaskClient
 from werkzeug.routing import FloatConverter, IntegerConverter, Rule
 from werkzeug.test import TestResponse
 
-from engine.definition import Actor
+from engine.authoring.diagram import mermaid
+from engine.authoring.readme import readme
+from engine.authoring.release import digest
+from engine.definition import Actor, Records, Workflow
+from engine.hookspecs import hookimpl
+from engine.plugins import SiteFacts
 from engine.plugins.found import installed
+from engine.testing import KANJI, Clock, MemoryMailer
 from engine.text import LANGUAGES, reading_in
 from web.app import create_app
 from web.assembly.blueprints import FILES, HOOK, prefix_of
@@ -33,14 +44,21 @@ from web.http import cookies
 from web.http.who_may import ANYONE, STAFF, access_of
 from workflows.business import records
 from workflows.business.permissions import ROLES, reaches
+from workflows.business.shared.staff_acts import StaffActInput
+from workflows.customer_merge import MergeInput
 from workflows.ports.pages import Pages, StaffPage, wrong_facts
+from workflows.ports.procedures import HOOK as PROCEDURES
+from workflows.ports.procedures import PluginProcedure
 
 _SECRET = b"a secret of the tests of a plugin, which nobody keeps"
 _CHEAP = (1, 8, 1)  # the lowest cost of Argon2id: nobody types a password here
 _NO_HASH = "-"
 _MEMBER = "tanto@office.example"
+_MAILER = "mails_of_the_trial"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+_MARKUP = "<b>&"
+_ODD_NAME = f"株式会社{KANJI}商店 {_MARKUP}"
 _NOBODY = 999_999  # the id of a customer who is not there
 _ODD = {IntegerConverter: 10**30, FloatConverter: "9" * 400 + ".0"}  # numbers that no column holds
 _PLAIN = {IntegerConverter: 1, FloatConverter: 1.5}
@@ -50,7 +68,8 @@ class TrialSite:
     """A site with plugins, in a folder and a SQLite file that end with it.
 
     It has two customers, and gives browsers in which one of their accounts, or a member of staff, is logged in.
-    `plugins` are classes by name, installed or not, and `settings` are their tables `[plugins.<name>]`.
+    `plugins` are classes by name, installed or not, and `settings` are their tables `[plugins.<name>]`. `clock` is the
+    site's time, which stands still, and `mailer` keeps the mails that the site has sent.
     """
 
     __test__ = False
@@ -66,14 +85,18 @@ class TrialSite:
             base_url="http://localhost",
             var=var,
             password_cost=_CHEAP,
+            mailer=_MAILER,
             plugins=dict(settings or {}),
         )
         found = {one.name for one in installed()}
+        self.clock, self.mailer = Clock(datetime.now(UTC)), MemoryMailer()
         extra = [(name, plugin) for name, plugin in plugins.items() if name not in found]
-        self.site = build(given, plugins=plugins_of(given, extra=extra))
+        extra.append((_MAILER, _keeping(self.mailer)))
+        self.site = build(given, clock=self.clock, plugins=plugins_of(given, extra=extra))
         self.app = create_app(self.site)
         self.customer_id = self._customer("A01234567", "株式会社みほん商事", "mihon")
         self.other_customer_id = self._customer("A07654321", "株式会社よその会社", "yoso")
+        self._oddly_named: int | None = None
         self._logged_in = 0
 
     def close(self) -> None:
@@ -88,6 +111,21 @@ class TrialSite:
     def customer(self, role: str = "editor", customer_id: int | None = None) -> FlaskClient:
         """A browser in which an account with this role is logged in: one of `customer_id`, by default of the first
         customer."""
+        account = self._account(role, customer_id)
+        with self.site.db.bound():
+            token = self.site.access.sessions.open(account, _NO_HASH, self.site.clock())
+        client = self.stranger()
+        with client.session_transaction() as session:
+            session["_user_id"], session["_fresh"] = token, True
+        return client
+
+    def actor(self, role: str = "editor", customer_id: int | None = None) -> Actor:
+        """An actor for `site.engine`: a member of staff, where the role is "staff", or a new account, as `customer`."""
+        if role == STAFF:
+            return Actor(STAFF, str(self.member().id))
+        return Actor("account", str(self._account(role, customer_id).id))
+
+    def _account(self, role: str, customer_id: int | None) -> records.Account:
         self._logged_in += 1
         with self.site.db.bound():
             made: records.Account = records.Account.create(
@@ -98,15 +136,39 @@ class TrialSite:
                 role=role,
                 created_at=self.site.clock(),
             )
-            token = self.site.access.sessions.open(made, _NO_HASH, self.site.clock())
-        client = self.stranger()
-        with client.session_transaction() as session:
-            session["_user_id"], session["_fresh"] = token, True
-        return client
+        return made
+
+    def pass_time(self, **by: float) -> None:
+        """Move the clock, as in `pass_time(days=14)`, and do what is due then: timers, effects, mails. Without
+        arguments, do what is due now."""
+        self.clock.forward(**by)
+        while self.site.engine.run_due() or self.site.dispatcher.drain():
+            pass
+
+    def remove(self, customer_id: int) -> None:
+        """Remove a customer as the staff do, and do what follows. Their contracts end the day before."""
+        with self.site.db.bound():
+            ended = self.clock().date() - timedelta(days=2)
+            records.Contract.update(ended_on=ended).where(records.Contract.customer == customer_id).execute()
+        why = StaffActInput("解約のため")
+        self.site.engine.start("customer_removal", f"customer:{customer_id}", self.actor(STAFF), why)
+        self.pass_time()
+
+    def merge(self, former: int, customer_id: int) -> None:
+        """Merge the customer `former` into another one as the staff do, and do what follows."""
+        why = MergeInput("重複のため", into=customer_id)
+        self.site.engine.start("customer_merge", f"customer:{former}", self.actor(STAFF), why)
+        self.pass_time()
 
     def other_customer(self, role: str = "editor") -> FlaskClient:
         """A browser in which an account of another customer is logged in, who may see nothing of the first."""
         return self.customer(role, self.other_customer_id)
+
+    def oddly_named_customer(self) -> int:
+        """The id of a third customer, whose name has letters beyond the basic plane and what markup is made of."""
+        if self._oddly_named is None:
+            self._oddly_named = self._customer("A00000009", _ODD_NAME, "zadankai")
+        return self._oddly_named
 
     def staff(self) -> FlaskClient:
         """A browser in which a member of staff is logged in."""
@@ -154,9 +216,35 @@ class TrialSite:
         return int(made.id)
 
 
-class PagesContract:
-    """The contract of every plugin that has pages, as tests. `plugins` are the classes of the plugins to try, by name,
-    and `settings` their tables in `tetsuzuki.toml`. The site is made once for all tests of a class."""
+def _let_go(procedure: PluginProcedure, records: Records) -> None:
+    """Forget and move customers who are not there."""
+    if procedure.forgets is not None:
+        procedure.forgets(records, _NOBODY)
+    if procedure.moves is not None:
+        procedure.moves(records, _NOBODY, _NOBODY + 1)
+
+
+def _keeping(mailer: MemoryMailer) -> type[Any]:
+    """A plugin that brings `mailer`."""
+
+    class Keeping:
+        @dataclass(frozen=True)
+        class Config:
+            pass
+
+        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
+            pass
+
+        @hookimpl
+        def register_mailers(self) -> Mapping[str, MemoryMailer]:
+            return {_MAILER: mailer}
+
+    return Keeping
+
+
+class _Tried:
+    """Tests in a site with plugins. `plugins` are the classes of the plugins to try, by name, and `settings` their
+    tables in `tetsuzuki.toml`. The site is made once for all tests of a class."""
 
     plugins: ClassVar[Mapping[str, type[Any]]]
     settings: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -171,6 +259,55 @@ class PagesContract:
     def teardown_class(cls) -> None:
         """End the site."""
         cls.trial.close()
+
+
+class WorkflowsContract(_Tried):
+    """The contract of every plugin that has procedures, as tests.
+
+    `released.json` beside the plugin's module has the digests of the versions that were published
+    (`tetsuzuki workflow release NAME`). Without that file no version counts as published.
+    """
+
+    def test_the_site_takes_the_procedures(self) -> None:
+        failures = [str(one) for one in self.trial.site.plugins.failures if one.plugin in self.plugins]
+        assert failures == [], "; ".join(failures)
+        assert self._procedures(), "register_workflows registers no procedures"
+
+    def test_what_was_published_is_as_it_was(self) -> None:
+        there = {f"{one.name}/{one.version}": digest(one) for one in self._workflows()}
+        for name, made in self._published().items():
+            assert name in there, f"{name} was published, and a site may have instances on it: keep the definition"
+            assert made == there[name], f"{name} was published as another one: give it a new version, and keep this one"
+
+    def test_it_can_be_drawn_and_described_in_both_languages(self) -> None:
+        for one in self._workflows():
+            for language in LANGUAGES:
+                assert one.start.state in mermaid(one, language)
+            assert one.name in readme(one)
+
+    def test_who_is_forgotten_or_moved_twice_is_so_once(self) -> None:
+        store = self.trial.site.engine.store
+        for one in self._procedures().values():
+            for _ in range(2):
+                store.run(partial(_let_go, one))
+
+    def _procedures(self) -> dict[str, PluginProcedure]:
+        claims = self.trial.site.plugins.claims(PROCEDURES)
+        return {claim.name: claim.thing for claim in claims if claim.plugin in self.plugins}
+
+    def _workflows(self) -> list[Workflow]:
+        return [one for procedure in self._procedures().values() for one in procedure.workflows]
+
+    def _published(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for plugin in self.plugins.values():
+            path = Path(inspect.getfile(plugin)).parent / "released.json"
+            found |= json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return found
+
+
+class PagesContract(_Tried):
+    """The contract of every plugin that has pages, as tests."""
 
     def test_the_site_takes_the_pages(self) -> None:
         failures = [str(one) for one in self.trial.site.plugins.failures if one.plugin in self.plugins]
@@ -212,6 +349,22 @@ class PagesContract:
                     f"{rule.rule} breaks on a number or a text that nothing has; <int(max=9223372036854775807):…> "
                     "takes only what a database holds"
                 )
+
+    def test_a_name_is_shown_as_it_is_written_and_is_no_markup(self) -> None:
+        odd = self.trial.oddly_named_customer()
+        for rule, access in self._views():
+            if "GET" not in (rule.methods or ()) or rule.arguments:
+                continue
+            browser = self.trial.customer(access, odd) if access in ROLES else self._reader(access)
+            self._escapes_it(rule.rule, browser.get(rule.rule))
+        if any(pages.customer_panels for pages in self._pages().values()):
+            page = f"/staff/customers/{odd}"
+            self._escapes_it(page, self.trial.staff().get(page))
+
+    def _escapes_it(self, page: str, answer: TestResponse) -> None:
+        assert answer.status_code < 500, f"{page} breaks for a customer named {_ODD_NAME}"
+        if answer.mimetype == "text/html":
+            assert _MARKUP not in answer.get_data(as_text=True), f"{page} takes a name for markup"
 
     def test_no_cache_keeps_a_page(self) -> None:
         for rule, access in self._views():

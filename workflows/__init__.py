@@ -18,5 +18,6 @@ moved.modules(
         "workflows.payments": "workflows.ports.payments",
         "workflows.testing": "workflows.ports.testing",
         "workflows.usage": "workflows.ports.disk_usage",
-    }
+    },
+    gone="0.2.0",
 )

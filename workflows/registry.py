@@ -16,13 +16,16 @@ from engine.store.base import Record, SiteDatabase
 from engine.store.data_steps import DataStep
 from engine.store.schema import ENGINE_MIGRATIONS
 from engine.text import Text
-from workflows.business import customer_search, records
-from workflows.business.access.sealed import OF_ACCESS, Sealed
+from workflows import webhook_events
+from workflows.business import address_marks, customer_search, records
+from workflows.business.access.sealed import OF_ACCESS, Sealed, SealedColumn
 from workflows.business.customer_search import OF_BUSINESS, CustomerSearch, Searched
 from workflows.business.plugin_needs import contracts
+from workflows.business.plugin_procedures import procedures
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.business.shared.effective_date import EffectiveDate
+from workflows.ports.procedures import PluginDefinition
 from workflows.ports.troubles import PluginTrouble
 from workflows.procedure import Procedure
 from workflows.services import Services
@@ -47,14 +50,24 @@ MIGRATIONS: tuple[Path, ...] = (ENGINE_MIGRATIONS, _HERE / "migrations")
 
 SEARCHED: tuple[Searched, ...] = (*OF_BUSINESS, *(one for procedure in PROCEDURES for one in procedure.searched))
 
+
+def _forget_marks(_engine: Engine, services: Services) -> None:
+    address_marks.purge(services.clock())
+
+
 # What each heartbeat does for the procedures, beside their timers and effects.
-CHORES: tuple[Callable[[Engine, Services], object], ...] = tuple(
-    chore for procedure in PROCEDURES for chore in procedure.chores
+CHORES: tuple[Callable[[Engine, Services], object], ...] = (
+    *(chore for procedure in PROCEDURES for chore in procedure.chores),
+    webhook_events.handle_due,
+    webhook_events.purge,
+    _forget_marks,
 )
 
 # What in a database, on a day, needs a plugin. The engine's own needs are in `engine.operations.plugin_needs`.
 PLUGIN_NEEDS: tuple[Callable[[SiteDatabase, date], Iterable[PluginNeed]], ...] = (
     contracts,
+    procedures,
+    webhook_events.webhooks,
     *(needs for procedure in PROCEDURES for needs in procedure.plugin_needs),
 )
 
@@ -67,7 +80,10 @@ DATA_STEPS: tuple[DataStep, ...] = (
 RECORDS: tuple[type[Record], ...] = (
     *records.RECORDS,
     *customer_search.RECORDS,
+    *address_marks.RECORDS,
+    *webhook_events.RECORDS,
     PluginTrouble,
+    PluginDefinition,
     *(record for procedure in PROCEDURES for record in procedure.records),
 )
 
@@ -93,7 +109,9 @@ REVIEWED: frozenset[str] = frozenset(
     kind.name for procedure in PROCEDURES for kind in procedure.change_requests if kind.reviewed
 )
 
-SEALED = Sealed((*OF_ACCESS, *(column for procedure in PROCEDURES for column in procedure.sealed)))
+_OF_WEBHOOKS = SealedColumn(webhook_events.WebhookEvent.sealed, webhook_events.SEALED_FOR, "events of webhooks")
+
+SEALED = Sealed((*OF_ACCESS, _OF_WEBHOOKS, *(column for procedure in PROCEDURES for column in procedure.sealed)))
 
 # The kinds of effects that `effect_handlers` delivers, for checks of definitions without a site.
 EFFECT_KINDS: tuple[str, ...] = tuple(sorted(kind for procedure in PROCEDURES for kind in procedure.effects))

@@ -22,7 +22,9 @@ from workflows.ports.disk_usage import GuardedUsage
 from workflows.ports.guarded import Times
 from workflows.ports.notice_channels import Distribution
 from workflows.ports.payments import PaymentMethod
+from workflows.ports.procedures import Procedures
 from workflows.ports.schedules import Schedules
+from workflows.ports.webhooks import Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +62,5 @@ class Services:
     breakers: Breakers = field(default_factory=Breakers)  # of all plugins for which a page waits
     times: Times = field(default_factory=Times)  # for which a page waits for them
     schedules: Schedules = field(default_factory=Schedules)  # of the plugins of this process
+    procedures: Procedures = field(default_factory=Procedures)  # of the plugins of this process
+    webhooks: Mapping[str, Mapping[str, Webhook]] = field(default_factory=dict)  # of plugins, each under its own name

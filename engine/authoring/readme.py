@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from engine.authoring.diagram import duration, lasting, mermaid
-from engine.definition import ALL_TIMERS, HOLDER, Effect, Start, Timer, Transition, Workflow
+from engine.definition import ALL_TIMERS, HOLDER, Effect, ExtensionPoint, Start, Timer, Transition, Workflow
 from engine.rules import rule_doc, rule_name
 from engine.text import LANGUAGES, Text
 
@@ -37,6 +37,13 @@ def _lines(workflow: Workflow) -> Iterator[str]:
     yield "Several with the same event and source are tried in this order; the first whose conditions hold is taken."
     yield ""
     yield from _table(("Event", "From", "To", "Who", "Only if", "Writes", "Sends"), _ways(workflow))
+    if workflow.extension_points:
+        yield ""
+        yield "## Extension points"
+        yield ""
+        yield "Where plugins may take part (`extend_workflows`)."
+        yield ""
+        yield from _table(("Point", "Title", "Transitions", "Facts"), map(_point, workflow.extension_points))
     rules = _rules(workflow)
     if rules:
         yield ""
@@ -124,6 +131,11 @@ def _rules(workflow: Workflow) -> list[Sequence[str]]:
         used.update(dict.fromkeys((*way.guards, *way.writes)))
     used.update((timer.at, None) for state in workflow.states for timer in state.timers if timer.at is not None)
     return [(f"`{rule_name(rule)}`", _first_paragraph(rule)) for rule in used]
+
+
+def _point(point: ExtensionPoint) -> Sequence[str]:
+    ways = _names(point.events) + (f" to {_names(point.targets)}" if point.targets else "")
+    return f"`{point.name}`", _title(point.title), ways, _first_paragraph(point.facts) if point.facts else ""
 
 
 def _first_paragraph(rule: Callable[[Any], object]) -> str:

@@ -62,12 +62,12 @@ def unknown_places(unit: Unit, places: Iterable[Pinned]) -> list[Pinned]:
     return [asked[at] for (at,) in rows]
 
 
-def in_places(events: Events) -> Expression:
-    """Whether the instance `i` is in a state with deadlines."""
-    if not events:
+def in_places(places: Collection[Pinned]) -> Expression:
+    """Whether the instance `i` is in one of these states."""
+    if not places:
         return "(1 = 0)", []
-    rows = ", ".join(f"(?, {version}, ?)" for _workflow, version, _state in events)
-    values = [text for workflow, _version, state in events for text in (workflow, state)]
+    rows = ", ".join(f"(?, {version}, ?)" for _workflow, version, _state in places)
+    values = [text for workflow, _version, state in places for text in (workflow, state)]
     return f"((i.workflow, i.version, i.state) IN (VALUES {rows}))", values
 
 

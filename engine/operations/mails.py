@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hmac import compare_digest
 from typing import Any, Literal, Protocol
 
 from engine.definition import Address, Effect, Instance, SiteAddress, Workflow
@@ -21,6 +22,9 @@ from engine.runtime.engine import Engine
 from engine.runtime.sent_again import AGAIN_EVENT
 from engine.store import outbox_reports
 from engine.store.base import NEVER, Row, Unit, from_db, to_db
+
+_LONGEST_NUMBER = 18  # digits of an instance
+_MOST_OF_ONE = 10_000  # mails of an instance
 
 log = logging.getLogger("tetsuzuki.mails")
 
@@ -130,6 +134,22 @@ def mails_of(
         wanted = wanted[-most:] if backwards else wanted[:most]
         reader = _Reader(engine, letterhead, unit, instances(unit, [effect_id[0] for effect_id, _rows in wanted]))
         return [reader.mail(effect_id, rows) for effect_id, rows in wanted]
+
+
+def addresses_under(engine: Engine, letterhead: Letterhead, key: str) -> tuple[str, ...] | None:
+    """The addresses to which the mail with this idempotency key would go now, which is the left part of its Message-ID;
+    None where no procedure has such a mail, or no more. Read-only.
+
+    Whoever names a mail so has seen it, or was told: 128 bits of the key are random.
+    """
+    number = key.partition(".")[0]
+    if not number.isascii() or not number.isdecimal() or not 0 < len(number) <= _LONGEST_NUMBER:
+        return None
+    for mail in mails_of(engine, letterhead, [int(number)], _MOST_OF_ONE):
+        if compare_digest(mail.message_id.partition("@")[0].encode(), key.encode()):
+            found = dict.fromkeys(one.address for one in mail.recipients if one.address)
+            return tuple(found)
+    return None
 
 
 @dataclass

@@ -18,6 +18,7 @@ from jinja2 import TemplateError
 from engine.definition import Effect, Instance, Workflow
 from engine.delivery import Accepted, AnyMailer, Deferred, Delivery, EffectHandler, Failed, Outcome, outcome_of
 from engine.errors import DatabaseAway, NobodyLeft, OutcomeUnknown, RuleError, UnknownWorkflow
+from engine.extension import own_name
 from engine.outbox import handing_over
 from engine.outbox.claims import Claims
 from engine.outbox.renderer import NoRecipient, Renderer
@@ -25,7 +26,7 @@ from engine.outbox.results import Late, Results, is_out_of_patience, ref, tries
 from engine.outcomes import Claim
 from engine.runtime import sent_again
 from engine.runtime.engine import Engine
-from engine.runtime.listening import FAN_OUT, LISTENER, effect_named, effect_to, heard, named_by
+from engine.runtime.listening import FAN_OUT, LISTENER, effect_to, heard, named_by
 from engine.runtime.observer import Tried
 from engine.runtime.pauses import halting
 from engine.runtime.pauses.scopes import Scope
@@ -186,13 +187,13 @@ class Dispatcher:
                 sight, instance = engine.sight(unit, claim.instance_id)
                 workflow = engine.workflow(instance)
                 name = claim.name
-                effect = effect_named(workflow, name)
+                effect = engine.definitions.effect_named(workflow, name)
                 if effect is None or engine.definitions.has_versions(workflow):
                     present = outbox_rows.name_of(unit, claim, engine.worker)
                     if present is None:  # it was cancelled since it was claimed, or another worker has it
                         return None
                     name = present  # a migration may have given it another one
-                    effect = effect_named(workflow, name)
+                    effect = engine.definitions.effect_named(workflow, name)
                 if effect is not None and claim.is_copy:
                     effect = effect.copy
                 if (instance.paused or unit.channels_paused) and (scope := halting.halting(unit, instance, effect)):
@@ -214,10 +215,16 @@ class Dispatcher:
         except NobodyLeft:
             return None
         except UnknownWorkflow as error:
-            return None, Failed("no_definition", str(error)), None
+            return None, self._without_definition(error), None
         except Exception as error:
             _tell("effect %s cannot be prepared", claim, error)
             return effect, Deferred(f"cannot be prepared: {type(error).__name__}: {error}"), None
+
+    def _without_definition(self, error: UnknownWorkflow) -> Outcome:
+        """The outcome where a definition is not loaded: a plugin's comes back with its plugin."""
+        if error.workflow in self.engine.definitions.awaited:
+            return Deferred(str(error), waits=True)
+        return Failed("no_definition", str(error))
 
     def _ready(
         self, claim: Claim, effect: Effect, workflow: Workflow, instance: Instance, unit: Unit
@@ -247,7 +254,8 @@ class Dispatcher:
         handler = self.handlers.get(effect.kind)
         if handler is None:
             return Deferred(f"no plugin handles effects of kind {effect.kind!r}", waits=True), None
-        delivery = Delivery(effect.kind, effect.name, effect.to, instance.about, figures, claim.language, instance.id)
+        name = own_name(effect.name)
+        delivery = Delivery(effect.kind, name, effect.to, instance.about, figures, claim.language, instance.id)
         return _READY, lambda: handing_over.Tried(outcome_of(handler.deliver(delivery, key)))
 
     def _listening(

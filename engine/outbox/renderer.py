@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.definition import HOLDER, Address, Effect, Instance, Nobody, Records, SiteAddress, Workflow
@@ -56,7 +57,8 @@ class Renderer:
     """Renders an effect of kind "mail" as a message.
 
     `link` returns the text of an instance's link for a role; templates see `site_facts` as `site`, and in previews
-    those of `hidden_facts` in the place of secret ones.
+    those of `hidden_facts` in the place of secret ones. The templates of the folder `shared` are there for those of
+    every workflow, as `site/…`: to be extended and included.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Renderer:
         site_facts: Mapping[str, Any],
         link: Callable[[Instance, str], str],
         hidden_facts: Mapping[str, Any] = _NOTHING,
+        shared: Path | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.sender = sender
         self.site_facts = site_facts
         self.link = link
         self.hidden_facts = hidden_facts
+        self._shared = shared
 
     def url(self, workflow: Workflow, text: str, language: str) -> str:
         """The URL of a mailed link, built from BASE_URL and never from a request (G24). Its query is the language of
@@ -125,7 +129,7 @@ class Renderer:
         if workflow.link:
             role = effect.link or HOLDER
             context["url"] = self.url(workflow, self.link(instance, role), language)
-        templates = _templates(workflow.home / "mail")
+        templates = _templates(workflow.home / "mail", self._shared)
         with reading_in(language):
             subject, _, text = templates.get_template(f"{effect.name}.{language}.txt").render(context).partition("\n")
             html = templates.get_template(f"{effect.name}.{language}.html").render(context)
@@ -145,7 +149,11 @@ class Renderer:
         context = answers.context(workflow, instance, records) | {"url": HIDDEN_LINK}
         context["site"], context["figures"] = self.site_facts, figures
         with reading_in(language):
-            text = _templates(workflow.home / "mail").get_template(f"{effect.name}.{language}.txt").render(context)
+            text = (
+                _templates(workflow.home / "mail", self._shared)
+                .get_template(f"{effect.name}.{language}.txt")
+                .render(context)
+            )
         return _subject_in(text.partition("\n")[0])
 
     def address(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.definition import PLUGIN_KIND, Actor
 from engine.errors import PluginError
+from engine.extension import at_work
 from engine.plugins.breakers import Breaker
 from engine.plugins.http_client import HttpClient
 from engine.store.base import SiteDatabase, transaction
@@ -66,7 +67,8 @@ class Host:
 
     @property
     def http(self) -> HttpClient:
-        """The plugin's HTTP client: see `engine.plugins.HttpClient`. Raises PluginError before the host is bound."""
+        """The plugin's HTTP client: see `engine.plugins.HttpClient`. Raises PluginError before the host is
+        bound."""
         if self._http is None:
             raise self._too_early("http")
         return self._http
@@ -112,6 +114,7 @@ class Host:
 
         The tables' models are subclasses of `engine.store.base.Record`. Never touch a table that is not the plugin's.
         """
+        self._no_extension("transaction")
         with self._tables("transaction").bound(), transaction():
             yield
 
@@ -120,6 +123,15 @@ class Host:
         """A block in which the plugin's own models read from the site's database, wherever they are called from."""
         with self._tables("reading").bound():
             yield
+
+    def _no_extension(self, use: str) -> None:
+        """Raise PluginError where an extension of a workflow runs: it is under the lock of a step."""
+        if at_work():
+            raise PluginError(
+                f"plugin {self.plugin}: host.{use} was used in the extension {at_work()!r}, which runs under the lock "
+                "of a step. Read and write by the `records` that it is given, and make an effect of what must happen "
+                "in the world"
+            )
 
     def _tables(self, use: str) -> SiteDatabase:
         if self._db is None:

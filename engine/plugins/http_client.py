@@ -35,6 +35,8 @@ from urllib.request import (
 )
 
 from engine.delivery import Deferred
+from engine.errors import PluginError
+from engine.extension import at_work
 from engine.plugins.breakers import Breaker, NotNow, TooSlow
 
 TIMEOUT = timedelta(seconds=10)
@@ -173,8 +175,13 @@ class HttpClient:
         the one that the handler was given. `timeout` is above 0 and at most a minute. `most` is how many bytes of a
         body are read; more is no answer.
 
-        Never call it inside a transaction. Raises NotReached; ValueError for an argument that cannot be sent.
+        Never call it inside a transaction. Raises NotReached; ValueError for an argument that cannot be sent;
+        PluginError in an extension of a workflow, which runs under the lock of a step.
         """
+        if at_work():
+            raise PluginError(
+                f"the extension {at_work()!r} asked {url!r} under the lock of a step: make an effect of it"
+            )
         asked = _request(method, url, body, json_body, headers or {}, key)
         if not timedelta(0) < timeout <= LONGEST_TIMEOUT:
             raise ValueError(f"timeout: expected more than 0 and at most {LONGEST_TIMEOUT}, got {timeout}")

@@ -5,30 +5,35 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pluggy import HookRelay, PluginManager
+from pluggy import HookImpl, HookRelay, PluginManager
 
 from engine import hookspecs
 from engine.configuration import Problem
 from engine.delivery import AnyMailer, EffectHandler, Listener
 from engine.errors import PluginError
+from engine.plugins.breakers import Breaker
 from engine.plugins.docstrings import description
 from engine.plugins.found import Failure, Found, Listed, State, failure_of, reason_of
 from engine.plugins.host import Host
+from engine.plugins.mail_filters import MailFilter
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a plugin registered under a name; `distribution` and `version` are those of its package."""
+    """What a plugin registered under a name; `distribution` and `version` are those of its package, and `module` is
+    where its class is."""
 
     name: str
     thing: Any
     plugin: str
     distribution: str
     version: str
+    module: str = ""
 
     def __str__(self) -> str:
         return f"plugin {self.plugin} ({self.distribution} {self.version})"
@@ -133,9 +138,10 @@ class Plugins:
         self.register_all()
         claimed = self._registered.get(hook, {})
         return tuple(
-            Claim(name, thing, plugin, self._found[plugin].distribution, self._found[plugin].version)
+            Claim(name, thing, plugin, found.distribution, found.version, found.module)
             for name, claims in claimed.items()
             for plugin, thing in claims
+            if (found := self._found[plugin])
         )
 
     def leave_out(self, hook: str, claim: Claim, wrong: str) -> None:
@@ -211,6 +217,18 @@ class Plugins:
         caller = getattr(self._manager.hook, hook)
         return tuple((one.plugin_name, one.function) for one in reversed(caller.get_hookimpls()))
 
+    def mail_filters(self, breaker_of: Callable[[str], Breaker]) -> tuple[MailFilter, ...]:
+        """The filters of mails, in the order of their calls, each behind the breaker that `breaker_of` makes."""
+        return tuple(
+            MailFilter(
+                one.plugin_name,
+                partial(_asked, one),
+                breaker_of(one.plugin_name),
+                getattr(one.plugin, "filter_is_required", False),
+            )
+            for one in reversed(self._manager.hook.filter_mails.get_hookimpls())
+        )
+
     def _register(self, hook: str, shape: hookspecs.Shape) -> dict[str, list[tuple[str, Any]]]:
         by_name: dict[str, list[tuple[str, Any]]] = {}
         for plugin, answer in self.collect(hook):
@@ -276,6 +294,12 @@ class Plugins:
             one.hooks,
             adds,
         )
+
+
+def _asked(implementation: HookImpl, *arguments: Any) -> Any:
+    """What a filter answers, called with as many arguments as it names: it may leave some out."""
+    given = dict(zip(("message", "recipients"), arguments, strict=True))
+    return implementation.function(*(given[name] for name in implementation.argnames))
 
 
 def fault_of(shape: hookspecs.Shape, name: Any, thing: Any) -> str:

@@ -35,6 +35,9 @@ def target_of(one: Found) -> type[Any]:
     order = getattr(target, "order", DEFAULT_ORDER)
     if not isinstance(order, int) or isinstance(order, bool):
         raise PluginError(f"{target.__name__}.order must be an int, not {shown_value(order)}")
+    required = getattr(target, "filter_is_required", False)
+    if not isinstance(required, bool):
+        raise PluginError(f"{target.__name__}.filter_is_required must be True or False, not {shown_value(required)}")
     return target
 
 

@@ -17,7 +17,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from engine.definition import Attempt, Refusal, Workflow
+from engine.definition import Attempt, Refusal, Transition, Workflow
 from engine.errors import Busy, DatabaseAway, Forbidden, OutcomeUnknown, Refused
 from engine.outcomes import Choices, Explanation, Offer
 from engine.runtime import answers
@@ -100,8 +100,19 @@ def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, 
     return None
 
 
-def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt]) -> Iterator[Explanation]:
-    """Every transition out of `state`, by event, as `decide` would take it; `attempt_of` makes the attempt of an event.
+Against = Callable[[Workflow, Transition, Attempt], tuple[Refusal, ...]]
+
+
+def _nobody(workflow: Workflow, way: Transition, attempt: Attempt) -> tuple[Refusal, ...]:
+    """What nobody says against a transition."""
+    return ()
+
+
+def explained(
+    workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt], against: Against = _nobody
+) -> Iterator[Explanation]:
+    """Every transition out of `state`, by event, as `decide` would take it; `attempt_of` makes the attempt of an event,
+    and `against` is what extensions say against the transition that is taken.
 
     Raises Busy, DatabaseAway and OutcomeUnknown. An error of a rule is logged and closes its event.
     """
@@ -119,7 +130,8 @@ def explained(workflow: Workflow, state: str, attempt_of: Callable[[str], Attemp
             sound = False
             log.exception("%s, instance %s: %r is not offered", workflow, attempt.instance.id, event)
         taken = definition.step(state, event, verdicts).transition if sound else None
-        yield from _explain(event, candidates, attempt, verdicts, taken)
+        said = against(workflow, taken, attempt) if taken is not None else ()
+        yield from _explain(event, candidates, attempt, verdicts, taken, said)
 
 
 def halted(workflow: Workflow, state: str, attempt_of: Callable[[str], Attempt]) -> Iterator[Explanation]:
@@ -151,9 +163,15 @@ def choices(explanations: Sequence[Explanation]) -> Choices:
 
 
 def _explain(
-    event: str, candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, taken: object
+    event: str,
+    candidates: Sequence[Candidate],
+    attempt: Attempt,
+    verdicts: Verdicts,
+    taken: object,
+    said: tuple[Refusal, ...],
 ) -> Iterator[Explanation]:
-    """Explain one event's transitions: closed with reasons, open, or behind the one that is taken."""
+    """Explain one event's transitions: closed with reasons, open, or behind the one that is taken. `said` is what
+    extensions say against that one."""
     decided = False
     needs_input = False
     for candidate in candidates:
@@ -168,10 +186,11 @@ def _explain(
             decided = decided or forbidden is RULE_IS_BROKEN
         elif not decided:
             needs_input = needs_input or any(needs for _name, _guard, needs in candidate.guards)
-            decided = transition is taken
-            if any(name not in verdicts for name, _guard, _needs in candidate.guards):
+            if transition is taken:
+                reasons, decided = said, True
+            elif any(name not in verdicts for name, _guard, _needs in candidate.guards):
                 reasons, decided = (RULE_IS_BROKEN,), True
-            elif not decided:
+            else:
                 reasons = each_once(
                     refusal for name, _guard, _needs in candidate.guards if (refusal := verdicts[name]) is not None
                 )

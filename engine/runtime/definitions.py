@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from engine.definition import Instance, Workflow
+from engine.definition import Effect, Instance, Workflow
 from engine.delivery import Listener
 from engine.errors import UnknownWorkflow
-from engine.runtime.listening import Listening
+from engine.runtime.extending import Extensions
+from engine.runtime.listening import Listening, effect_named
 from engine.runtime.soundness.structure import refuse_unsound
 from engine.store.base import Unit
 
@@ -20,13 +21,20 @@ _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = 
 
 class Definitions:
     """Workflows by name and version; `newest` by name alone. Rules read `services` as `Attempt.services`.
-    `listeners` hear of transitions, by name.
+    `listeners` hear of transitions, by name, and `extensions` take part in them. `awaited` are the names of workflows
+    whose definitions come and go, because plugins bring them: where one is not loaded, its instances wait, and nothing
+    is wrong with them.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
 
     def __init__(
-        self, workflows: Iterable[Workflow], services: Any = None, listeners: Mapping[str, Listener] = NOBODY
+        self,
+        workflows: Iterable[Workflow],
+        services: Any = None,
+        listeners: Mapping[str, Listener] = NOBODY,
+        extensions: Extensions | None = None,
+        awaited: Collection[str] = (),
     ) -> None:
         workflows = tuple(workflows)
         refuse_unsound(workflows)
@@ -34,6 +42,9 @@ class Definitions:
         self.newest = {name: self.loaded[name, version] for name, version in sorted(self.loaded)}
         self.services = services
         self.listening = Listening(listeners)
+        self.extensions = extensions or Extensions()
+        self.extensions.bind(workflows)
+        self.awaited = frozenset(awaited)
         self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
         self._keeps_timers: dict[Workflow, bool] = {}
 
@@ -43,7 +54,8 @@ class Definitions:
         if workflow is None:
             raise UnknownWorkflow(
                 f"No definition of workflow {instance.workflow!r} version {instance.version} is loaded; "
-                f"instance {instance.id} runs on it."
+                f"instance {instance.id} runs on it.",
+                instance.workflow,
             )
         return workflow
 
@@ -55,9 +67,18 @@ class Definitions:
             raise UnknownWorkflow(f"No definition of workflow {workflow!r} is loaded.")
         return found
 
+    def effect_named(self, workflow: Workflow, name: str) -> Effect | None:
+        """The effect of this name: of the definition, of an extension, or that which tells a listener, whether or not
+        their plugins are there; None where there is none."""
+        return self.extensions.effect_named(name) or effect_named(workflow, name)
+
     def has(self, instance: Instance) -> bool:
         """Whether the definition that an instance is pinned to is loaded."""
         return (instance.workflow, instance.version) in self.loaded
+
+    def awaits(self, instance: Instance) -> bool:
+        """Whether an instance waits for its definition to come back."""
+        return instance.workflow in self.awaited and not self.has(instance)
 
     def has_versions(self, workflow: Workflow) -> bool:
         """Whether an instance on this version may have been migrated to it from another one."""

@@ -25,6 +25,7 @@ from engine.outcomes import Explanation
 from engine.runtime import answers, deciding, history, timetable
 from engine.runtime.deadlines import OCCURRENCES, SINCE, SKIP_EVENT
 from engine.runtime.definitions import Definitions
+from engine.runtime.extending import MustLeaveOut
 from engine.runtime.held import Held
 from engine.runtime.history_rows import sealed_times
 from engine.runtime.machine import NO_PERMISSION
@@ -39,7 +40,7 @@ TIMER_BROKEN = Refusal("timer_broken", _("自動処理に問題が起きてい�
 PIECE = 500  # firings of one instance in one commit: its other callers must not wait for all that was missed
 MOST_PIECES = 200  # commits after which a caller with another purpose is told to try again
 
-PASSING = (Busy, DatabaseAway, OutcomeUnknown, TransitionConflict)
+PASSING = (Busy, DatabaseAway, OutcomeUnknown, TransitionConflict, MustLeaveOut)
 """What is not a timer's fault, and passes."""
 
 

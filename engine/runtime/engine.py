@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -33,6 +33,7 @@ from engine.runtime.completing import Completing
 from engine.runtime.definitions import NOBODY, Definitions
 from engine.runtime.due_timers import DueTimers
 from engine.runtime.events import Events
+from engine.runtime.extending import Extensions
 from engine.runtime.held import Held
 from engine.runtime.history import AS_BEFORE, LARGEST_SEQ, Entry, Finding
 from engine.runtime.looking import Looking, Previews, Render
@@ -55,10 +56,11 @@ class Engine:
     verifies (`keyring`). `clock` replaces the database's time. `make_store` replaces the database's own store. `worker`
     names this process in leases. `lease` is how long a delivery may take before another worker may try: more than twice
     the time limit of the slowest plugin. Rules read `services` as `Attempt.services`. `listeners` hear of
-    transitions, by name (`engine.runtime.listening`). `operators` is the permission of
-    operators for workflows that name none of their own. `on_commit` is called after each commit that left something to
-    do, in the thread that committed: it must be quick and must not raise. `observer` watches what is done
-    (`engine.runtime.observer`).
+    transitions, by name (`engine.runtime.listening`), and `extensions` take part in them (`engine.runtime.extending`).
+    `awaited` are workflows whose definitions plugins bring: where one is not loaded, timers and effects of its
+    instances wait for it. `operators` is the permission of operators for workflows that name none of their own.
+    `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
+    and must not raise. `observer` watches what is done (`engine.runtime.observer`).
 
     Raises InvalidDefinition where a definition, or two of them together, could not run: see `engine.runtime.soundness`.
     """
@@ -77,6 +79,8 @@ class Engine:
         render: Render | None = None,
         services: Any = None,
         listeners: Mapping[str, Listener] = NOBODY,
+        extensions: Extensions | None = None,
+        awaited: Collection[str] = (),
         operators: Permission = OPERATOR,
         make_store: Callable[[SiteDatabase, Clock | None], Store] | None = None,
     ) -> None:
@@ -84,7 +88,7 @@ class Engine:
         self.db: Final = db
         store = db.store(clock) if make_store is None else make_store(db, clock)
         self.store: Final = store
-        self.definitions = definitions = Definitions(workflows, services, listeners)
+        self.definitions = definitions = Definitions(workflows, services, listeners, extensions, awaited)
         self.chance = chance
         self.keyring = Keyring.of(secret)
         self.history_keys = self.keyring.derived(HISTORY)
@@ -95,9 +99,9 @@ class Engine:
         )
         steps = Steps(db, definitions, self.mailed_links, self.recording)
         self.due_timers = DueTimers(definitions, steps, self.recording)
-        commits = Commits(store, watchers)
+        commits = Commits(store, watchers, definitions.extensions)
         self.catch_up = CatchUp(commits, definitions, self.due_timers)
-        self._run_due = RunDue(commits, self.due_timers, self.catch_up)
+        self._run_due = RunDue(commits, definitions, self.due_timers, self.catch_up)
         self._transactions = transactions = Transactions(commits, definitions, self.due_timers, self.catch_up)
         self.operators = Operators(definitions, operators)
         self.migrating = Migrating(transactions, self.operators, self.recording)
@@ -128,6 +132,11 @@ class Engine:
     def newest(self) -> dict[str, Workflow]:
         """The newest version of each workflow, by name."""
         return self.definitions.newest
+
+    @property
+    def extensions(self) -> Extensions:
+        """The extensions of plugins at the points of the definitions."""
+        return self.definitions.extensions
 
     def workflow(self, instance: Instance) -> Workflow:
         """The definition that an instance is pinned to (I7). Raises UnknownWorkflow."""

@@ -29,6 +29,8 @@ DIGEST = "digest"  # under which it says so
 
 AS_BEFORE = ""  # for `timers`: an entry that sets none and ends none
 LINK = "link generation"  # the key under which history names a renewed link
+EXTENDED = "extended by"  # the key under which it names the extensions that took part in a step
+LEFT_OUT = "not extended by"  # and those without which the step was done
 
 _PUBLIC = b"tetsuzuki history, as everybody may count it"
 _text = json.encoder.encode_basestring
@@ -90,6 +92,34 @@ class Entry:
     def late(self) -> float | None:
         """Seconds from the due time of the timer to the time at which it fired; None where no timer fired."""
         return (self.at - self.due_at).total_seconds() if self.due_at is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class TookPart:
+    """An extension of a plugin that took part in a step, or, `left_out`, without which the step was done. `version` is
+    that of the plugin's package then. The plugin may be gone by now."""
+
+    name: str
+    plugin: str
+    version: str
+    left_out: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.plugin} {self.version})"
+
+
+def extensions_of(entry: Entry) -> tuple[TookPart, ...]:
+    """The extensions that the data of an entry names, in the order in which they were run; those left out behind them.
+    What was tampered with names none, and its seal tells."""
+    if EXTENDED not in entry.data:  # a part of the other key as well
+        return ()
+    said = _said(entry)
+    named = [(one, key == LEFT_OUT) for key in (EXTENDED, LEFT_OUT) for one in _listed(said.get(key))]
+    return tuple(TookPart(str(one[0]), str(one[1]), str(one[2]), left_out) for one, left_out in named if len(one) == 3)
+
+
+def _listed(value: object) -> list[list[object]]:
+    return [one for one in value if isinstance(one, list)] if isinstance(value, list) else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from engine.definition import Effect, Instance, Workflow
 from engine.delivery import Heard, Listener
+from engine.extension import effect_of
 from engine.outcomes import Claim
 from engine.runtime import history_rows
 from engine.store.base import Unit
@@ -60,12 +61,12 @@ def effect_to(listener: str) -> Effect:
 
 
 def effect_named(workflow: Workflow, name: str) -> Effect | None:
-    """The effect of this name: of the definition, or that which tells a listener, whether or not it is loaded; None
-    where there is none."""
+    """The effect of this name: of the definition, that which tells a listener, or an extension's, whether or not their
+    plugins are loaded; None where there is none."""
     effect = workflow.effects.get(name)
     if effect is None and name.startswith(FAN_OUT):
         return effect_to(name.removeprefix(FAN_OUT))
-    return effect
+    return effect or effect_of(name)
 
 
 def named_by(figures: Mapping[str, list[str]]) -> list[str]:

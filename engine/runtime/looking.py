@@ -7,9 +7,10 @@ a transaction that is rolled back.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from engine.definition import Actor, Attempt, Effect, Instance, Workflow
@@ -19,6 +20,7 @@ from engine.outcomes import Committed, Explanation, Passed, Preview, Sight
 from engine.runtime import answers, conflicts, deciding, due_timers, links, timetable
 from engine.runtime.definitions import Definitions
 from engine.runtime.due_timers import MOST_PIECES
+from engine.runtime.extending import MustLeaveOut
 from engine.runtime.held import Held
 from engine.runtime.history import START_EVENT, Entry
 from engine.runtime.history_rows import entries_of, last_entries_of
@@ -30,6 +32,20 @@ from engine.store.base import NEVER, Store, Unit, Violation, from_db
 
 Render = Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message]
 """The mail of an effect, with its figures and its language."""
+
+
+Without = Collection[tuple[int, str]]
+"""The extensions that are left out, as in `Committed.without`."""
+
+
+def _rehearsed(rehearse: Callable[[Without], Preview]) -> Preview:
+    """A preview, again and again without the extensions that fail in it. Nothing of that is noted."""
+    without: set[tuple[int, str]] = set()
+    while True:
+        try:
+            return rehearse(without)
+        except MustLeaveOut as failed:
+            without.add((failed.extended.known, failed.running.name))
 
 
 class Looking:
@@ -73,7 +89,7 @@ class Looking:
             workflow = self._definitions.of(instance)
             if instance.paused:
                 return tuple(deciding.halted(workflow, instance.state, attempt_of))
-            explained = deciding.explained(workflow, instance.state, attempt_of)
+            explained = deciding.explained(workflow, instance.state, attempt_of, self._definitions.extensions.against)
             return tuple(map(due_timers.closed, explained) if sight.broken else explained)
 
     def history(self, number: int) -> tuple[Entry, ...]:
@@ -117,8 +133,11 @@ class Previews:
 
     def of(self, number: int, event: str, actor: Actor, data: Any) -> Preview:
         """Preview an event: next state, mails with their texts, timers. Raises what `fire` would raise."""
+        return _rehearsed(partial(self._of, number, event, actor, data))
+
+    def _of(self, number: int, event: str, actor: Actor, data: Any, without: Without) -> Preview:
         most = MOST_PIECES * self._transactions.due_timers.piece
-        with self._transactions.rehearsal(number, most) as held:
+        with self._transactions.rehearsal(number, most, without=without) as held:
             unit, instance, now = held.unit, held.instance, held.now
             if instance.paused:
                 raise Paused
@@ -131,11 +150,17 @@ class Previews:
             try:
                 self._steps.take(held, attempt)
                 return self._foreseen(held, workflow, attempt, source, before)
-            except Violation as violation:
-                raise conflicts.meaning(violation, workflow, held.committed.way, instance, source) from violation
+            except Exception as error:
+                self._definitions.extensions.blame(error, held.committed)
+                if isinstance(error, Violation):
+                    raise conflicts.meaning(error, workflow, held.committed.way, instance, source) from error
+                raise
 
     def of_start(self, workflow: Workflow, about: str, actor: Actor, data: Any) -> Preview:
         """Preview a start. Raises what `start` would raise."""
+        return _rehearsed(partial(self._of_start, workflow, about, actor, data))
+
+    def _of_start(self, workflow: Workflow, about: str, actor: Actor, data: Any, without: Without) -> Preview:
         transactions = self._transactions
         with transactions.store.begin() as unit:  # and never committed
             number, now, paused = transactions.store.open_new(unit, workflow.name, workflow.version)
@@ -143,12 +168,15 @@ class Previews:
                 raise Paused
             instance = Instance(number, workflow.name, workflow.version, about, "", 0, 0, b"", bytes(2 * links.NONCE))
             attempt = Attempt(instance, START_EVENT, actor, data, now, now, unit, services=self._definitions.services)
-            held = Held(unit, instance, [], now, Committed())
+            held = Held(unit, instance, [], now, Committed(without=without))
             try:
                 self._steps.begin(held, workflow, attempt)
                 return self._foreseen(held, workflow, attempt, "", -1)
-            except Violation as violation:
-                raise conflicts.meaning(violation, workflow, workflow.start, instance, "") from violation
+            except Exception as error:
+                self._definitions.extensions.blame(error, held.committed)
+                if isinstance(error, Violation):
+                    raise conflicts.meaning(error, workflow, workflow.start, instance, "") from error
+                raise
 
     def _foreseen(self, held: Held, workflow: Workflow, attempt: Attempt, source: str, before: int) -> Preview:
         """What the step that was just taken has done, since the entry `before` of history."""

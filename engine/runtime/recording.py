@@ -110,7 +110,8 @@ class Recording:
         if renews:
             self.renew_link(unit, instance)
         data = "{}"
-        if way.keep or renews or resent is not None or attempt.since is not None:
+        extended = attempt.extended
+        if way.keep or renews or resent is not None or attempt.since is not None or extended is not None:
             data = canonical(self._said(attempt, way, renews))
         instance.state = target
         if source == target and isinstance(way, Transition) and workflow.timers[target]:
@@ -122,7 +123,8 @@ class Recording:
         self._enter(held, attempt.event, source, str(attempt.actor), due_at, data, after.said, deadline)
         if after.times or held.timers:
             self._set_timers(held, after)
-        effects = self._definitions.listening.with_listeners(workflow, attempt.event, way.effects)
+        effects = way.effects if extended is None else way.effects + extended.effects
+        effects = self._definitions.listening.with_listeners(workflow, attempt.event, effects)
         if effects:
             self.put_effects(held, workflow, attempt, effects)
         outcome = Outcome(instance.id, instance.seq, attempt.event, source, target, held.now)
@@ -175,6 +177,8 @@ class Recording:
             said[resends.CORRECTED] = attempt.resent.corrected
         if attempt.since is not None:
             said[OCCURRENCES], said[SINCE] = attempt.occurrences, to_db(attempt.since)
+        if attempt.extended is not None:
+            said.update(attempt.extended.said())
         return said
 
     def _timers_after_return(

@@ -8,7 +8,8 @@ wait for milliseconds; on PostgreSQL its writes travel as sets (`engine.store.ba
 A broken rule costs its own timer and no other. Where anything in a batch fails, the batch is rolled back and done again
 with a savepoint around each instance: a failing instance is rolled back to its savepoint, its timer is recorded with
 the reason and put off, and the COMMIT keeps that with the others. Instances with a timer that is known to be broken
-have their savepoint from the first. A failure that no savepoint can isolate is found by firing the instances one by one
+have their savepoint from the first. Where a plugin's definition is away, its instances are looked at again later:
+nothing of them is broken. A failure that no savepoint can isolate is found by firing the instances one by one
 (`catching_up`).
 """
 
@@ -17,19 +18,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from engine.errors import Busy, CatchingUp, DatabaseAway, TimerBroken
 from engine.outcomes import Committed
 from engine.runtime.catching_up import CatchUp
 from engine.runtime.commits import Commits
+from engine.runtime.definitions import Definitions
 from engine.runtime.due_timers import PASSING, DueTimers
 from engine.runtime.held import Held
 from engine.runtime.observer import DUE
-from engine.store.base import NEVER, Unit
+from engine.store.base import NEVER, Unit, to_db
 
 _PUT_OFF = "UPDATE timer SET wake_at = ? WHERE instance_id = ?"
+_AWAITED_AGAIN = timedelta(minutes=5)  # until an instance is looked at again that waits for a plugin's definition
 
 log = logging.getLogger("tetsuzuki.engine")
 
@@ -37,8 +40,9 @@ log = logging.getLogger("tetsuzuki.engine")
 class RunDue:
     """Fires the due timers of whatever instances have any."""
 
-    def __init__(self, commits: Commits, due_timers: DueTimers, catch_up: CatchUp) -> None:
+    def __init__(self, commits: Commits, definitions: Definitions, due_timers: DueTimers, catch_up: CatchUp) -> None:
         self._commits = commits
+        self._definitions = definitions
         self._due_timers = due_timers
         self._catch_up = catch_up
 
@@ -97,6 +101,9 @@ class RunDue:
                 if instance.paused:
                     unit.write(_PUT_OFF, (NEVER, instance.id))
                     batch.put_off += 1
+                elif self._definitions.awaits(instance):
+                    unit.write(_PUT_OFF, (to_db(held.now + _AWAITED_AGAIN), instance.id))
+                    batch.put_off += 1
                 elif apart or any(timer.failures for timer in timers):
                     self._apart(batch, held)
                 else:
@@ -111,7 +118,8 @@ class RunDue:
         unit, instance = held.unit, held.instance
         without = set[str]()
         while True:
-            trial = Held(unit, instance.copy(), list(held.timers), held.now, Committed())
+            committed = Committed(without=held.committed.without)
+            trial = Held(unit, instance.copy(), list(held.timers), held.now, committed)
             unit.begin_part()
             try:
                 fired = self._due_timers.apply(trial, without=without)

@@ -26,19 +26,23 @@ class Steps:
     ) -> None:
         self._db = db
         self._definitions = definitions
+        self._extensions = definitions.extensions
         self._links = mailed_links
         self._recording = recording
 
     def begin(self, held: Held, workflow: Workflow, attempt: Attempt) -> Outcome:
-        """Take the first step of an instance. Raises Forbidden, Refused, RuleError, Violation, and what rules raise."""
+        """Take the first step of an instance. Raises Forbidden, Refused, RuleError, Violation, MustLeaveOut, and
+        what rules raise."""
         deciding.admit(workflow, attempt)
+        if workflow in self._extensions.at:
+            self._extensions.extended(workflow, workflow.start, attempt, held.committed)
         self._write(workflow.start, attempt)
         return self._recording.record(held, workflow, attempt, workflow.start, workflow.start.state)
 
     def take(self, held: Held, attempt: Attempt, due_at: datetime | None = None) -> Outcome:
         """Take the step of an event, or of a timer that was due at `due_at`.
 
-        Raises EventNotPossible, Forbidden, Refused, TransitionConflict, RuleError, and what rules raise.
+        Raises EventNotPossible, Forbidden, Refused, TransitionConflict, RuleError, MustLeaveOut, and what rules raise.
         """
         unit, instance = held.unit, held.instance
         workflow = self._definitions.of(instance)
@@ -54,6 +58,8 @@ class Steps:
             raise Refused(step.refusals)
         source = instance.state
         held.committed.way = transition
+        if workflow in self._extensions.at:
+            self._extensions.extended(workflow, transition, attempt, held.committed)
         try:
             if transition.resend is not None:
                 resends.begin(self._db, unit, workflow, transition, attempt)
@@ -62,6 +68,7 @@ class Steps:
             if due_at is not None and transition.writes and not unit.owner:
                 unit.flush()  # an index that a timer violates is no refusal of what comes after it
         except Violation as violation:
+            self._extensions.blame(violation, held.committed)
             raise conflicts.meaning(violation, workflow, transition, instance, source) from violation
         return outcome
 
@@ -70,9 +77,12 @@ class Steps:
         try:
             for write in way.writes:
                 write(attempt)
+            if attempt.extended is not None:
+                write = None
+                attempt.extended.write()
         except pw.IntegrityError as error:
             raise self._db.violation_of(error) from error
         except Exception as error:
-            if not isinstance(error, Violation):
+            if write is not None and not isinstance(error, Violation):
                 answers.note(error, attempt.instance, write, way.where)
             raise

@@ -7,7 +7,7 @@ else is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -19,6 +19,7 @@ from engine.runtime.catching_up import CatchUp
 from engine.runtime.commits import Commits
 from engine.runtime.definitions import Definitions
 from engine.runtime.due_timers import MOST_PIECES, DueTimers
+from engine.runtime.extending import MustLeaveOut
 from engine.runtime.held import Held
 from engine.store.base import Opened, Statement, Unit, Violation
 
@@ -136,15 +137,26 @@ class Transactions:
 
     @contextmanager
     def rehearsal(
-        self, number: int, most: int, applies: Callable[[Instance], bool] = lambda instance: True
+        self,
+        number: int,
+        most: int,
+        applies: Callable[[Instance], bool] = lambda instance: True,
+        without: Collection[tuple[int, str]] = (),
     ) -> Iterator[Held]:
         """Hold an instance, with at most `most` of its due timers applied, in a transaction that is always rolled
-        back."""
-        with self.store.begin() as unit:
-            held = self.lock(unit, number, Committed())
-            if most and applies(held.instance):
-                self.due_timers.apply(held, most)
-            yield held
+        back. `without` is that of `Committed`."""
+        left_out = set(without)
+        while True:
+            with self.store.begin() as unit:
+                held = self.lock(unit, number, Committed(without=left_out))
+                try:
+                    if most and applies(held.instance):
+                        self.due_timers.apply(held, most)
+                except MustLeaveOut as failed:
+                    left_out.add((failed.extended.known, failed.running.name))
+                    continue
+                yield held
+                return
 
     @contextmanager
     def of_operator(self, number: int, *, flushes: bool = True) -> Iterator[Held]:

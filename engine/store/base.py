@@ -192,6 +192,11 @@ def storable(text: str, most: int = 1000) -> str:
     return readable[:most]
 
 
+def table_of(error: BaseException) -> str:
+    """The table that an error of the driver names, as PostgreSQL's do; empty where it names none."""
+    return getattr(getattr(error, "diag", None), "table_name", None) or ""
+
+
 class Violation(Exception):
     """A unique index was violated. `names` holds the index or its columns, as the database reported them."""
 

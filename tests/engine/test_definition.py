@@ -117,10 +117,10 @@ def test_an_attempt_begins_with_nothing_read_and_stands_for_one_time() -> None:
 
 def test_what_an_attempt_knows_of_the_site_answers_to_its_name_of_before_and_says_so() -> None:
     one = replace(attempt(SYSTEM_ACTOR), services="what rules may know")
-    with pytest.warns(DeprecationWarning, match=r"^Attempt\.site is now Attempt\.services$") as said:
+    with pytest.warns(DeprecationWarning, match=r"^Attempt\.site is now Attempt\.services; ") as said:
         assert one.site == "what rules may know"
     assert said[0].filename == __file__
-    with pytest.warns(DeprecationWarning, match=r"^Instance\.subject is now Instance\.about$"):
+    with pytest.warns(DeprecationWarning, match=r"^Instance\.subject is now Instance\.about; "):
         assert one.instance.subject == one.instance.about
 
 

@@ -60,11 +60,11 @@ def test_what_is_left_unsaid_of_a_mail_and_an_effect() -> None:
 
 def test_what_a_delivery_is_about_answers_to_its_name_of_before_and_says_so() -> None:
     one = Delivery("letter", "reminder", "author", "paper:1", {}, "ja")
-    with pytest.warns(DeprecationWarning, match=r"^Delivery\.subject is now Delivery\.about$"):
+    with pytest.warns(DeprecationWarning, match=r"^Delivery\.subject is now Delivery\.about; "):
         assert one.subject == "paper:1"
 
 
 def test_the_number_of_its_instance_answers_to_its_name_of_before_and_says_so() -> None:
     one = Delivery("letter", "reminder", "author", "paper:1", {}, "ja", 7)
-    with pytest.warns(DeprecationWarning, match=r"^Delivery\.instance is now Delivery\.instance_id$"):
+    with pytest.warns(DeprecationWarning, match=r"^Delivery\.instance is now Delivery\.instance_id; "):
         assert one.instance == 7

@@ -20,7 +20,7 @@ STATUS = {
         "StaleForm",
         "KeyReused",
     },
-    422: {"Refused", "InvalidMapping"},
+    422: {"Refused", "ExtensionFailed", "InvalidMapping"},
     503: {"Busy", "DatabaseAway", "OutcomeUnknown", "TimerBroken", "CatchingUp"},
 }
 

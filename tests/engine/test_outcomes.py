@@ -79,5 +79,5 @@ def test_a_deadline_ends_what_was_tried_once_with_an_answer_or_twice_without_any
 
 def test_the_number_of_an_instance_answers_to_its_name_of_before_and_says_so() -> None:
     _workflow, one = step(1)
-    with pytest.warns(DeprecationWarning, match=r"^Outcome\.instance is now Outcome\.instance_id$"):
+    with pytest.warns(DeprecationWarning, match=r"^Outcome\.instance is now Outcome\.instance_id; "):
         assert one.instance == 1

@@ -95,7 +95,8 @@ def test_every_environment_is_one_of_these() -> None:
         if "import" in line and "Environment" in line and ("jinja2" in line or "flask" in line)
     }
     assert made == {
-        "engine/templates.py: from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape",
+        "engine/templates.py: from jinja2 import "
+        "ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, select_autoescape",
         "engine/authoring/check/mails.py: from jinja2 import Environment, TemplateSyntaxError, nodes",  # it only parses
         "web/http/templating.py: from flask.templating import Environment",
     }

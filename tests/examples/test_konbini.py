@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from engine.definition import Secret
 from engine.operations.incidents import incidents
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
+from tests.kit.examples import listening
 from tests.kit.payments import MAY, Books, account, ask, contract, paying_site, work
 from tests.kit.sites import state
 from web.app import create_app
@@ -29,14 +29,8 @@ HOOK = "/webhooks/konbini"
 def sandbox(sandbox_module: Any, clock: Clock) -> Iterator[Any]:
     """The provider, at the site's time; `url` is where it listens."""
     made = sandbox_module.Sandbox("a-token", "a-secret", now=clock)
-    server = sandbox_module.serve(made)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(sandbox_module.serve(made)) as made.url:
+        yield made
 
 
 @pytest.fixture

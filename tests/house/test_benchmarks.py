@@ -86,6 +86,15 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             ],
         ),
         pytest.param(
+            *("extended_steps", ["--only", "sqlite", "--runs", "1", "--few", "1", "--many", "3"], "without plugins: "),
+            marks=[
+                in_full,
+                pytest.mark.skipif(
+                    shutil.which("vgdb") is None, reason="Valgrind is not installed: apt-get install valgrind"
+                ),
+            ],
+        ),
+        pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "HEAD", "--why", "start"], "bytecodes, "),
             marks=_NEEDS_CHECKOUT,
         ),

@@ -40,10 +40,14 @@ def changed(text: str, diff: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
+    """A copy of the checkout, with what Python has compiled of it: each file keeps the time by which that is known."""
     for path in tracked():
         if path.startswith(_NEEDED):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / path, tmp_path / path)
+            shutil.copy2(ROOT / path, tmp_path / path)
+    for compiled in {(ROOT / path).parent / "__pycache__" for path in tracked() if path.startswith(_NEEDED)}:
+        if compiled.is_dir():
+            shutil.copytree(compiled, tmp_path / compiled.relative_to(ROOT))
     return tmp_path
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -20,6 +23,19 @@ def install(name: str, folder: Path) -> Path:
     (wheel,) = wheels.glob("*.whl")
     _pip(["install", *offline, "--target", str(installed), str(wheel)])
     return installed
+
+
+@contextmanager
+def listening(server: ThreadingHTTPServer) -> Iterator[str]:
+    """The server of an example's provider for trials, at work; its address."""
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _pip(arguments: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ LONG = (
         "tests/shipping/",
         "tests/old_sites/",
         "tests/house/",
+        "tests/examples/test_packages.py",
         "tests/plugins/test_new.py",
         "tests/engine/runtime/test_stateful.py",
         "tests/engine/workers/test_several_machines.py",

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
+from engine.plugins.breakers import Breakers
 from engine.plugins.loaded import Plugins
 from engine.testing import Clock, MemoryMailer
 from tests.kit.waiting import PATIENCE
@@ -35,7 +36,12 @@ def site_maker(var: Path) -> Iterator[SiteMaker]:
     made: list[Site] = []
 
     def make(
-        database_url: str, *, clock: Clock | None = None, mailer: MemoryMailer | None = None, **changes: Any
+        database_url: str,
+        *,
+        clock: Clock | None = None,
+        mailer: MemoryMailer | None = None,
+        breakers: Breakers | None = None,
+        **changes: Any,
     ) -> Site:
         options: dict[str, Any] = {
             "database_url": database_url,
@@ -47,7 +53,7 @@ def site_maker(var: Path) -> Iterator[SiteMaker]:
         plugins = plugins_with(settings, mailer) if mailer is not None else None
         if mailer is not None:
             settings = replace(settings, mailer="memory")
-        site = build(settings, clock=clock, plugins=plugins, times=PATIENT)
+        site = build(settings, clock=clock, plugins=plugins, times=PATIENT, breakers=breakers)
         made.append(site)
         return site
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import Enum
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pyotp
 from flask import Flask
 from werkzeug.routing import Rule
 
 from engine.attempt import Actor, Secret
-from engine.delivery import Failed
+from engine.delivery import Accepted, Failed, Outcome
 from engine.operations.bulk_acts import begin, bulk_acts, stop
 from engine.operations.incidents import Criteria, incidents
 from engine.operations.pauses.acts import pause
@@ -33,6 +33,7 @@ from tests.kit.contract_scenes import changed, do_all_due, ordered, request
 from tests.kit.members import Member, add_account, add_stranger, member
 from tests.kit.one_of_each import begun, with_scenes
 from tests.kit.payments import TYPED, asked, report_of_another_method
+from tests.kit.returned_mails import marked
 from tests.kit.sites import SiteMaker
 from web.app import create_app
 from web.assembly.site import Site
@@ -45,6 +46,7 @@ from workflows.account_opening.records import Opening
 from workflows.account_opening.waves import Choice
 from workflows.account_removal.inputs import RemovalInput
 from workflows.account_role_change.inputs import RoleInput
+from workflows.business.address_marks import AddressMark
 from workflows.business.permissions import ROLES, number_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Mandate, PaymentReport, StaffMember
 from workflows.business.shared.account_administration import mark_of
@@ -54,6 +56,7 @@ from workflows.login_address_change.inputs import LoginAddressInput
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, Wording
 from workflows.payment_method_change import effective_date
+from workflows.ports.webhooks import Event, Webhook
 
 NUMBER = "A07770777"  # not the one that pages give as their example
 OTHER_SUBDOMAIN = "yoso"
@@ -78,6 +81,16 @@ WORDS = (
     "****567",
     "みずほ銀行",
 )
+
+
+class Deaf:
+    """A webhook for which no event is genuine."""
+
+    def verify(self, raw: bytes, headers: Mapping[str, str]) -> None:
+        return None
+
+    def handle(self, event: Event, key: str) -> Outcome:
+        return Accepted()
 
 
 class Whose(Enum):
@@ -306,6 +319,7 @@ ADDRESSES: Mapping[str, Address] = {
     },
     **{f"registration.{name}": Address(Whose.SITE, lambda w: [{"token": _TOKEN}]) for name in ("confirm", "send")},
     "webhooks.receive": Address(Whose.SITE, lambda w: [{"method": name} for name in w.site.services.payment_methods]),
+    "plugin_webhooks.receive": Address(Whose.SITE, lambda w: [{"plugin": "tracker", "name": "events"}]),
     # the staff's
     "staff.customer": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)]),
     **{
@@ -330,6 +344,12 @@ ADDRESSES: Mapping[str, Address] = {
     **{
         f"staff.{name}": Address(Whose.SITE, lambda w: [{"customer": one.id} for one in (w.customer, w.other)])
         for name in ("customer_merge", "merge_customer")
+    },
+    **{
+        f"staff.{name}": Address(
+            Whose.SITE, lambda w: [{"customer": w.customer.id, "number": one.id} for one in AddressMark.select()]
+        )
+        for name in ("address_mark", "clear_address_mark")
     },
     "staff.send_mail_again": Address(Whose.SITE, lambda w: [{"customer": w.customer.id}]),
     "staff.request_page": Address(Whose.SITE, lambda w: _for_staff(w)),
@@ -430,6 +450,8 @@ def make_world(make_site: SiteMaker, url: str, clock: Clock) -> World:
     _mailed_links(world)
     _incident(world)
     report_of_another_method(site, world.requests["direct_debit"])
+    marked(accounts["admin"].email, site.clock())
+    cast(dict[str, Mapping[str, Webhook]], site.services.webhooks)["tracker"] = {"events": Deaf()}
     _pause(world)
     world.begun |= {name: begun(name, world) for name in with_scenes()}
     world.links["new_account"] = _of_new_account(world)

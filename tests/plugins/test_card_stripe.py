@@ -21,6 +21,7 @@ from engine.errors import ConfigurationError
 from engine.plugins.site_facts import SiteFacts
 from plugins.card_stripe import CardStripe, charges
 from plugins.demo_card import DemoCard
+from tests.kit.silence import silent
 from tests.kit.stripe_server import StripeServer
 from tests.kit.waiting import PATIENCE, eventually
 from tests.kit.wire import free_port
@@ -57,16 +58,19 @@ def method(server: StripeServer) -> CardStripe:
     return made(server.url)
 
 
-def made(api_base: str) -> CardStripe:
-    return CardStripe(CardStripe.Config(Secret(KEY), Secret(WEBHOOK_SECRET), api_base=api_base), facts())
+def made(api_base: str, timeout: float = 20.0) -> CardStripe:
+    config = CardStripe.Config(Secret(KEY), Secret(WEBHOOK_SECRET), api_base=api_base, timeout=timeout)
+    return CardStripe(config, facts())
 
 
 class TestContract(PaymentMethodContract):
     hidden = (KEY, WEBHOOK_SECRET)
 
     @pytest.fixture(autouse=True)
-    def stripe(self, server: StripeServer) -> None:
+    def stripe(self, server: StripeServer) -> Iterator[None]:
         self.server, self.made = server, made(server.url)
+        with silent() as self.silent:
+            yield
 
     def method(self) -> CardStripe:
         return self.made
@@ -75,6 +79,13 @@ class TestContract(PaymentMethodContract):
         reference = began(self.made).reference
         self.server.register_card(reference)
         return of(reference), NOTHING
+
+    def down(self) -> CardStripe:
+        self.server.down = True
+        return self.made
+
+    def hanging(self) -> CardStripe:
+        return made(f"http://{self.silent}", timeout=0.1)
 
     def signed_events(self, method: PaymentMethod) -> Sequence[tuple[bytes, Mapping[str, str]]]:
         reference = began(self.made).reference

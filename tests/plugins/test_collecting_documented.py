@@ -13,7 +13,7 @@ import pytest
 from engine.attempt import Secret
 from tests.kit.payments import Provider
 from workflows.ports.collecting import wrong_collecting
-from workflows.ports.payments import MandateFacts, Report
+from workflows.ports.payments import MandateFacts, PaymentMethod, Report
 from workflows.ports.testing.payments import PaymentMethodContract, context
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins" / "how-to-collect.md").read_text(encoding="utf-8")
@@ -62,8 +62,11 @@ class TestExampleOnThePage(PaymentMethodContract):
     def mandate(self, variant: str = "") -> tuple[MandateFacts, Secret]:
         return MandateFacts(1, "", "m-1"), Secret("")
 
+    def finish(self, method: PaymentMethod, mandate: MandateFacts) -> None:
+        self.example.answers[mandate.reference] = Report("processed", 12, mandate.reference)
+
     def test_it_says_how_a_charge_ended(self) -> None:
-        due = self.due_payment()
+        due = self._due_payment()
         self.example.provider.answer = {"state": "declined", "why": "funds"}
         said = self.example.collect(context(), due, "1")
         assert said == Report("failed", 12, "c-1", detail="funds", failure="insufficient_funds")

@@ -6,6 +6,7 @@ The payment methods have their kit beside their other tests; that none is forgot
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ import click
 import pytest
 
 from engine.attempt import Secret
-from engine.delivery import Accepted, Delivery, Mailer, Outcome, RecipientMailer
+from engine.delivery import Accepted, Delivery, MailChange, Mailer, MailHeld, Outcome, RecipientMailer
 from engine.health import WELL, Health
 from engine.plugins.loading import load
 from engine.plugins.site_facts import SiteFacts
@@ -32,6 +33,7 @@ from engine.testing import (
     EffectHandlerContract,
     HealthContract,
     MailerContract,
+    MailFilterContract,
     MemoryMailer,
     RecipientMailerContract,
 )
@@ -45,9 +47,10 @@ from plugins.notice_site import NoticeSite
 from plugins.smtp_mailer.mailer import SmtpMailer
 from tests.kit.databases import close_database
 from tests.kit.payments import bank_transfer as bank_transfer
+from tests.kit.silence import closed, silent
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE
-from workflows.ports import hookspecs
+from workflows.ports import hookspecs, webhooks
 from workflows.ports.billing import Applied, BillingBackend, Change, Quote
 from workflows.ports.commands import CommandSite, with_site
 from workflows.ports.disk_usage import GIGABYTE, DiskUsage, Environment, Usage
@@ -58,6 +61,7 @@ from workflows.ports.testing.commands import CommandsContract
 from workflows.ports.testing.notices import NoticeChannelContract
 from workflows.ports.testing.payments import PaymentMethodContract
 from workflows.ports.testing.usage import DiskUsageContract
+from workflows.ports.testing.webhooks import WebhookContract
 from workflows.registry import MIGRATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -69,10 +73,21 @@ class TestSmtpMailer(RecipientMailerContract):
         with MailServer() as running:
             site_facts = SiteFacts(tmp_path, "http://127.0.0.1:8000", "site@example.jp", False, "Asia/Tokyo")
             self.made = SmtpMailer(SmtpMailer.Config(Secret(running.url)), site_facts)
-            yield
+            with silent() as self.silent:
+                yield
 
-    def mailer(self) -> RecipientMailer:
-        return self.made.register_mailers()["smtp_mailer"]
+    def mailer(self, address: str = "") -> RecipientMailer:
+        made = self.made
+        if address:
+            config = SmtpMailer.Config(Secret(f"smtp://{address}"), timeout=0.2, accept_timeout=0.2)
+            made = SmtpMailer(config, facts(Path("var")))
+        return made.register_mailers()["smtp_mailer"]
+
+    def down(self) -> RecipientMailer:
+        return self.mailer(closed())
+
+    def hanging(self) -> RecipientMailer:
+        return self.mailer(self.silent)
 
 
 class TestDevMailbox(MailerContract):
@@ -153,6 +168,9 @@ class TestHttpUsage(DiskUsageContract):
 
     def source(self) -> DiskUsage:
         return self.made
+
+    def down(self) -> DiskUsage:
+        return HttpUsage(HttpUsage.Config(url=f"http://{closed()}/usage"), facts(Path("var")))
 
     def unreachable(self) -> DiskUsage:
         return self.hanging
@@ -399,6 +417,53 @@ def test_the_kit_finds_a_report_that_is_never_unwell_raises_and_cannot_be_read()
     fails(Careless(WELL, unreadable).test_its_reason_can_be_read_in_every_language)
     fails(Careless("ok", WELL).test_it_is_asked_from_several_threads_at_once)
     Careless(WELL, unreadable).test_it_says_in_time_that_it_is_not_well_and_why()
+
+
+def test_the_kit_finds_a_filter_that_answers_what_is_not_taken_and_differs_from_look_to_look() -> None:
+    class Careless(MailFilterContract):
+        def __init__(self, looks: Callable[[], Any]) -> None:
+            self.looks = looks
+
+        def plugin(self) -> Any:
+            return SimpleNamespace(filter_mails=lambda message: self.looks())
+
+    looks = itertools.count()
+    fails(Careless(lambda: "nonsense").test_what_it_answers_is_taken_in_every_language)
+    fails(Careless(lambda: MailHeld(" ")).test_a_mail_without_html_and_with_a_copy_is_a_mail_too)
+    fails(Careless(lambda: MailChange({"Subject": "a"})).test_what_it_answers_is_taken_in_every_language)
+    differing = Careless(lambda: MailChange({"X-Turn": str(next(looks))}))
+    fails(differing.test_a_second_look_at_a_mail_brings_what_the_first_one_brought)
+    fails(differing.test_it_is_called_from_several_threads_at_once)
+    differing.test_what_it_answers_is_taken_in_every_language()
+
+
+def test_the_kit_finds_a_webhook_that_believes_everybody_and_knows_its_headers_in_one_spelling() -> None:
+    class Believing:
+        def verify(self, raw: bytes, headers: Mapping[str, str]) -> webhooks.Event | None:
+            return webhooks.Event("", "kind", {"at": object()})
+
+        def handle(self, event: webhooks.Event, key: str) -> Any:
+            return "nonsense"
+
+    class Spelling(Believing):
+        def verify(self, raw: bytes, headers: Mapping[str, str]) -> webhooks.Event | None:
+            return webhooks.Event("1", "kind", {}) if headers.get("X-Signature") == "s" else None
+
+    class Careless(WebhookContract):
+        def __init__(self, made: Any) -> None:
+            self.made = made
+
+        def webhook(self) -> Any:
+            return self.made
+
+        def events(self) -> Sequence[tuple[bytes, Mapping[str, str]]]:
+            return [(b"{}", {"X-Signature": "s"})]
+
+    fails(Careless(Believing()).test_a_genuine_event_has_a_name_that_is_the_same_when_it_is_sent_again)
+    fails(Careless(Believing()).test_nothing_counts_that_was_not_signed_so)
+    fails(Careless(Believing()).test_an_event_is_handled_as_it_was_stored_and_once_more)
+    fails(Careless(Spelling()).test_headers_are_known_in_any_case)
+    Careless(Spelling()).test_a_genuine_event_has_a_name_that_is_the_same_when_it_is_sent_again()
 
 
 def fails(test: Callable[[], None]) -> None:

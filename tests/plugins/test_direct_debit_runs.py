@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import os
-import signal
 import stat
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.definition import Secret
 from engine.errors import ConfigurationError
 from engine.testing import Clock
 from plugins.direct_debit.runs import decisions, drawing, results
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import DirectDebitPayment, DirectDebitRun
 from plugins.direct_debit.zengin import NotZengin
-from release.source import ROOT
 from tests.kit.debits import (
     ACCOUNT,
     COLLECTOR,
@@ -43,14 +34,11 @@ from tests.kit.debits import (
     records,
     until,
 )
-from tests.kit.sites import SECRET
-from tests.kit.waiting import PATIENCE
-from web.assembly.settings import Settings
-from web.assembly.site import Site, build
+from tests.kit.newborn import killed
+from tests.plugins import run_child
+from web.assembly.site import Site
 from workflows.business.records import Contract, Mandate
 from workflows.collecting import due_bills, secrets_in_use
-from workflows.ports.billing import Bill
-from workflows.ports.payments import DueBill, MandateFacts
 
 # fmt: off
 HEADER = (
@@ -178,22 +166,16 @@ def test_a_backend_of_version_1_cannot_be_collected_by(two: Site) -> None:
 # -- killed, and two at once -------------------------------------------------------------------------------------------
 
 
-def killed(database_url: str, folder: Path, where: str) -> None:
-    """A process that is killed there."""
-    child = subprocess.run(
-        [sys.executable, __file__, database_url, str(folder), where],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=PATIENCE,
-    )
-    assert child.returncode == -signal.SIGKILL
+def killed_there(database_url: str, folder: Path, where: str) -> None:
+    """Draw a run up, or read a result, in a process that is killed there."""
+    killed(run_child.main, database_url, folder, where, errors=folder / "errors")
 
 
 @pytest.mark.parametrize("where", ["while rows are added", "before the name", "after the name"])
 def test_a_killed_run_is_finished_with_the_same_octets_and_the_same_number(
     two: Site, tmp_path: Path, database_url: str, where: str
 ) -> None:
-    killed(database_url, tmp_path, where)
+    killed_there(database_url, tmp_path, where)
     left = drawing.interrupted()
     assert (left is None) == (where == "while rows are added")
     assert DirectDebitPayment.select().count() == (500 if left is None else 2)
@@ -215,7 +197,7 @@ def test_a_killed_run_is_finished_with_the_same_octets_and_the_same_number(
 def test_a_killed_run_is_finished_also_where_an_account_in_it_is_forgotten_meanwhile(
     two: Site, tmp_path: Path, database_url: str
 ) -> None:
-    killed(database_url, tmp_path, "before the name")
+    killed_there(database_url, tmp_path, "before the name")
     left, folder = drawing.interrupted(), tmp_path / "out"
     assert left is not None
     mandate(two, Contract.get(), YUCHO)
@@ -228,7 +210,7 @@ def test_a_killed_run_is_finished_also_where_an_account_in_it_is_forgotten_meanw
 def test_of_what_a_killed_run_left_only_the_whole_file_gets_its_name(
     two: Site, tmp_path: Path, database_url: str
 ) -> None:
-    killed(database_url, tmp_path, "before the name")
+    killed_there(database_url, tmp_path, "before the name")
     left, folder = drawing.interrupted(), tmp_path / "out"
     assert left is not None
     (part,) = folder.iterdir()
@@ -236,58 +218,6 @@ def test_of_what_a_killed_run_left_only_the_whole_file_gets_its_name(
     file = drawing.write_again(left, lambda ones: secrets_in_use(two.services, ones), folder, NOON)
     assert hashlib.sha256(file.read_bytes()).hexdigest() == left.digest
     assert list(folder.iterdir()) == [file]
-
-
-def many(count: int) -> Iterator[DueBill]:
-    """Bills of as many contracts, without the contracts."""
-    data = Secret(json.dumps(dict(ACCOUNT)))
-    for number in range(1, count + 1):
-        bill = Bill(f"X-{number}", number, 100, DAY)
-        yield DueBill(bill, f"X{number:08d}", MandateFacts(number + 10**6, "", ""), data)
-
-
-def _die(database_url: str, folder: str, where: str) -> None:
-    """Do it in a process of its own, and be killed."""
-    settings = Settings(secret_key=SECRET, database_url=database_url, var=Path(folder) / "var", **SETTINGS)
-    site = build(settings, clock=Clock(NOON))
-    if where == "while results are read":
-        results.take_in(DyingFile(Path(folder) / "result.txt"), NOON)  # type: ignore[arg-type]
-    due: Iterator[DueBill] = due_bills(site.services, "direct_debit", DAY)
-    if where == "while rows are added":
-        due = until(chain(due, many(600)), 600, die)
-    else:
-        link: Callable[..., None] = os.link
-
-        def linked(*given: Any) -> None:
-            if where == "after the name":
-                link(*given)
-            die()
-
-        os.link = linked  # type: ignore[assignment]
-    drawing.draw(due, COLLECTOR.header(DAY), DAY, b"", Path(folder) / "out", NOON)
-
-
-def die(*_given: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class DyingFile:
-    """A file whose second reader is killed behind the 550th record."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._readers = 0
-
-    def open(self, mode: str) -> Any:
-        self._readers += 1
-        return Dying(self._path.read_bytes()) if self._readers == 2 else self._path.open(mode)
-
-
-class Dying(io.BytesIO):
-    def read(self, size: int | None = -1) -> bytes:
-        if self.tell() > 550 * 120:
-            die()
-        return super().read(size)
 
 
 def test_of_two_who_draw_up_a_run_the_later_one_has_it_and_the_first_one_keeps_nothing(
@@ -390,9 +320,9 @@ def test_a_file_that_is_read_again_changes_nothing(site: Site, tmp_path: Path, s
 def test_a_result_whose_reader_was_killed_is_read_to_its_end_the_next_time(
     site: Site, tmp_path: Path, database_url: str
 ) -> None:
-    drawn = drawing.draw(many(600), COLLECTOR.header(DAY), DAY, b"", tmp_path, NOON)
+    drawn = drawing.draw(run_child.many(600), COLLECTOR.header(DAY), DAY, b"", tmp_path, NOON)
     (tmp_path / "result.txt").write_bytes(answered(file_of(drawn).read_bytes(), "01" * 300))
-    killed(database_url, tmp_path, "while results are read")
+    killed_there(database_url, tmp_path, "while results are read")
     assert DirectDebitPayment.select().where(DirectDebitPayment.state == "requested").count() == 100
     report = results.take_in(tmp_path / "result.txt", NOON)
     assert (report.known, wrong(report)) == (500, [])
@@ -545,7 +475,3 @@ def test_what_did_not_fail_is_decided_by_nobody(site: Site, tmp_path: Path, seve
     }.items():
         with pytest.raises(decisions.NoSuchPayment, match=message):
             decisions.named(name)
-
-
-if __name__ == "__main__":
-    _die(*sys.argv[1:])

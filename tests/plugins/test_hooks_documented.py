@@ -11,10 +11,10 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pluggy import HookimplMarker, HookspecMarker
@@ -26,6 +26,7 @@ import workflows.ports.testing
 from engine import delivery
 from engine.configuration import kinds
 from engine.delivery import Heard
+from engine.extension import Extension, ExtensionContext, ExtensionEffect
 from engine.health import Health
 from engine.hookspecs import API, PROJECT, hookimpl
 from engine.plugins import HttpClient, HttpResponse
@@ -34,16 +35,26 @@ from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, configured, host
 from engine.text import _
 from tests.kit.http_server import answer, provider
-from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from tests.kit.slips import SVG
+from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
+from workflows.business import parties
 from workflows.ports.host import ReadRecords, SiteHost
+from workflows.ports.payment_calls import outcome
+from workflows.ports.payments import Awaited, Picture
+from workflows.ports.procedures import PluginProcedure
+from workflows.ports.returned_mails import KINDS, ReturnedMail, Taken
 from workflows.ports.schedules import Occurrence, Schedule
+from workflows.registry import WORKFLOWS
 
 ROOT = Path(__file__).parents[2]
 FACTS = SiteFacts(ROOT / "var", "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 DOCS = ROOT / "docs"
-WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT = (
+WAY_IN, REFERENCE, SETTINGS, WRONG, PAGES, PAYMENT, LATER, PROCEDURES, MAILERS, EXTEND = (
     (DOCS / "plugins" / f"{name}.md").read_text(encoding="utf-8")
-    for name in ("README", "reference", "settings", "when-something-is-wrong", "how-to-pages", "tutorial-payment")
+    for name in (
+        *("README", "reference", "settings", "when-something-is-wrong", "how-to-pages", "tutorial-payment"),
+        *("how-to-paid-later", "how-to-procedures", "how-to-mailers", "how-to-extend"),
+    )
 )
 HOMES = {"engine": "engine.hookspecs", "business": "workflows.ports.hookspecs"}
 # Headings that came into docs/hooks.md after cce82d3, until it became a page of links.
@@ -51,8 +62,11 @@ CAME_LATER = (
     *("The host", "Comparing what people type", "When a plugin is gone", "Paid later", "Pages: an example"),
     *("`register_mailers() -> Mapping[str, AnyMailer]`", "`register_listeners() -> Mapping[str, Listener]`"),
     *("`report_health() -> Health`", "`register_schedules() -> Mapping[str, Schedule]`"),
+    "`extend_workflows() -> Mapping[str, Extension]`",
     *("`register_pages() -> Mapping[str, Pages]`", "`register_commands() -> Mapping[str, Command]`"),
 )
+# What kits have that their docstrings explain: helpers for tests, and what every subclass must say.
+EXPLAINED_BY_KITS = {"typed", "details", "mandate", "shapes", "quote", "plugins", "trial", "mails"}
 PARTS = ["When it runs:", "May it fail:", "It must never", "Names:", "Bundled:", "Kit:"]
 
 
@@ -85,6 +99,11 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
+def without_blanks(code: str) -> str:
+    """Code of whichever depth and width."""
+    return "".join(code.split())
+
+
 def test_there_are_hookspecs() -> None:
     assert {"register_mailers", "register_effect_handlers"} <= set(hookspecs())
 
@@ -102,8 +121,9 @@ def test_hooks_stand_under_the_room_that_declares_them() -> None:
 
 def test_the_way_in_lists_every_hook_once_in_the_order_of_the_reference() -> None:
     table = WAY_IN.split("\n## The hooks\n", 1)[1].split("\n## ", 1)[0]
-    listed = re.findall(r"^\| \[`(\w+)`\]\(reference\.md#(\w+)---.*\) \| .+ \|$", table, re.MULTILINE)
-    assert listed == [(name, name) for name in re.findall(r"^### `(\w+)", REFERENCE, re.MULTILINE)]
+    listed = re.findall(r"^\| \[`(\w+)`\]\(reference\.md#([\w-]+)\) \| .+ \|$", table, re.MULTILINE)
+    anchors = {one: re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in documented()}
+    assert listed == [(signature.partition("(")[0], anchor) for signature, anchor in anchors.items()]
 
 
 def test_every_page_is_in_the_table_of_the_way_in() -> None:
@@ -120,7 +140,7 @@ def test_what_pointed_into_the_one_page_of_before_leads_on() -> None:
     before = (ROOT / "tests" / "plugins" / "cce82d3" / "hooks.md").read_text(encoding="utf-8")
     headings = re.sub(r"^```.*?^```$", "", before, flags=re.MULTILINE | re.DOTALL)
     titles = [*re.findall(r"^###? (.+)$", headings, re.MULTILINE), *CAME_LATER]
-    assert len(titles) == 26
+    assert len(titles) == 27
     assert {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} == kept
 
 
@@ -164,6 +184,16 @@ def test_every_setting_of_a_bundled_plugin_stands_in_the_section_of_its_hook(tmp
         text = "".join(section(written(hook)) for hook in one.hooks if hook != "register_migrations")
         for name in (one.name, *(setting.name for setting in fields(target.Config))):
             assert f"`{name}`" in text, f"{one.name}: {name}"
+
+
+def test_reference_names_whatever_a_subclass_of_a_kit_may_override() -> None:
+    text = REFERENCE.split("\n## The kits\n", 1)[1].split("\n## ", 1)[0]
+    for home in (engine.testing, workflows.ports.testing, web.testing):
+        for kit in (thing for name, thing in vars(home).items() if name.endswith("Contract")):
+            inherited = {name for base in kit.__mro__[:-1] for name in vars(base)}
+            own = {name for name in inherited if not name.startswith(("_", "test_", "setup_", "teardown_"))}
+            given = getattr(kit, "__abstractmethods__", frozenset()) | EXPLAINED_BY_KITS
+            assert [name for name in sorted(own - given) if f"`{name}" not in text] == [], kit.__name__
 
 
 def test_example_of_a_host_on_the_page_works() -> None:
@@ -242,6 +272,29 @@ def test_tutorial_shows_what_plugins_new_writes(tmp_path: Path) -> None:
     )
 
 
+def test_what_paid_later_shows_of_begin_is_taken_and_the_example_finishes_as_it_says() -> None:
+    begins, finishes = blocks(LATER, "python")
+    words = {"Awaited": Awaited, "Picture": Picture, "_": _, "due": datetime.now(UTC) + timedelta(days=14), "svg": SVG}
+    answer = eval(begins, words)
+    assert outcome(answer) is answer
+    assert [one.name for one in fields(Awaited)[3:] if f"{one.name}=" not in begins] == []
+    tests = (ROOT / "examples" / "konbini" / "tests" / "test_konbini.py").read_text(encoding="utf-8")
+    assert without_blanks(finishes) in without_blanks(tests)
+
+
+@pytest.mark.parametrize(("page", "name"), [("how-to-billing", "erp_billing"), ("how-to-notices", "chat_notices")])
+def test_what_a_how_to_shows_is_in_the_example_that_it_names(page: str, name: str) -> None:
+    """The tests of the example run it: tests/examples."""
+    text = (DOCS / "plugins" / f"{page}.md").read_text(encoding="utf-8")
+    assert f"`examples/{name}`" in text
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples" / name).rglob("*.py")))
+    shown = blocks(text, "python")
+    assert len(shown) > 3
+    assert [block for block in shown if without_blanks(block) not in without_blanks(source)] == []
+    (shape,) = re.findall(r"^    tetsuzuki plugins new \w+ --shape (\w+)$", text, re.MULTILINE)
+    assert shape in {*SHAPES, *SHORT}
+
+
 def test_page_shows_the_commands_that_plugins_new_writes(tmp_path: Path) -> None:
     module = write_package("loans", "commands", tmp_path) / "tetsuzuki_loans" / "__init__.py"
     assert f"```python\n{module.read_text(encoding='utf-8')}```\n" in section(written("register_commands"))
@@ -264,6 +317,58 @@ def test_example_of_pages_is_what_plugins_new_writes(tmp_path: Path) -> None:
     assert test == (folder / "tests" / "test_contact_times.py").read_text(encoding="utf-8")
     templates = folder / "tetsuzuki_contact_times" / "templates" / "contact_times"
     assert blocks(PAGES, "html") == [(templates / "show.html").read_text(encoding="utf-8")]
+
+
+def test_example_of_an_extension_is_what_plugins_new_writes(tmp_path: Path) -> None:
+    folder = write_package("accepted_orders", "extension", tmp_path)
+    module, test = blocks(EXTEND, "python")
+    assert module == (folder / "tetsuzuki_accepted_orders" / "__init__.py").read_text(encoding="utf-8")
+    assert test == (folder / "tests" / "test_accepted_orders.py").read_text(encoding="utf-8")
+
+
+def test_page_shows_every_field_of_an_extension_and_every_point() -> None:
+    text = section(written("extend_workflows"))
+    shown = [name for shape in (Extension, ExtensionEffect) for name in (field.name for field in fields(shape))]
+    shown += [field.name for field in fields(ExtensionContext) if field.name != "read_facts"]
+    for name in shown:
+        assert re.search(rf"\b{name}\b", text), name
+    for workflow in WORKFLOWS:
+        for point in workflow.extension_points:
+            assert f"| `{workflow.name}` | `{point.name}` |" in text
+
+
+def test_example_of_a_procedure_is_what_plugins_new_writes(tmp_path: Path) -> None:
+    """`test_new` runs it; the shape of the example is the procedure of the page."""
+    folder = write_package("device_loan", "workflow", tmp_path)
+    package = folder / "tetsuzuki_device_loan"
+    shown = [*blocks(PROCEDURES, "python"), *blocks(PROCEDURES, "html"), *blocks(PROCEDURES, "text")]
+    files = [package / name for name in ("workflow.py", "rules.py", "__init__.py")]
+    files += [folder / "tests" / "test_device_loan.py", package / "mail" / "reminder.ja.html"]
+    files += [package / "templates" / "device_loan" / "show.html", package / "mail" / "reminder.ja.txt"]
+    assert shown == [file.read_text(encoding="utf-8") for file in files]
+
+
+def test_page_shows_every_field_of_a_procedure_and_what_its_rules_may_use() -> None:
+    text = section(written("register_workflows"))
+    for field in fields(PluginProcedure):
+        assert f"`{field.name}`" in text, field.name
+    assert [name for name in parties.__all__ if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_examples_of_mails_are_what_plugins_new_writes(tmp_path: Path) -> None:
+    written_files = []
+    for name, shape in (("company_footer", "mail_filter"), ("mail_events", "webhook")):
+        folder = write_package(name, shape, tmp_path)
+        for file in (folder / f"tetsuzuki_{name}" / "__init__.py", folder / "tests" / f"test_{name}.py"):
+            written_files.append(file.read_text(encoding="utf-8"))
+    assert blocks(MAILERS, "python") == written_files
+
+
+def test_page_shows_every_kind_of_mail_that_came_back_and_every_answer() -> None:
+    text = MAILERS.split("\n## What comes back\n", 1)[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == {"kind", *KINDS}
+    assert f"ReturnedMail({', '.join(field.name for field in fields(ReturnedMail))})" in text
+    assert set(re.findall(r'`"(\w+)"`', text)) == set(get_args(Taken))
 
 
 @pytest.mark.parametrize("outcome", [delivery.Accepted, delivery.Deferred, delivery.Failed])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -10,14 +11,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import OperationalError
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from click.testing import CliRunner
 
 from engine.errors import ConfigurationError
+from engine.plugins.loading import load
+from engine.plugins.site_facts import SiteFacts
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from tests.kit.browser import EMAIL, PASSWORD, SUBDOMAIN, add_customer
@@ -27,12 +33,17 @@ from tests.kit.waiting import PATIENCE, until
 from tests.kit.wire import Wire, WiredBrowser, free_port
 from web.assembly.settings import read
 from web.assembly.site import build
-from web.cli.skeleton import SHAPES, SKELETONS, write_package
+from web.cli.plugins import new
+from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
+from web.testing import WorkflowsContract
 from workflows.business.records import Account, Contract
+from workflows.ports import hookspecs
+from workflows.ports.host import SiteHost
 
 NAME = "convenience_store"
 ADDS = {
     "mailer": "mailers",
+    "webhook": "webhooks",
     "effect_handler": "effect handlers",
     "listener": "listeners",
     "billing_backend": "billing backends",
@@ -41,9 +52,12 @@ ADDS = {
     "notice_channel": "notice channels",
     "schedule": "schedules",
     "pages": "pages",
+    "workflow": "workflows",
 }
 LISTED = {shape: f"adds {what}: {NAME}" for shape, what in ADDS.items()} | {
     "commands": "adds commands: convenience-store",
+    "mail_filter": "looks at every mail before it is sent",
+    "extension": f"adds extensions: {NAME}_asked, {NAME}",
     "health": "health: not asked, there is no database yet",
 }
 
@@ -119,6 +133,7 @@ OFTEN = (
     "payment_method",
     "effect_handler",
     "pages",
+    "workflow",
 )  # one of each kind of kit; each of the others takes eight seconds
 
 
@@ -285,7 +300,65 @@ def test_the_table_of_new_pages_is_made_and_filled_on_either_database(
         sys.modules.pop(module.name)
 
 
-@pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 41, "../up"])
+def test_the_kit_of_procedures_finds_what_changed_what_is_gone_and_who_cannot_be_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = write_package("lent_in_tests", "workflow", tmp_path) / "tetsuzuki_lent_in_tests"
+    monkeypatch.syspath_prepend(module.parent)
+    made = importlib.import_module(module.name)
+    kit: Any = type("Kit", (WorkflowsContract,), {"plugins": {"lent_in_tests": made.LentInTests}})
+    kit.setup_class()
+    try:
+        kit().test_what_was_published_is_as_it_was()
+        for written, wrong in (
+            ("lent_in_tests/1", "was published as another one"),
+            ("lent_in_tests/0", "keep the def"),
+        ):
+            (module / "released.json").write_text(json.dumps({written: "0" * 64}))
+            with pytest.raises(AssertionError, match=wrong):
+                kit().test_what_was_published_is_as_it_was()
+        monkeypatch.setattr(made.rules.Loan._meta, "table_name", "another")
+        with pytest.raises(OperationalError, match="no such table: another"):
+            kit().test_who_is_forgotten_or_moved_twice_is_so_once()
+    finally:
+        kit.teardown_class()
+        for name in [name for name in sys.modules if name.startswith(module.name)]:
+            sys.modules.pop(name)
+
+
+@pytest.mark.parametrize("short", SHORT)
+def test_a_shape_with_a_shorter_name_is_written_the_same(short: str, tmp_path: Path) -> None:
+    by_either = []
+    for shape in (short, SHORT[short]):
+        (tmp_path / shape).mkdir()
+        made = CliRunner().invoke(new, [NAME, "--shape", shape, "--into", str(tmp_path / shape)])
+        assert made.exit_code == 0, made.output
+        files = sorted(path for path in (tmp_path / shape).rglob("*") if path.is_file())
+        by_either.append({path.relative_to(tmp_path / shape): path.read_bytes() for path in files})
+    assert by_either[0] == by_either[1] != {}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_longest_name_that_is_taken_can_be_registered(
+    shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{shape}_of_the_tests_".ljust(32, "x")[:32]
+    monkeypatch.syspath_prepend(write_package(name, shape, tmp_path))
+    module = importlib.import_module(f"tetsuzuki_{name}")
+    plugin = next(thing for thing in vars(module).values() if isinstance(thing, type) and hasattr(thing, "Config"))
+    texts = {"key": "a key", "secret": "a secret", "footer": "株式会社みほん"}
+    settings = {"folder": str(tmp_path), "file": str(tmp_path / "file"), "price": 400, **texts}
+    given = {key: value for key, value in settings.items() if key in {one.name for one in fields(plugin.Config)}}
+    facts = SiteFacts(tmp_path, "http://localhost", "a@b.example", False, "Asia/Tokyo")
+    try:
+        loaded = load({name: given}, facts, extra=[(name, plugin)], specs=[hookspecs], host_of=SiteHost)
+        loaded.register_all()
+        assert [str(one) for one in loaded.failures if one.plugin == name] == []
+    finally:
+        sys.modules.pop(module.__name__)
+
+
+@pytest.mark.parametrize("name", ["Store", "9lives", "a-b", "a__b", "", "class", "json", "x" * 33, "../up"])
 def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="expected lower-case letters"):
         write_package(name, "mailer", tmp_path)

@@ -16,7 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from engine.delivery import Accepted, Delivery
+from engine.testing import Clock, MemoryMailer
+from tests.kit.contract_scenes import PLUGINS
+from tests.kit.http_server import provider
+from tests.kit.payments import APRIL, account, ask, contract, work
+from tests.kit.sites import CHEAP, SECRET, memory_plugin, state
 from tests.kit.waiting import PATIENCE
+from web.assembly.settings import Settings
+from web.assembly.site import build, plugins_of
 
 ROOT = Path(__file__).parents[2]
 THEN = Path(__file__).parent / "cce82d3"
@@ -50,6 +58,7 @@ MOVED = {
     "workflows.testing": "workflows.testing is now workflows.ports.testing",
     "workflows.usage": "workflows.usage is now workflows.ports.disk_usage",
 }
+GONE = "; the old name is gone in Tetsuzuki 0.2.0"
 
 
 def blocks(language: str) -> list[str]:
@@ -80,7 +89,7 @@ def test_each_promised_name_is_there_and_says_where_it_is_now(module: str, monke
             exec(f"from {module} import {name}", scope)
             assert scope[name] is not None
     assert {one.category for one in said} <= {DeprecationWarning}
-    assert {str(one.message) for one in said} >= ({MOVED[module]} if module in MOVED else set())
+    assert {str(one.message) for one in said} >= ({MOVED[module] + GONE} if module in MOVED else set())
     assert module in MOVED or not said
     assert all(one.filename == "<string>" for one in said), "it names the line that imports"
 
@@ -115,7 +124,44 @@ def test_the_payment_method_of_the_page_passes_its_kit_and_is_told_what_moved(tm
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said = set(re.findall(r"DeprecationWarning: (workflows.*)", done.stdout))
-    assert said == {MOVED["workflows.payments"], MOVED["workflows.testing"]}
+    assert said == {MOVED["workflows.payments"] + GONE, MOVED["workflows.testing"] + GONE}
+
+
+def test_the_plugins_of_the_page_work_in_a_site_of_today(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """A customer chooses the payment method, and the gateway gets the text message."""
+    folder = written(tmp_path / "written")
+    (folder / "tetsuzuki_sms.py").write_text(blocks("python")[0], encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    store, sms = import_module("tetsuzuki_convenience_store"), import_module("tetsuzuki_sms")
+    extra = [("convenience_store", store.ConvenienceStore), ("sms", sms.Sms), ("memory", memory_plugin(mailer))]
+    with provider() as gateway:
+        plugins = {"convenience_store": {"key": "a key"}, "sms": {"gateway": gateway.address, "token": "s3cr3t"}}
+        settings = Settings(
+            secret_key=SECRET,
+            database_url=sqlite_url,
+            base_url="http://localhost",
+            var=tmp_path / "var",
+            password_cost=CHEAP,
+            mailer="memory",
+            plugins={**PLUGINS, **plugins},
+        )
+        clock.now = APRIL
+        site = build(settings, clock=clock, plugins=plugins_of(settings, extra=extra))
+        try:
+            assert site.plugins.failures == ()
+            of = contract()
+            number = ask(site, of, account(of), "convenience_store", {"store": "みほんマート"})
+            work(site)
+            assert state(site, number) == "scheduled"
+            reminder = Delivery("sms", "reminder", "08000000000", "customer:1", {}, "ja")
+            assert site.plugins.effect_handlers()["sms"].deliver(reminder, "a key") == Accepted()
+        finally:
+            site.close()
+            for module in ("tetsuzuki_convenience_store", "tetsuzuki_sms"):
+                sys.modules.pop(module, None)
+    assert [one.headers["idempotency-key"] for one in gateway.asked] == ["a key"]
 
 
 def _here(*more: Path) -> dict[str, str]:

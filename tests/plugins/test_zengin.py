@@ -7,10 +7,10 @@ half-width katakana are those of JIS X 0201: nothing of them comes from the code
 from __future__ import annotations
 
 import io
-import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import BinaryIO
 
 import pytest
@@ -33,6 +33,7 @@ from plugins.direct_debit.zengin import (
     layout,
     read,
 )
+from tests.kit.memory import peak_of
 
 # fmt: off
 HEADER = (
@@ -315,24 +316,18 @@ class Nowhere(io.RawIOBase):
         return 120
 
 
-def peak_of(count: int) -> int:
-    """Bytes at the most, for reading a file of `count` debits and writing it again."""
-    tracemalloc.start()
-    try:
-        writer = Writer(Nowhere(), COLLECTOR)  # type: ignore[arg-type]
-        source: BinaryIO = io.BufferedReader(Long(count))
-        for found in read(source):
-            if isinstance(found, Read) and isinstance(found.record, Debit):
-                writer.add(found.record)
-        assert writer.end().count == count
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+def read_and_write(count: int) -> None:
+    writer = Writer(Nowhere(), COLLECTOR)  # type: ignore[arg-type]
+    source: BinaryIO = io.BufferedReader(Long(count))
+    for found in read(source):
+        if isinstance(found, Read) and isinstance(found.record, Debit):
+            writer.add(found.record)
+    assert writer.end().count == count
 
 
 def test_a_file_is_read_and_written_record_by_record() -> None:
-    peak_of(2_000)  # what is cached on the way
-    assert peak_of(2_000) < peak_of(20) + 2_000 * 10, "a row of 120 octets would be kept"
+    most, least = (peak_of(partial(read_and_write, count)) for count in (2_000, 20))
+    assert most < least + 2_000 * 10, "a row of 120 octets would be kept"
 
 
 # -- what stands in it -------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from tests.kit.browser import PASSWORD
 from tests.kit.members import Member
 from tests.kit.payments import report_of_another_method
 from tests.kit.product import Product, end
+from tests.kit.returned_mails import marked
 from tests.kit.sites import SECRET, plugins_with
 from tests.kit.waiting import eventually
 from web.app import create_app
@@ -238,6 +239,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.customers", "staff-customers", "/staff/customers?q=A0", "staff"),
     Shot("staff.customer", "staff-customer", "staff_customer", "staff"),
     Shot("staff.customer_mails", "staff-customer-mails", "staff_customer_mails", "staff"),
+    Shot("staff.address_mark", "staff-address-mark", "staff_address_mark", "staff"),
     Shot("staff.account_act", "staff-account-stop", "staff_account_stop", "staff"),
     Shot("staff.contract_act", "staff-contract-end", "staff_contract_end", "staff"),
     Shot("staff.customer_merge", "staff-customer-merge", "staff_customer_merge", "staff"),
@@ -461,6 +463,8 @@ def _customer(site: Site, app: Flask, scene: Scene) -> None:
     scene.paths |= {act: f"/registration/accounts/{second.id}/{act}" for act in ("role", "delete")}
     scene.paths["staff_customer"] = f"/staff/customers/{customer.id}"
     scene.paths["staff_customer_mails"] = f"/staff/customers/{customer.id}/mails"
+    mark = marked(customer.contractor_email, site.clock())
+    scene.paths["staff_address_mark"] = f"/staff/customers/{customer.id}/address-marks/{mark.id}"
     scene.paths["staff_customer_merge"] = f"/staff/customers/{customer.id}/merge?into={_OTHER_NUMBER}"
     scene.paths["staff_contract_end"] = f"/staff/contracts/{neo.id}/end"
     scene.paths["staff_account_stop"] = f"/staff/accounts/{Account.get(Account.customer == customer.id).id}/stop"

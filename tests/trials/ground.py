@@ -20,12 +20,12 @@ import psycopg
 
 from engine.errors import EventNotPossible, Refused
 from engine.store.jobs import SCHEMA
+from tests.kit.newborn import Newborn
 from tests.kit.smtp_server import MailServer, Received
 from tests.kit.waiting import PATIENCE
 from tests.trials import crash_child
 from tests.trials.crash_child import CUSTOMERS, Life, Marks, Request, perform, site_of
 from tests.trials.invariants import Book, faults
-from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.business.records import Customer
 

@@ -18,12 +18,12 @@ import pytest
 from engine.store.opening import open_database
 from engine.store.schema import migrate, pending
 from tests.kit.databases import NewDatabase, close_database
+from tests.kit.newborn import Newborn
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.trials import crash_child, race_child
 from tests.trials.ground import AFTER_250, AT_ANY_MOMENT, BY_THE_SERVER, Ground
 from tests.trials.invariants import LOST, NO_MAIL, TWICE
-from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.registry import MIGRATIONS
 

@@ -21,6 +21,7 @@ import pytest
 from engine.operations.incidents import incidents
 from tests.kit.collecting import mandate
 from tests.kit.databases import NewDatabase
+from tests.kit.newborn import Newborn
 from tests.kit.payments import APRIL, PROVIDER, contract
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import collecting_child
@@ -34,7 +35,6 @@ from tests.trials.collecting_child import (
     site_of,
 )
 from tests.trials.money_child import AT_ANY_MOMENT, Life
-from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.business.records import Payment, PaymentTry
 from workflows.payment.chores import begin_due

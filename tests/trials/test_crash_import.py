@@ -10,8 +10,8 @@ import pytest
 from engine.store.opening import open_database
 from tests.kit.customer_files import row, sheet
 from tests.kit.databases import NewDatabase
+from tests.kit.newborn import Newborn
 from tests.trials import import_child
-from tests.trials.newborn import Newborn
 from workflows.business.customer_file import import_customers
 from workflows.business.records import Contract, Customer
 

@@ -11,10 +11,10 @@ import pytest
 
 from engine.operations.rollout import carry_out
 from engine.operations.verdicts import Verdict
+from tests.kit.newborn import Newborn
 from tests.kit.parcels import MAPPING, OPERATOR, Post, open_post
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import migration_child
-from tests.trials.newborn import Newborn
 
 EACH = 12  # parcels for each kill
 

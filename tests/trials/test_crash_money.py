@@ -27,6 +27,7 @@ from plugins.ledger.plugin import LedgerBooking
 from tests.kit.contract_scenes import account, actor, changed, contract, ordered
 from tests.kit.customers import customer
 from tests.kit.databases import NewDatabase
+from tests.kit.newborn import Newborn
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.trials import money_child
 from tests.trials.money_child import (
@@ -40,7 +41,6 @@ from tests.trials.money_child import (
     clock_since,
     site_of,
 )
-from tests.trials.newborn import Newborn
 from web.assembly.site import Site
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.shared.change_request import contract_terms, contract_terms_from_json

@@ -23,11 +23,11 @@ from engine.operations.incidents import incidents
 from tests.kit.contract_scenes import account, changed, contract, request
 from tests.kit.customers import customer
 from tests.kit.databases import NewDatabase
+from tests.kit.newborn import Newborn
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.trials import mail_child
 from tests.trials.mail_child import ASKED, COPY_WRITTEN, FORGETS, NOTHING_WRITTEN, Life, clock_since, site_of
-from tests.trials.newborn import Newborn
 
 pytestmark = pytest.mark.time_limit(600)
 

@@ -29,6 +29,7 @@ from engine.testing import Clock
 from engine.workers.one_machine import Heartbeat
 from tests.kit.databases import close_database
 from tests.kit.heartbeats import without_sweep
+from tests.kit.newborn import Newborn
 from tests.kit.scale import repeatable, say, seed, trials
 from tests.kit.smtp_server import MailServer
 from tests.kit.waiting import PATIENCE, until
@@ -36,7 +37,6 @@ from tests.trials import race_child
 from tests.trials.bench import MANY, VISITOR, Bench
 from tests.trials.crash_child import QUICK, SECRET
 from tests.trials.ground import Ground
-from tests.trials.newborn import Newborn
 from workflows.account_creation.inputs import ApplicationInput
 from workflows.account_creation.workflow import ACCOUNT_CREATION
 from workflows.business.records import Account

@@ -16,39 +16,57 @@ from engine.errors import ConfigurationError
 from engine.keyring import Keyring
 from engine.operations import bulk_acts, deadline_rows
 from engine.operations.known_keys import watch
+from engine.operations.mails import addresses_under
 from engine.operations.retention import Purger
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import HIDDEN_LINK, Renderer
 from engine.plugins.breakers import MOST_CALLS, Breakers
+from engine.plugins.extensions import installed
 from engine.plugins.health_reports import HealthReports, Reporter
 from engine.plugins.loaded import Plugins
+from engine.plugins.mail_filters import FilteredMailer
 from engine.runtime.checkpoints import Keeper
 from engine.runtime.engine import Engine
+from engine.runtime.extending import Extensions
 from engine.runtime.observer import Both, forget_traces
 from engine.store.base import Clock, SiteDatabase
 from engine.text import Text, current_language
 from engine.workers.one_machine import Heartbeat
+from web.assembly.extensions import ExtensionWatch
 from web.assembly.monitoring.metrics import Metrics
+from web.assembly.procedures import brought
 from web.assembly.retention import periods
 from web.assembly.settings import Settings
+from workflows.business import plugin_procedures
 from workflows.business.access.access import Access
 from workflows.business.access.account_links import AccountLinks
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
 from workflows.business.access.vault import Vault
+from workflows.business.address_marks import ReturnedMails
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
+from workflows.business.mail_frames import FRAMES
 from workflows.business.permissions import OPERATORS
 from workflows.business.plugin_records import PluginRecords
 from workflows.business.records import Account
 from workflows.business.request_number import request_number
+from workflows.notice import returned
 from workflows.organisation import Organisation
 from workflows.ports import troubles
 from workflows.ports.disk_usage import GuardedUsage
-from workflows.ports.guarded import GuardedBilling, GuardedChannel, GuardedMethod, GuardedSchedule, Times
+from workflows.ports.guarded import (
+    GuardedBilling,
+    GuardedChannel,
+    GuardedMethod,
+    GuardedSchedule,
+    GuardedWebhook,
+    Times,
+)
 from workflows.ports.host import SiteHost
 from workflows.ports.notice_channels import Distribution
+from workflows.ports.procedures import Procedures
 from workflows.ports.schedules import Declared, Schedule, Schedules
 from workflows.ports.troubles import Teller, forget_troubles
 from workflows.registry import CHORES, SEARCHED, effect_handlers
@@ -60,12 +78,14 @@ if TYPE_CHECKING:
     from web.assembly.monitoring.tracing import Tracing
 
 
+_LONGEST_PLUGIN = 64  # characters, as WebhookEvent.plugin
 _SEGMENTS_A_SWEEP = 4  # of the search's index: some tenths of a second each
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The common ground of all parts: the configuration, the database with its keys, and the clock."""
+    """The common ground of all parts: the configuration, the database with its keys, the clock, and the definitions
+    that plugins bring."""
 
     settings: Settings
     db: SiteDatabase
@@ -74,6 +94,7 @@ class Ground:
     organisation: Organisation
     catalogue: Catalogue
     clock: Clock
+    of_plugins: tuple[Workflow, ...] = ()
 
 
 def breakers(ground: Ground, worker: str, shared: Breakers | None) -> Breakers:
@@ -92,7 +113,8 @@ def engine(
     options: Mapping[str, Any],
 ) -> Engine:
     """The engine. Where `clock` is None, the database tells the time of what the engine writes."""
-    arguments: dict[str, Any] = {"lease": _lease(ground.plugins.mailers().values()), **options}
+    mailers = (*ground.plugins.mailers().values(), services.distribution.mailer)
+    arguments: dict[str, Any] = {"lease": _lease(mailers), **options}
     return Engine(
         ground.db,
         workflows,
@@ -101,9 +123,23 @@ def engine(
         worker=worker,
         services=services,
         listeners=ground.plugins.listeners(),
+        extensions=Extensions(installed(ground.plugins)),
+        awaited=awaited(ground.db),
         operators=OPERATORS,
         **arguments,
     )
+
+
+def awaited(db: SiteDatabase) -> frozenset[str]:
+    """The workflows that plugins have brought to this database, those of other processes too."""
+    with db.store().reading() as unit:
+        return frozenset(plugin_procedures.names(unit))
+
+
+def know_awaited(engine: Engine) -> None:
+    """Let the engine know of procedures whose plugin another process has brought since this one started, as in an
+    upgrade of one process after the other."""
+    engine.definitions.awaited = awaited(engine.db)
 
 
 def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher:
@@ -125,9 +161,12 @@ def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher
         },
         link=engine.link,
         hidden_facts={"account_url": lambda account: f"{settings.base_url}/n/{HIDDEN_LINK}?{current_language()}"},
+        shared=FRAMES,
     )
     engine.render = renderer.preview
     mailers = ground.plugins.mailers()
+    if services.distribution.mailer is not None:
+        mailers = {**mailers, _mailer(settings): services.distribution.mailer}
     handlers = {**effect_handlers(services, engine), **ground.plugins.effect_handlers()}
     return Dispatcher(engine, renderer, mailers=mailers, mailer=_mailer(settings), handlers=handlers)
 
@@ -179,6 +218,7 @@ def chores(
     """The chores of a heartbeat, beside timers and outbox."""
     return (
         partial(watch, ground.db, ground.keyring, ground.clock),
+        partial(know_awaited, engine),
         *(partial(chore, engine, services) for chore in CHORES),
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
@@ -240,26 +280,38 @@ def _tracing(engine: Engine) -> Tracing:
     return Tracing(engine, provider())
 
 
-def bind_hosts(ground: Ground, engine: Engine, breakers: Breakers) -> None:
+def extension_watch(ground: Ground, engine: Engine, worker: str) -> ExtensionWatch:
+    """What tells of extensions that fail, and keeps their times."""
+    return ExtensionWatch(engine, Teller(worker, ground.clock))
+
+
+def returned_mails(ground: Ground, engine: Engine, renderer: Renderer) -> ReturnedMails:
+    """What takes reports on mails that came back: it knows those of procedures, and those of notices."""
+    of_procedures = partial(addresses_under, engine, renderer)
+    return ReturnedMails((of_procedures, returned.addresses_under), ground.clock)
+
+
+def bind_hosts(ground: Ground, engine: Engine, breakers: Breakers, taking: ReturnedMails) -> None:
     """Bind the host of each plugin that wants one; what it asks over HTTP has a breaker of its own."""
     records = PluginRecords(ground.db)
     for name, host in ground.plugins.hosts.items():
         breaker = breakers.make(troubles.HTTP, name)
         if isinstance(host, SiteHost):
-            host.bind_site(engine, ground.clock, breaker, records)
+            host.bind_site(engine, ground.clock, breaker, records, returned=taking.report)
         else:
             host.bind(engine, ground.clock, breaker)
 
 
-def _times(plugins: Plugins) -> Times:
+def _times(mailers: Iterable[AnyMailer | None]) -> Times:
     """The time limits of plugins. A channel may hand a mail over, and so takes as long as a mailer may."""
-    return Times(delivery=_lease(plugins.mailers().values()) / 2)
+    return Times(delivery=_lease(mailers) / 2)
 
 
 def services(ground: Ground, breakers: Breakers, times: Times | None) -> Services:
     """The services of the procedures, as configured; each plugin has a breaker of its own."""
     settings, plugins = ground.settings, ground.plugins
-    times = times or _times(plugins)
+    mailer = _filtered(ground, breakers)
+    times = times or _times((*plugins.mailers().values(), mailer))
     billing = plugins.registered("register_billing_backends").get(settings.billing)
     source = plugins.registered("register_disk_usage").get(settings.disk_usage)
     methods = plugins.registered("register_payment_methods")
@@ -275,7 +327,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         clock=ground.clock,
         billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
         disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,
-        distribution=_distribution(ground, breakers, times),
+        distribution=_distribution(ground, breakers, times, mailer),
         payment_methods={
             name: GuardedMethod(method, breakers.make(troubles.PAYMENT, name), times)
             for name, method in methods.items()
@@ -286,7 +338,22 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         breakers=breakers,
         times=times,
         schedules=_schedules(plugins, breakers),
+        procedures=Procedures(brought(plugins)),
+        webhooks=_webhooks(plugins, breakers, times),
     )
+
+
+def _webhooks(plugins: Plugins, breakers: Breakers, times: Times) -> Mapping[str, Mapping[str, GuardedWebhook]]:
+    """The webhooks of each plugin, which share its breaker. The plugin's name goes into a column."""
+    for claim in plugins.claims("register_webhooks"):
+        if len(claim.name) > _LONGEST_PLUGIN:
+            wrong = f"the name of the plugin must have {_LONGEST_PLUGIN} characters at most"
+            plugins.leave_out("register_webhooks", claim, wrong)
+    found = {}
+    for plugin, webhooks in plugins.registered("register_webhooks").items():
+        breaker = breakers.make(troubles.WEBHOOK, plugin)
+        found[plugin] = {name: GuardedWebhook(one, breaker, times) for name, one in webhooks.items()}
+    return found
 
 
 def _schedules(plugins: Plugins, breakers: Breakers) -> Schedules:
@@ -306,14 +373,21 @@ def _schedules(plugins: Plugins, breakers: Breakers) -> Schedules:
     return Schedules(declared, frozenset(one.name for one in listed))
 
 
-def _distribution(ground: Ground, breakers: Breakers, times: Times) -> Distribution:
+def _distribution(ground: Ground, breakers: Breakers, times: Times, mailer: AnyMailer | None) -> Distribution:
     settings, plugins = ground.settings, ground.plugins
     channels = plugins.registered("register_notice_channels")
     guarded = {
         name: GuardedChannel(channel, breakers.make(troubles.CHANNEL, name), times)
         for name, channel in channels.items()
     }
-    return Distribution(guarded, plugins.mailers().get(_mailer(settings)), settings.base_url)
+    return Distribution(guarded, mailer, settings.base_url)
+
+
+def _filtered(ground: Ground, breakers: Breakers) -> AnyMailer | None:
+    """The mailer that sends this site's mails, behind the filters of the plugins; None where it is not loaded."""
+    mailer = ground.plugins.mailers().get(_mailer(ground.settings))
+    filters = ground.plugins.mail_filters(partial(breakers.make, troubles.FILTER))
+    return FilteredMailer(mailer, filters) if mailer is not None and filters else mailer
 
 
 def _mailer(settings: Settings) -> str:
@@ -321,6 +395,6 @@ def _mailer(settings: Settings) -> str:
     return "dev_mailbox" if settings.demo else settings.mailer
 
 
-def _lease(mailers: Iterable[AnyMailer]) -> timedelta:
+def _lease(mailers: Iterable[AnyMailer | None]) -> timedelta:
     """The lease of a delivery: twice the longest call of the slowest mailer, and at least four minutes."""
     return max([timedelta(minutes=4), *(2 * getattr(mailer, "longest", timedelta(0)) for mailer in mailers)])

@@ -2,11 +2,11 @@
 
 A failing check takes the process out of the load balancer. So a check fails only for what makes its answers wrong or
 impossible: a database that is away, read-only or full, tables of another version, another secret key than the
-database's, a missing definition, no mailer, a plugin's part that a setting names and that is missing, or a plugin that
-`required_plugins` names and that is not at work or says that it failed. Any other plugin that is not configured, failed
-to load or is unwell is reported and never fails the check: everything else works. Late timers or mails
-and open incidents do not fail it either: every web process would fail at once, although each of them answers, and no
-mail would be sooner for it. Alerts on `/metrics` are for that.
+database's, a missing definition of the site's own, no mailer, a plugin's part that a setting names and that is missing,
+or a plugin that `required_plugins` names and that is not at work or says that it failed. Any other plugin that is not
+configured, failed to load or is unwell is reported and never fails the check: everything else works. Late timers or
+mails and open incidents do not fail it either: every web process would fail at once, although each of them answers, and
+no mail would be sooner for it. Alerts on `/metrics` are for that.
 
 Strangers may read the answer, so it names checks and numbers, and no address, path or message of a library: those are
 in the log, once for each change.
@@ -27,6 +27,7 @@ from engine.store.schema import pending
 from web.assembly import conditions
 from web.assembly.conditions import Check
 from web.assembly.monitoring.shared_answer import Glance, NoAnswer
+from workflows.business.plugin_procedures import names
 from workflows.registry import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Readiness:
             self._say(asked + self._fixed + health, error.__cause__)
         else:
             self._say(asked + self._fixed + health)
-        return (*asked, *self._fixed, *health, self._answering())
+        return (*asked, *self._fixed, *health, self._answering(), *self._extensions())
 
     def _answering(self) -> Check:
         """A warning where this process's breaker of a plugin is open: pages that do not need the plugin are not
@@ -76,6 +77,13 @@ class Readiness:
         silent = [f"{one.kind} {one.name}" for one in self._site.services.breakers.standings() if one.is_open]
         said = f"not answering: {', '.join(silent)}; see tetsuzuki doctor" if silent else ""
         return Check("answering", "warning" if silent else "ok", said)
+
+    def _extensions(self) -> tuple[Check, ...]:
+        """A warning where this process leaves an extension of a workflow out; nothing where there are no extensions."""
+        standings = self._site.engine.extensions.standings()
+        left_out = ", ".join(one.installed.name for one in standings if one.is_left_out)
+        said = f"left out: {left_out}; see tetsuzuki doctor" if left_out else ""
+        return (Check("extensions", "warning" if left_out else "ok", said),) if standings else ()
 
     def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
         """Log the failing checks, whenever they change."""
@@ -97,8 +105,10 @@ class Readiness:
             storage = conditions.storage(self._site.settings)
             tables = self._migrations()
             # Rows are read only where the tables are those of this version.
-            needed = (conditions.needed(self._site),) if tables.state == "ok" else ()
-            fixed = (tables, self._secret_key(), _definitions(self._site.engine), *needed, storage)
+            is_current = tables.state == "ok"
+            needed = (conditions.needed(self._site),) if is_current else ()
+            definitions = _definitions(self._site.engine, are_up_to_date=is_current)
+            fixed = (tables, self._secret_key(), definitions, *needed, storage)
             self._thorough = (now, fixed)
         return (Check("database", "ok"), *self._thorough[1], *_late(waiting), _incidents(waiting), _paused(waiting))
 
@@ -118,15 +128,21 @@ class Readiness:
         return Check("secret_key", "ok")
 
 
-def _definitions(engine: Engine) -> Check:
-    """Whether every released definition with instances is loaded. Instances are read only where one is not."""
-    missing = []
+def _definitions(engine: Engine, *, are_up_to_date: bool) -> Check:
+    """Whether every released definition with instances is loaded. Instances are read only where one is not.
+
+    One that a plugin brought is a warning: its instances wait until the plugin is back.
+    """
+    ours, theirs = list[str](), list[str]()
     with engine.store.reading() as unit:
+        plugins = names(unit) if are_up_to_date else {}
         for name, version in unit.rows("SELECT name, version FROM definition ORDER BY name, version"):
             if (name, version) not in engine.workflows and unit.rows(_RUNS, (name, version)):
-                missing.append(f"{name} version {version}")
-    if missing:
-        return Check("definitions", "failed", f"not installed here, and instances run on it: {', '.join(missing)}")
+                (theirs if name in plugins else ours).append(f"{name} version {version}")
+    if ours:
+        return Check("definitions", "failed", f"not installed here, and instances run on it: {', '.join(ours)}")
+    if theirs:
+        return Check("definitions", "warning", f"no plugin brings it, and instances wait for it: {', '.join(theirs)}")
     return Check("definitions", "ok")
 
 

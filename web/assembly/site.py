@@ -18,6 +18,7 @@ from engine.definition import Workflow
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
 from engine.outbox.dispatcher import Dispatcher
 from engine.plugins.breakers import Breakers
+from engine.plugins.extensions import leave_out_unfit
 from engine.plugins.health_reports import HealthReports
 from engine.plugins.loaded import Plugins
 from engine.plugins.loading import load
@@ -28,7 +29,7 @@ from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import Text
 from engine.workers.one_machine import Heartbeat
-from web.assembly import parts
+from web.assembly import parts, procedures
 from web.assembly.monitoring.metrics import Metrics
 from web.assembly.parts import Ground
 from web.assembly.settings import KEYS, Settings
@@ -37,12 +38,14 @@ from workflows.business.access.access import Access
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
+from workflows.business.address_marks import ReturnedMails
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
 from workflows.organisation import Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
 from workflows.ports.host import SiteHost
+from workflows.ports.procedures import HOOK as PROCEDURES
 from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS
 from workflows.services import Services
 
@@ -75,6 +78,7 @@ class Site:
     plugins: Plugins
     health: HealthReports
     clock: Callable[[], datetime]
+    returned_mails: ReturnedMails
     metrics: Metrics | None = None
     tracing: Tracing | None = None
 
@@ -137,8 +141,11 @@ def catalogue_of(settings: Settings, plugins: Plugins) -> Catalogue:
     )
 
 
-def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) -> Plugins:
-    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`."""
+def plugins_of(
+    settings: Settings, extra: Sequence[tuple[str, type[Any]]] = (), workflows: Sequence[Workflow] = WORKFLOWS
+) -> Plugins:
+    """The installed plugins and `extra` ones, as they are configured. SMTP_URL is the mail plugin's `url`. What extends
+    neither `workflows` nor those of plugins is left out."""
     configured = {name: dict(table) for name, table in settings.plugins.items()}
     moved = {}
     if settings.smtp_url is not None:
@@ -166,6 +173,10 @@ def plugins_of(settings: Settings, extra: Sequence[tuple[str, type[Any]]] = ()) 
         from web.assembly.blueprints import admit  # Flask, which no other plugin needs
 
         admit(plugins)
+    if plugins.claims(PROCEDURES):
+        procedures.admit(plugins)
+    of_plugins = [workflow for claim in plugins.claims(PROCEDURES) for workflow in claim.thing.workflows]
+    leave_out_unfit(plugins, (*workflows, *of_plugins))
     return plugins
 
 
@@ -215,7 +226,7 @@ def build(
     worker = f"{gethostname()[:40]}:{uuid4().hex[:12]}"
     breakers = parts.breakers(ground, worker, breakers)
     services = parts.services(ground, breakers, times)
-    engine = parts.engine(ground, services, workflows, worker, clock, engine_options or {})
+    engine = parts.engine(ground, services, (*workflows, *ground.of_plugins), worker, clock, engine_options or {})
     dispatcher = parts.dispatcher(ground, engine, services)
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
     vault = services.vault
@@ -225,8 +236,10 @@ def build(
     search = parts.search(ground)
     if not looks:
         search.prepare(meanwhile)
-    parts.bind_hosts(ground, engine, breakers)
-    chores = parts.chores(ground, engine, services, search, (access.purge, staff.purge), traced=tracing is not None)
+    returned_mails = parts.returned_mails(ground, engine, dispatcher.renderer)
+    parts.bind_hosts(ground, engine, breakers, returned_mails)
+    regular = (access.purge, staff.purge, parts.extension_watch(ground, engine, worker).review)
+    chores = parts.chores(ground, engine, services, search, regular, traced=tracing is not None)
     return Site(
         settings=settings,
         db=db,
@@ -244,6 +257,7 @@ def build(
         plugins=ground.plugins,
         health=health,
         clock=ground.clock,
+        returned_mails=returned_mails,
         metrics=metrics,
         tracing=tracing,
     )
@@ -261,12 +275,13 @@ def _ground(
     """The configuration, and the database: open, migrated, with its keys and its definitions."""
     meanwhile()
     organisation = organisation_of(settings)
-    plugins = plugins or plugins_of(settings)
+    plugins = plugins or plugins_of(settings, workflows=workflows)
     problems = problems_of(settings, plugins)
     if problems:
         raise SettingsError(problems)
     catalogue = catalogue_of(settings, plugins)
-    plugins.registered("register_pages")  # which raises where two plugins claim one name
+    for hook in ("register_pages", PROCEDURES):
+        plugins.registered(hook)  # which raises where two plugins claim one name
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now
@@ -277,7 +292,9 @@ def _ground(
     keyring = unlock(db, settings, now, looks=looks)
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
     release(db, workflows)
-    return Ground(settings, db, keyring, plugins, organisation, catalogue, now)
+    of_plugins = procedures.admit_to(db, plugins, looks=looks)
+    leave_out_unfit(plugins, (*workflows, *of_plugins))
+    return Ground(settings, db, keyring, plugins, organisation, catalogue, now, of_plugins)
 
 
 def require_mailer(site: Site) -> None:

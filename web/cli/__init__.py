@@ -24,6 +24,8 @@ _COMMANDS = {
     "workflow": ("web.cli.workflow", "workflow", "Look at workflows and at what runs on them."),
     "incidents": ("web.cli.incidents", "incidents", "What was given up, and what to do about it."),
     "payments": ("web.cli.payments", "payments", "What payment providers have reported."),
+    "mails": ("web.cli.mails", "mails", "Mails that came back, and the addresses that are marked by them."),
+    "webhooks": ("web.cli.webhooks", "webhooks", "What machines outside have sent to plugins."),
     "pauses": ("web.cli.pauses", "pauses", "What is paused, since when, by whom and why."),
     "secret": ("web.cli.secret", "secret", "The secret key: look at it, replace it, or go on without it."),
     "plugins": ("web.cli.plugins", "plugins", "Look at the installed plugins, or begin one."),

@@ -137,13 +137,35 @@ def workers(site: Site) -> Iterator[Finding]:
 
 def silent_plugins(site: Site) -> Iterator[Finding]:
     """Plugins whose breaker some process has reported as open within the last hour."""
-    from workflows.ports.troubles import troubles
+    from workflows.ports.troubles import EXTENSION, troubles
 
     for one in troubles(site.engine.store.now()):
+        if one.kind == EXTENSION:  # of which `extensions` tells
+            continue
         yield fault(
             f"{one.kind} {one.name} does not answer: {one.reason} (since {one.since:%Y-%m-%d %H:%M} UTC, last tried "
             f"{one.told_at:%H:%M}; told by {', '.join(one.workers)})"
         )
+
+
+def extensions(site: Site) -> Iterator[Finding]:
+    """How long extensions of workflows take under the lock, and which of them raised or were left out."""
+    from engine.operations.extension_times import kept
+    from workflows.ports.troubles import EXTENSION, troubles
+
+    there = {(one.installed.name, one.installed.version) for one in site.engine.extensions.standings()}
+    for one in kept(site.engine.store):
+        if (one.name, one.version) in there:
+            yield note(
+                f"extension {one.name}: {one.steps:,} steps since {one.since:%Y-%m-%d %H:%M} UTC, "
+                f"{one.mean * 1000:.1f} ms each, {one.slowest * 1000:.1f} ms at most"
+            )
+    for trouble in troubles(site.engine.store.now()):
+        if trouble.kind == EXTENSION:
+            yield fault(
+                f"extension {trouble.name}: {trouble.reason} (since {trouble.since:%Y-%m-%d %H:%M} UTC, told by "
+                f"{', '.join(trouble.workers)}); once it is mended: tetsuzuki plugins admit {trouble.name}"
+            )
 
 
 def unwell_plugins(site: Site) -> Iterator[Finding]:
@@ -204,6 +226,17 @@ def payment_reports(site: Site) -> Iterator[Finding]:
         )
 
 
+def webhooks(site: Site) -> Iterator[Finding]:
+    """Events of plugins' webhooks that an operator must decide on, or that no worker has tried in time."""
+    from workflows.webhook_events import counts, late
+
+    kept, overdue = counts()["kept"], late(site.engine.store.now())
+    if kept:
+        yield warning(f"{kept} events of webhooks wait for an operator: tetsuzuki webhooks events")
+    if overdue:
+        yield fault(f"{overdue} events of webhooks are late; is `tetsuzuki serve` or `tetsuzuki worker` running?")
+
+
 def pauses(site: Site) -> Iterator[Finding]:
     """What is paused: on purpose, and easily forgotten."""
     from engine.operations.pauses.looking import paused
@@ -240,10 +273,12 @@ CHECKS: tuple[Check, ...] = (
     due,
     workers,
     silent_plugins,
+    extensions,
     unwell_plugins,
     schedules,
     open_incidents,
     payment_reports,
+    webhooks,
     pauses,
     stuck_instances,
     unheld_rules,

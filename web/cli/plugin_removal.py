@@ -12,10 +12,12 @@ import peewee as pw
 from engine.configuration import nearest
 from engine.errors import ConfigurationError, PluginError
 from engine.operations.plugin_needs import STEPS
+from engine.plugins.extensions import HOOK as EXTENSIONS
 from engine.plugins.needs import PluginNeed
 from engine.store.schema import HISTORY_OF_STEPS, migrate_alone
 from web.assembly.plugin_needs import day_of, is_up_to_date, met_by
 from web.assembly.site import CHOICES, plugins_of
+from workflows.business.plugin_procedures import forget_definitions
 from workflows.schedule.plugin_needs import SCHEDULES
 
 if TYPE_CHECKING:
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What leaves with a plugin. `lines` say it; `needed` is true while something needs the plugin; `tables` are its
-    own, in the order in which they can be dropped, the histories of their steps among them."""
+    """What leaves with the plugin `name`. `lines` say it; `needed` is true while something needs the plugin; `tables`
+    are its own, in the order in which they can be dropped, the histories of their steps among them."""
 
+    name: str
     lines: tuple[str, ...]
     needed: bool
     tables: tuple[str, ...]
@@ -54,6 +57,7 @@ def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
     waiting = [need for need in needs if need.hook not in (STEPS, SCHEDULES)]
     named = [key for key, hook in CHOICES.items() if _names(settings, key) in one.adds.get(hook, ())]
     return Leaving(
+        name,
         tuple(_lines(one, waiting, [str(settings.place(key)) for key in named], _counted(db, tables), settings)),
         bool(waiting or named),
         tables,
@@ -61,10 +65,12 @@ def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
 
 
 def drop(db: SiteDatabase, found: Leaving) -> None:
-    """Drop the tables of a plugin, all of them in one transaction."""
+    """Drop the tables of a plugin, all of them in one transaction. It has nobody to forget any more."""
     with db.bound(), db.atomic():
         for table in found.tables:
             db.execute_sql(f'DROP TABLE "{table}"')
+        if is_up_to_date(db):
+            forget_definitions(found.name)
 
 
 def _listed(plugins: Plugins, name: str) -> Listed:
@@ -110,12 +116,19 @@ def _counted(db: SiteDatabase | None, tables: Sequence[str]) -> list[str]:
     ]
 
 
+def what_it_adds(hook: str) -> str:
+    """What a hook registers, in words: disk usage for register_disk_usage."""
+    return "extensions" if hook == EXTENSIONS else hook.removeprefix("register_").replace("_", " ")
+
+
 def _lines(
     one: Listed, waiting: Sequence[PluginNeed], named: Sequence[str], tables: Sequence[str], settings: Settings
 ) -> Iterator[str]:
     yield f"{one.name} ({one.distribution} {one.version})  {one.description}"
     for hook, names in one.adds.items():
-        yield f"    adds {hook.removeprefix('register_').replace('_', ' ')}: {', '.join(names)}"
+        yield f"    adds {what_it_adds(hook)}: {', '.join(names)}"
+    if "filter_mails" in one.hooks:
+        yield "    looks at every mail before it is sent"
     for need in waiting:
         yield f"    would wait for it: {need}"
     for place in named:

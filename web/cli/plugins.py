@@ -13,7 +13,7 @@ import click
 
 from engine.configuration import nearest, one_line
 from engine.errors import EngineError
-from web.cli.skeleton import SHAPES, write_package
+from web.cli.skeleton import SHAPES, SHORT, write_package
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +36,7 @@ def list_plugins() -> None:
     """Every installed plugin: its state, where it comes from, what it adds."""
     from web.assembly.settings import read
     from web.assembly.site import plugins_of
+    from web.cli.plugin_removal import what_it_adds
 
     settings = read()
     loaded = plugins_of(settings)
@@ -45,7 +46,9 @@ def list_plugins() -> None:
     for one in loaded.listed:
         click.echo(f"{one.name}  {one.state}  ({one.distribution} {one.version})  {one.description}")
         for hook, names in one.adds.items():
-            click.echo(f"    adds {_what(hook)}: {', '.join(names)}")
+            click.echo(f"    adds {what_it_adds(hook)}: {', '.join(names)}")
+        if "filter_mails" in one.hooks:
+            click.echo("    looks at every mail before it is sent")
         if one.name in health:
             click.echo(f"    health: {health[one.name]}")
         for schedule in schedules:
@@ -97,6 +100,26 @@ def retire(schedule: str) -> None:
             )
         site.engine.fire(kept[schedule].instance, "retire", operator())
     click.echo(f"schedule {schedule} of plugin {kept[schedule].plugin} is retired")
+
+
+@plugins.command(epilog="Example: tetsuzuki plugins admit bonus_points")
+@click.argument("extension")
+def admit(extension: str) -> None:
+    """Let an extension of a workflow take part in steps again that was left out, because it raised or was slow.
+
+    Each process does so within a minute. What was done without it stays as it is: histories name those steps.
+    """
+    from web.cli.sites import opened_site
+    from workflows.ports.troubles import EXTENSION, settle
+
+    with opened_site() as site:
+        known = sorted(one.installed.name for one in site.engine.extensions.standings())
+        if not settle(EXTENSION, extension):
+            if extension in known:
+                raise click.ClickException(f"extension {extension!r}: no process has left it out")
+            hint = nearest(extension, known) or f"; there are: {', '.join(known) or 'none'}"
+            raise click.ClickException(f"extension {extension!r}: there is none{hint}")
+    click.echo(f"extension {extension} takes part again within a minute")
 
 
 def schedule_line(schedule: Standing, zone: ZoneInfo) -> str:
@@ -180,11 +203,6 @@ def _database(settings: Settings) -> Iterator[SiteDatabase | None]:
             db.close()
 
 
-def _what(hook: str) -> str:
-    """What a hook registers, in words: disk usage for register_disk_usage."""
-    return hook.removeprefix("register_").replace("_", " ")
-
-
 def _missing(settings: Settings, loaded: Plugins) -> Iterator[str]:
     """The settings that name something which no plugin adds. A default counts as no choice."""
     from web.assembly.site import CHOICES
@@ -233,7 +251,7 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
 
 @plugins.command(epilog="Example: tetsuzuki plugins new convenience_store --shape payment_method")
 @click.argument("name")
-@click.option("--shape", type=click.Choice(tuple(SHAPES)), required=True, help="What the plugin is.")
+@click.option("--shape", type=click.Choice((*SHAPES, *SHORT)), required=True, help="What the plugin is.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where its folder goes.")
 def new(name: str, shape: str, into: Path) -> None:
     """Write a package with a plugin that works, and the contract tests of its shape."""

@@ -110,32 +110,45 @@ def _written(name: str, title: str, english: str) -> Iterator[tuple[str, str]]:
     "--into",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=".",
-    help="The checkout; the present folder unless named.",
+    help="The checkout, or the folder of a plugin's module; the present folder unless named.",
 )
 def release(name: str, into: Path) -> None:
-    """Write down what a new version of a workflow promises, so that it cannot change any more unseen."""
+    """Write down what a new version of a workflow promises, so that it cannot change any more unseen.
+
+    What a plugin brings is written into `released.json` beside its module.
+    """
     from engine.errors import UnknownWorkflow
     from workflows.registry import WORKFLOWS
 
     versions = [one for one in WORKFLOWS if one.name == name]
+    path = into / "workflows" / "released.json"
     if not versions:
-        raise UnknownWorkflow(f"There is no workflow {name!r} in workflows/registry.py.")
-    for line in write_digests(versions, into):
+        versions, path = [one for one in of_plugins() if one.name == name], into / "released.json"
+    elif not path.is_file():
+        raise ConfigurationError(f"{into}: expected a checkout of Tetsuzuki, with workflows/released.json in it")
+    if not versions:
+        raise UnknownWorkflow(f"There is no workflow {name!r} in workflows/registry.py, and no plugin brings one.")
+    for line in write_digests(versions, path):
         click.echo(line)
 
 
-def write_digests(versions: list[Workflow], into: Path) -> list[str]:
-    """Add the digests of new versions to `workflows/released.json` of the checkout `into`. Returns what was added.
+def of_plugins() -> tuple[Workflow, ...]:
+    """The definitions that plugins bring and that `check` lets in. Raises PluginError where two claim one name."""
+    from web.assembly.procedures import definitions_of
+    from web.assembly.settings import read
+    from web.assembly.site import plugins_of
 
-    Idempotent. Raises ConfigurationError, and writes nothing, where there is no such file, or a version was released
-    with another digest.
+    return definitions_of(plugins_of(read()))
+
+
+def write_digests(versions: list[Workflow], path: Path) -> list[str]:
+    """Add the digests of new versions to the file `path`, which need not be there. Returns what was added.
+
+    Idempotent. Raises ConfigurationError, and writes nothing, where a version was released with another digest.
     """
     from engine.authoring.release import digest
 
-    path = into / "workflows" / "released.json"
-    if not path.is_file():
-        raise ConfigurationError(f"{into}: expected a checkout of Tetsuzuki, with workflows/released.json in it")
-    known = json.loads(path.read_text(encoding="utf-8"))
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     added = []
     for one in versions:
         label, made = f"{one.name}/{one.version}", digest(one)

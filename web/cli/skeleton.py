@@ -20,8 +20,11 @@ SKELETONS = Path(__file__).parent / "skeletons"
 # What a plugin of each shape is, in the words of its README.
 SHAPES: Mapping[str, str] = {
     "mailer": "A mailer",
+    "mail_filter": "A filter of mails",
+    "webhook": "A webhook",
     "effect_handler": "A handler of effects",
     "listener": "A listener",
+    "extension": "An extension of workflows",
     "billing_backend": "A billing backend",
     "disk_usage": "A source of disk usage",
     "payment_method": "A payment method",
@@ -30,24 +33,46 @@ SHAPES: Mapping[str, str] = {
     "commands": "Commands",
     "health": "A report on the health of something",
     "pages": "Pages",
+    "workflow": "A procedure",
+}
+
+# The shorter names of some shapes.
+SHORT: Mapping[str, str] = {
+    "payment": "payment_method",
+    "billing": "billing_backend",
+    "notices": "notice_channel",
 }
 
 # What a shape has beside its module, by the file of its template.
 _BESIDE: Mapping[str, Mapping[str, str]] = {
+    "extension": {"extension/orders.py.txt": "migrations/0001_orders.py"},
     "pages": {
         "pages/show.html.txt": "templates/$name/show.html",
         "pages/everybody.html.txt": "templates/$name/everybody.html",
         "pages/wishes.py.txt": "migrations/0001_wishes.py",
-    }
+    },
+    "workflow": {
+        "workflow/workflow.py.txt": "workflow.py",
+        "workflow/rules.py.txt": "rules.py",
+        "workflow/records.py.txt": "records.py",
+        "workflow/loans.py.txt": "migrations/0001_loans.py",
+        "workflow/show.html.txt": "templates/$name/show.html",
+        "workflow/everybody.html.txt": "templates/$name/everybody.html",
+        "workflow/reminder.ja.txt": "mail/reminder.ja.txt",
+        "workflow/reminder.en.txt": "mail/reminder.en.txt",
+        "workflow/reminder.ja.html.txt": "mail/reminder.ja.html",
+        "workflow/reminder.en.html.txt": "mail/reminder.en.html",
+    },
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_LONGEST = 40
+_LONGEST = 32  # as methods, channels and pages may be called
 
 
 def write_package(name: str, shape: str, into: Path) -> Path:
     """Write the package of a plugin `name` into a new folder in `into`. Returns the folder.
 
+    `shape` is one of `SHAPES`, or of `SHORT`.
     Raises ConfigurationError where the name is not valid, is that of a module of Python, or the folder exists already.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST or keyword.iskeyword(name) or name in sys.stdlib_module_names:
@@ -58,7 +83,7 @@ def write_package(name: str, shape: str, into: Path) -> Path:
     folder = into / f"tetsuzuki-{name.replace('_', '-')}"
     if folder.exists():
         raise ConfigurationError(f"{folder} is already there; choose another name, or another folder with --into")
-    for path, text in _files(name, shape):
+    for path, text in _files(name, SHORT.get(shape, shape)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return folder

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from web.cli import cures, histories, migrations, pauses, procedure
+from web.cli.procedure import of_plugins
 from web.cli.sites import INSTANCE, opened_site
 from workflows.business.request_number import request_number
 
@@ -26,10 +27,13 @@ def workflow() -> None:
 
 
 def _named(name: str) -> Workflow:
+    """The newest version of a workflow. Plugins are asked where it is not the site's own."""
     from engine.errors import UnknownWorkflow
     from workflows.registry import WORKFLOWS
 
     newest = {one.name: one for one in sorted(WORKFLOWS, key=lambda one: one.version)}
+    if name not in newest:
+        newest |= {one.name: one for one in sorted(of_plugins(), key=lambda one: one.version)}
     if name not in newest:
         raise UnknownWorkflow(f"There is no workflow {name!r}; there are {', '.join(sorted(newest))}.")
     return newest[name]
@@ -37,10 +41,10 @@ def _named(name: str) -> Workflow:
 
 @workflow.command("list", epilog="Example: tetsuzuki workflow list")
 def list_workflows() -> None:
-    """Every workflow with its version, title and place."""
+    """Every workflow with its version, title and place, those of plugins too."""
     from workflows.registry import WORKFLOWS
 
-    for one in WORKFLOWS:
+    for one in (*WORKFLOWS, *of_plugins()):
         click.echo(f"{one.name}  v{one.version}  {one.title}  ({len(one.states)} states, {one.where})")
 
 
@@ -76,38 +80,41 @@ def show(name: str, language: str) -> None:
 def check(strict: bool) -> None:
     """Report every problem of every definition as `file:line: CODE message`.
 
-    Unique indexes are looked for in an empty database that the migrations make; the site's own is not touched. Ends
-    with 1 where anything is wrong.
+    Unique indexes are looked for in an empty database that the migrations make; the site's own is not touched. Those of
+    plugins are checked too; what keeps one of them out altogether is in `tetsuzuki plugins check`. Ends with 1 where
+    anything is wrong.
     """
     from engine.authoring.check import check_all
+    from web.assembly.procedures import definitions_of
     from web.assembly.settings import read
     from web.assembly.site import plugins_of
     from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
     plugins = plugins_of(read())
     kinds = frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()})
-    problems = [*check_all(WORKFLOWS, kinds=kinds, strict=strict), *_without_index(plugins.migrations())]
+    every = (*WORKFLOWS, *definitions_of(plugins))
+    problems = [*check_all(every, kinds=kinds, strict=strict), *_without_index(every, plugins.migrations())]
     for problem in problems:
         click.echo(str(problem))
     if problems:
         sys.exit(1)
-    click.echo(f"{len(WORKFLOWS)} workflows are well", err=True)
+    click.echo(f"{len(every)} workflows are well", err=True)
 
 
-def _without_index(more: Sequence[Path]) -> list[Problem]:
+def _without_index(workflows: Sequence[Workflow], more: Sequence[Path]) -> list[Problem]:
     """The declared conflicts whose unique index no migration creates, ours or those of plugins."""
     from tempfile import TemporaryDirectory
 
     from engine.authoring.check.indexes import missing_indexes
     from engine.store.opening import open_database
     from engine.store.schema import migrate
-    from workflows.registry import MIGRATIONS, WORKFLOWS
+    from workflows.registry import MIGRATIONS
 
     with TemporaryDirectory(prefix="tetsuzuki-check-") as folder:
         db = open_database(f"sqlite:///{folder}/empty.db")
         try:
             migrate(db, (*MIGRATIONS, *more))
-            return missing_indexes(db, WORKFLOWS)
+            return missing_indexes(db, workflows)
         finally:
             db.close()
 
@@ -142,7 +149,9 @@ def readme(name: str) -> None:
 @workflow.command(epilog="Example: tetsuzuki workflow history 42")
 @click.argument("instance_id", metavar="INSTANCE", type=INSTANCE)
 def history(instance_id: int) -> None:
-    """What happened to one instance: when, what, by whom, and how late a timer was."""
+    """What happened to one instance: when, what, by whom, how late a timer was, and which extensions took part."""
+    from engine.runtime.history import extensions_of
+
     with opened_site(looks=True) as site:
         sight = site.engine.look(instance_id)
         entries = site.engine.history(instance_id)
@@ -158,6 +167,8 @@ def history(instance_id: int) -> None:
             f"{entry.seq:4d}  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {source} → {entry.target}  "
             f"{entry.event}  by {entry.actor}{late}{data}"
         )
+        for one in extensions_of(entry):
+            click.echo(f"      {'done without' if one.left_out else 'extended by'} {one}")
 
 
 for command in (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from wtforms import SelectField
-from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
-from web.forms import EXACT, AccountForm, Form
+from web.forms import EXACT, AccountForm, Form, offered_as
 from web.forms.fields import HiddenField, StringField
 from workflows.business.catalogue import LANGUAGE_TITLES
 from workflows.business.permissions import ROLES, VIEWER
@@ -19,7 +18,7 @@ def _role_field() -> Any:
     # Whether a role is one is the procedure's to say: its refusal speaks the reader's language.
     return SelectField(
         _("権限"),
-        choices=[SelectChoice(name, cast(str, title)) for name, title in ROLES.items()],  # read when it is shown
+        choices=offered_as(ROLES.items()),
         default=VIEWER,
         validate_choice=False,
         validators=[InputRequired(_("権限を選択してください。"))],
@@ -42,7 +41,7 @@ class InvitationForm(Form):
         render_kw={"inputmode": "email", "autocomplete": "off", **EXACT},
     )
     role = _role_field()
-    language = SelectField(_("メールの言語"), choices=list(LANGUAGE_TITLES.items()), validate_choice=False)
+    language = SelectField(_("メールの言語"), choices=offered_as(LANGUAGE_TITLES.items()), validate_choice=False)
 
 
 class CorrectionForm(Form):

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from wtforms import RadioField, SelectField
-from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from engine.text import _
-from web.forms import Form
+from web.forms import Form, offered_as
 from web.forms.fields import HiddenField, StringField
 from workflows.business.catalogue import BILLING_MODES, LANGUAGE_TITLES
 from workflows.business.shared.change_request import DETAIL_LABELS
@@ -42,14 +41,14 @@ class DetailsForm(Form):
     contractor_postcode = _line("contractor_postcode", autocomplete="postal-code", inputmode="numeric")
     contractor_address = _line("contractor_address", autocomplete="street-address")
     contractor_language = SelectField(
-        DETAIL_LABELS["contractor_language"], choices=list(LANGUAGE_TITLES.items()), validate_choice=False
+        DETAIL_LABELS["contractor_language"], choices=offered_as(LANGUAGE_TITLES.items()), validate_choice=False
     )
     billing_name = _line("billing_name", autocomplete="off")
     billing_postcode = _line("billing_postcode", autocomplete="billing postal-code", inputmode="numeric")
     billing_address = _line("billing_address", autocomplete="billing street-address")
     billing_mode = RadioField(
         DETAIL_LABELS["billing_mode"],
-        choices=[SelectChoice(name, title) for name, title in BILLING_MODES.items()],
+        choices=offered_as(BILLING_MODES.items()),
         validators=[InputRequired(_("どちらかをお選びください。"))],
         validate_choice=False,
     )

@@ -29,6 +29,7 @@ from web.http.guard import HEADERS
 from web.http.who_may import ANYONE, STAFF, staff_member, user
 from workflows.ports import troubles
 from workflows.ports.pages import MenuEntry, Pages, Panel, Reader, Tile, read_by
+from workflows.ports.procedures import HOOK as PROCEDURES
 
 if TYPE_CHECKING:
     from web.assembly.site import Site
@@ -81,6 +82,8 @@ def _mount(app: Flask, of: Site, claim: Claim) -> None:
     declared = declared_in(app)
     declared.customer_panels += _guarded_panels(claim, pages.customer_panels, breaker)
     declared.request_panels += _guarded_panels(claim, pages.request_panels, breaker)
+    own = of.plugins.brought_by(claim.plugin).get(PROCEDURES, {})
+    declared.with_own_pages.update(name for name in pages.handles if name in own)
 
 
 def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: timedelta) -> View:
@@ -110,15 +113,16 @@ def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: time
 
 def _reader(access: str) -> Reader:
     """Who reads a page with this access."""
-    if access == STAFF:
-        member = staff_member()
-        return Reader() if member is None else Reader("staff", Actor("staff", str(member.id)), member.name)
-    here = user()
+    engine = site().engine
+    member = staff_member() if access == STAFF else None
+    if member is not None:
+        return Reader("staff", Actor("staff", str(member.id)), member.name, _engine=engine)
+    here = user() if access != STAFF else None
     if here is None:
-        return Reader()
+        return Reader(_engine=engine)
     account = here.account
     actor = Actor("account", str(account.id))
-    return Reader("customer", actor, account.user_name, account.customer_id, account.role)
+    return Reader("customer", actor, account.user_name, account.customer_id, account.role, engine)
 
 
 def _with_our_headers(files: str, response: Response) -> Response:

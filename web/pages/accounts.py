@@ -20,7 +20,7 @@ from engine.store.base import LARGEST
 from engine.text import Text, _
 from web.http.areas import CUSTOMER_DETAILS_MENU, Area
 from web.http.current import local_time, site
-from web.http.request_keys import key_of, new_key, sent_before
+from web.http.request_keys import key_of, sent_before
 from web.http.responses import form_again
 from web.http.who_may import needs, this_actor, this_user
 from workflows.account_invitation.records import Invitation
@@ -97,7 +97,6 @@ def _list(refusals: Iterable[Refusal] = ()) -> str:
         invited=invited,
         alone=len(members) + len(invited) == 1,
         refusals=tuple(refusals),
-        new_key=new_key,
     )
 
 

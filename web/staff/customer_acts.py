@@ -23,7 +23,7 @@ from engine.store.prepared import prepared
 from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import local_time, site, today
-from web.http.request_keys import mark, new_key
+from web.http.request_keys import mark
 from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import pages, typed_reason
@@ -399,7 +399,6 @@ def _page(
         seal=foreseen.seal((last_day, *also)),
         refusals=refusals,
         reason=typed_reason(request.form),
-        new_key=new_key,
     )
 
 

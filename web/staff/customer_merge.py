@@ -17,7 +17,7 @@ from engine.outcomes import Preview
 from engine.text import Text, _
 from web.http.areas import NUMBER
 from web.http.current import site
-from web.http.request_keys import mark, new_key
+from web.http.request_keys import mark
 from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import pages, typed_reason
@@ -199,5 +199,4 @@ def _page(record: Customer, asked: str, foreseen: Foreseen, refusals: Sequence[R
         seal=foreseen.seal(),
         refusals=refusals,
         reason=typed_reason(request.form),
-        new_key=new_key,
     )

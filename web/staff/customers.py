@@ -23,6 +23,7 @@ from web.http.areas import NUMBER, STAFF_MENU, declared
 from web.http.current import local_time, site
 from web.http.who_may import staff_only
 from web.shown.dates import day
+from web.staff.address_marks import shown_marks
 from web.staff.area import actor, page_number, pages
 from web.staff.beside import AFTER, BEFORE, Page, beside, number_beside, page_of
 from web.staff.customer_acts import acts_for, acts_for_contract, acts_of, removal_of
@@ -157,6 +158,7 @@ def customer(customer: int) -> str | Response:
         return redirect(url_for("staff.customer", customer=alias.customer_id, _anchor="aliases-title"))
     catalogue = site().catalogue
     aliases = aliases_of(record.id)
+    going_on = under_way(record.id, aliases)
     page = page_number(_MOST_PAGES)
     accounts = _accounts(record.id, (page - 1) * _ACCOUNTS_ON_A_PAGE)
     return render_template(
@@ -178,7 +180,8 @@ def customer(customer: int) -> str | Response:
         page=page,
         more=len(accounts) > _ACCOUNTS_ON_A_PAGE,
         requests=_change_requests(record),
-        under_way=under_way(record.id, aliases),
+        under_way=going_on,
+        marked=shown_marks(record, going_on),
         acts=acts_of(record.id),
         aliases=[(alias.number, local_time(alias.merged_at), alias.instance) for alias in aliases],
         removal=removal_of(record),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import request
 
 from engine.definition import SYSTEM_ACTOR, Workflow
-from engine.runtime.history import LARGEST_SEQ, Entry
+from engine.runtime.history import LARGEST_SEQ, Entry, extensions_of
 from engine.text import Text, _
 from web.http.current import local_time, site
 from workflows.business.access.actor_names import names_of
@@ -32,7 +32,8 @@ _TITLES: Mapping[str, Text] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry. `before` and `after` are the titles of states, equal where the state did not change."""
+    """One entry. `before` and `after` are the titles of states, equal where the state did not change. `extensions` of
+    plugins took part in it, and it was done without those that were `left_out`."""
 
     at: str
     title: Text | str
@@ -41,6 +42,8 @@ class Line:
     who: Text | str
     reason: str
     late: bool
+    extensions: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 ON_A_PAGE = 50
@@ -77,6 +80,8 @@ def _lines(entries: Sequence[Entry], workflow: Workflow | None) -> list[Line]:
             names[entry.actor],
             _reason(entry),
             (entry.late or 0) > 60,
+            tuple(str(one) for one in extensions_of(entry) if not one.left_out),
+            tuple(str(one) for one in extensions_of(entry) if one.left_out),
         )
         for entry in entries
     ]

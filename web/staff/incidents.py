@@ -23,7 +23,7 @@ from web.staff.bulk_acts import page_number, shown_act
 from web.staff.incident_words import definition_of, is_timer, shown
 from workflows.business.access.actor_names import names_of
 from workflows.business.typed import email
-from workflows.ports.troubles import troubles
+from workflows.ports.troubles import EXTENSION, troubles
 
 _ON_A_PAGE, _LAST_ACTS = 20, 3
 _CRITERIA = ("channel", "workflow", "code", "host", "age", "before", "after")
@@ -112,15 +112,17 @@ def incidents() -> str:
         reasons=incident_criteria.reasons(figures),
         ages=[(name, title) for name, (title, _bound, _length) in incident_criteria.AGES.items()],
         acts=[shown_act(one) for one in bulk_acts.bulk_acts(engine, _LAST_ACTS)],
-        silent=_silent(),
+        **_silent(),
     )
 
 
-def _silent() -> list[Silent]:
-    return [
-        Silent(one.title, one.name, local_time(one.since), local_time(one.told_at), one.reason)
-        for one in troubles(site().clock())
-    ]
+def _silent() -> dict[str, list[Silent]]:
+    """The plugins that do not answer, and the extensions of procedures that fail."""
+    found: dict[str, list[Silent]] = {"silent": [], "failing": []}
+    for one in troubles(site().clock()):
+        line = Silent(one.title, one.name, local_time(one.since), local_time(one.told_at), one.reason)
+        found["failing" if one.kind == EXTENSION else "silent"].append(line)
+    return found
 
 
 @pages.get("/incidents/<ref>")

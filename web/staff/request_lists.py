@@ -195,9 +195,14 @@ def _page(shown: List, chosen: Filters) -> Page:
             return keys(unit, wanted, order, most, key, backwards=backwards)
 
         page = page_of(find, key, backwards, _ON_A_PAGE)
-        first = counted_before(unit, wanted, order, page.rows[0]) if page.previous else 0
         # What filters leave is counted by asking of each row: fewer of them, then.
         count = counted(unit, wanted, GLANCED) if chosen.narrow else counted(unit, wanted)
+        if not page.previous:
+            first = 0
+        elif page.following or count.more:
+            first = counted_before(unit, wanted, order, page.rows[0])
+        else:
+            first = count.number - len(page.rows)
     return Page(
         tuple(_lines([one.number for one in page.rows])),
         count,

@@ -9,8 +9,8 @@ of the deadlines that they hold. Where rows do not hold theirs yet, it is worked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -65,7 +65,7 @@ class Wanted:
 
 
 def counted(unit: Unit, wanted: Wanted, most: int = COUNTED) -> Count:
-    """How many instances a list has. It counts up to `most` of each state."""
+    """How many instances a list has. It counts up to `most` of each state, and of all that incidents stopped."""
     number = _count(unit, wanted, [_Slice(_all_of(wanted))], most)
     return Count(min(number, most), number > most)
 
@@ -143,12 +143,27 @@ def _rows(unit: Unit, wanted: Wanted, one: _Slice, most: int) -> list[Key]:
 
 
 def _count(unit: Unit, wanted: Wanted, slices: Sequence[_Slice], most: int) -> int:
-    parts = [_narrowed(part, wanted, one) for one in slices for part in _parts(unit, wanted, one.which)]
+    parts = [part for one in slices for part in _counted_parts(unit, wanted, one)]
     if not parts:
         return 0
     united = " UNION ALL ".join(f"SELECT COUNT(*) FROM ({sql} LIMIT ?) c{at}" for at, (sql, _) in enumerate(parts))
     params = [value for _sql, values in parts for value in (*values, most + 1)]
     return sum(count for (count,) in unit.rows(united, params))
+
+
+def _counted_parts(unit: Unit, wanted: Wanted, one: _Slice) -> Iterator[Expression]:
+    """The statements of a slice whose rows are counted. Where no deadline is asked for, what incidents stopped is found
+    by the incidents: a state may have many instances, and not one that is stopped."""
+    if one.which != "all" or not wanted.stopped or wanted.all_but is not None:
+        yield from (_narrowed(part, wanted, one) for part in _parts(unit, wanted, one.which))
+        return
+    yield from (_narrowed(part, wanted, one) for part in _parts(unit, replace(wanted, stopped=()), one.which))
+    filters, values = _filters_of_all(unit, wanted)
+    there, places = in_places(wanted.stopped)
+    sql = f"{_BY_INCIDENTS} AND {there}{filters}"
+    if one.beside is not None:
+        sql, values = f"{sql} AND i.id {'<' if one.down else '>'} ?", [*values, one.beside.number]
+    yield f"SELECT DISTINCT i.id {sql}", [*places, *values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +179,9 @@ class _Part:
 _NO_DEADLINE: Expression = ("CAST(NULL AS timestamp)", [])
 _HELD: Expression = ("i.deadline_at", [])
 _INCIDENT = f" AND {incident_rows.among('i.id')}"
+_ANY_INCIDENT = "SELECT 1 FROM outbox o WHERE o.state = 'incident' LIMIT 1"
+# In this order on SQLite, which keeps that of a CROSS JOIN.
+_BY_INCIDENTS = "FROM outbox o CROSS JOIN instance i WHERE o.state = 'incident' AND i.id = o.instance_id"
 
 
 def _narrowed(part: _Part, wanted: Wanted, one: _Slice) -> Expression:
@@ -204,13 +222,9 @@ def _held(sql: str, values: list[Any], wanted: Wanted, one: _Slice) -> Expressio
 def _parts(unit: Unit, wanted: Wanted, which: _Which) -> list[_Part]:
     """One part for each state, so that each is read in the order of its index; and one for those of its rows that do
     not hold their deadlines."""
-    filters, values = _filters(wanted)
-    if wanted.customer is not None:
-        own = _of_customer(unit, wanted.customer)
-        marks = ", ".join("?" * len(own))  # each of them is then looked up in the index of the state
-        filters += f" AND i.id IN (SELECT s.id FROM instance s WHERE s.subject IN ({marks}))"
-        values = [*values, *own]
-    places = [(place, more) for some, more in ((wanted.places, ""), (wanted.stopped, _INCIDENT)) for place in some]
+    filters, values = _filters_of_all(unit, wanted)
+    stopped = wanted.stopped if wanted.stopped and unit.rows(_ANY_INCIDENT) else ()  # mostly there is none
+    places = [(place, more) for some, more in ((wanted.places, ""), (stopped, _INCIDENT)) for place in some]
     if wanted.all_but is not None:
         marks = ", ".join("?" * len(wanted.all_but)) or "''"
         sql, values_of_all = f"FROM instance i WHERE i.workflow NOT IN ({marks}){filters}", [*wanted.all_but, *values]
@@ -236,7 +250,18 @@ def _parts(unit: Unit, wanted: Wanted, which: _Which) -> list[_Part]:
     return parts
 
 
-def _filters(wanted: Wanted) -> tuple[str, list[Any]]:
+def _filters_of_all(unit: Unit, wanted: Wanted) -> Expression:
+    """The conditions on the instance `i`, whichever state it is in."""
+    filters, values = _filters(wanted)
+    if wanted.customer is not None:
+        own = _of_customer(unit, wanted.customer)
+        marks = ", ".join("?" * len(own))  # each of them is then looked up in the index of the state
+        filters += f" AND i.id IN (SELECT s.id FROM instance s WHERE s.subject IN ({marks}))"
+        values = [*values, *own]
+    return filters, values
+
+
+def _filters(wanted: Wanted) -> Expression:
     sql, values = "", list[Any]()
     if wanted.kind:
         sql += " AND EXISTS (SELECT 1 FROM change_request r WHERE r.instance = i.id AND r.kind = ?)"

@@ -19,7 +19,7 @@ from web.http import kept
 from web.http.areas import NUMBER, Fact, declared
 from web.http.confirmations import Confirmation, gone, to_confirm
 from web.http.current import local_time, site, today
-from web.http.request_keys import key_of, new_key
+from web.http.request_keys import key_of
 from web.http.who_may import staff_only, this_staff_member
 from web.shown.dates import day, how_long
 from web.shown.prices import titles_of
@@ -348,7 +348,6 @@ def _page(
         options=options,
         books=money.books(change_request) if any(option.question is not None for option in options) else None,
         elsewhere=elsewhere,
-        new_key=new_key,
         pressed=event,
         reason=reason,
         refusals=refusals,

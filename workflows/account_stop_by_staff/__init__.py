@@ -8,5 +8,5 @@ __all__ = ["ACCOUNT_STOP_BY_STAFF", "PROCEDURE"]
 
 PROCEDURE = Procedure(
     (ACCOUNT_STOP_BY_STAFF,),
-    effects={"withdrawal": lambda _services, engine: WithdrawalEffect(engine)},
+    effects={"withdrawal": lambda services, engine: WithdrawalEffect(engine, services.procedures)},
 )

@@ -81,20 +81,31 @@ def is_of_customer(account: Account, about: str, records: Records) -> bool:
     return records.exists(CustomerAlias, former=customer, customer=account.customer_id)
 
 
+WITHDRAW = "withdraw"  # the event by which what was asked for is taken back
+
 STAFF_ACT_KIND = "staff_act"  # of the actor that withdraws the requests which an act of the staff ends
 
 
 def _staff_act_ends_it(attempt: Attempt) -> bool:
     """Whether the actor is an act of the staff that ends this very request: one of the account that was stopped, or of
-    the contract or the customer, also of one who was merged into another. It may begin nothing, because nothing is
-    recorded of a request that begins."""
+    the contract or the customer, also of one who was merged into another. A procedure that is no change request, as
+    one of a plugin, ends with its customer."""
     if attempt.actor.kind != STAFF_ACT_KIND:
         return False
     act = attempt.records.get(StaffAct, instance=int(attempt.actor.id))
     request = attempt.records.get(ChangeRequest, instance=attempt.instance.id)
-    if act is None or request is None:
+    if act is None:
         return False
-    return act.about == attempt.instance.about or act.about in ended_with(request)
+    ended = ended_with(request) if request is not None else _customers_of(attempt)
+    return act.about == attempt.instance.about or act.about in ended
+
+
+def _customers_of(attempt: Attempt) -> tuple[str, ...]:
+    """Whom a procedure without a change request concerns, as `about` says: the customer, and into whom they were
+    merged."""
+    customer = customer_of(attempt.instance.about, attempt.records)
+    alias = attempt.records.get(CustomerAlias, former=customer) if customer is not None else None
+    return tuple(f"customer:{one}" for one in (customer, alias.customer_id if alias is not None else None))
 
 
 def ended_with(request: ChangeRequest) -> tuple[str, ...]:
@@ -117,7 +128,7 @@ def _its_account_is_stopped(attempt: Attempt) -> bool:
 
 
 def _is_ended(attempt: Attempt) -> bool:
-    return attempt.event == "withdraw" and (_staff_act_ends_it(attempt) or _its_account_is_stopped(attempt))
+    return attempt.event == WITHDRAW and (_staff_act_ends_it(attempt) or _its_account_is_stopped(attempt))
 
 
 def _own_account(attempt: Attempt) -> bool:
@@ -138,6 +149,7 @@ def _operator_or_staff(attempt: Attempt) -> bool:
 
 OPERATORS = Permission("operators", _("運用者または担当者（スタッフ）"), _operator_or_staff)
 STAFF = Permission("staff", _("担当者（スタッフ）"), _staff)
+ACCOUNT_VIEWER = Permission("account_viewer", _("閲覧ができるアカウント"), lambda a: _account_with(VIEWER, a))
 ACCOUNT_EDITOR = Permission(
     "account_editor",
     _("手続きができるアカウント"),

@@ -19,42 +19,43 @@ class PluginRecords:
         """See `ReadRecords.customer`."""
         with self._db.bound():
             row = Customer.get_or_none(Customer.id == id)
-        return _customer(row) if row is not None else None
+        return customer_facts(row) if row is not None else None
 
     def customer_numbered(self, number: str) -> CustomerFacts | None:
         """See `ReadRecords.customer_numbered`."""
         with self._db.bound():
             row = Customer.get_or_none(Customer.number == number)
-        return _customer(row) if row is not None else None
+        return customer_facts(row) if row is not None else None
 
     def customers(self, *, after: int = 0, most: int = MOST_FACTS) -> tuple[CustomerFacts, ...]:
         """See `ReadRecords.customers`."""
-        return tuple(map(_customer, self._page(Customer, Customer.id > after, checked_most(most))))
+        return tuple(map(customer_facts, self._page(Customer, Customer.id > after, checked_most(most))))
 
     def contract(self, id: int) -> ContractFacts | None:
         """See `ReadRecords.contract`."""
         with self._db.bound():
             row = Contract.get_or_none(Contract.id == id)
-        return _contract(row) if row is not None else None
+        return contract_facts(row) if row is not None else None
 
     def contracts_of(self, customer: int) -> tuple[ContractFacts, ...]:
         """See `ReadRecords.contracts_of`."""
-        return tuple(map(_contract, self._page(Contract, Contract.customer == customer)))
+        return tuple(map(contract_facts, self._page(Contract, Contract.customer == customer)))
 
     def contracts(self, *, after: int = 0, most: int = MOST_FACTS) -> tuple[ContractFacts, ...]:
         """See `ReadRecords.contracts`."""
-        return tuple(map(_contract, self._page(Contract, Contract.id > after, checked_most(most))))
+        return tuple(map(contract_facts, self._page(Contract, Contract.id > after, checked_most(most))))
 
     def accounts_of(self, customer: int) -> tuple[AccountFacts, ...]:
         """See `ReadRecords.accounts_of`."""
-        return tuple(map(_account, self._page(Account, Account.customer == customer)))
+        return tuple(map(account_facts, self._page(Account, Account.customer == customer)))
 
     def _page(self, model: Any, which: Any, most: int = MOST_FACTS) -> list[Any]:
         with self._db.bound():
             return list(model.select().where(which).order_by(model.id).limit(most))
 
 
-def _customer(row: Customer) -> CustomerFacts:
+def customer_facts(row: Customer) -> CustomerFacts:
+    """A customer as plugins read it."""
     return CustomerFacts(
         row.id,
         row.number,
@@ -67,7 +68,8 @@ def _customer(row: Customer) -> CustomerFacts:
     )
 
 
-def _contract(row: Contract) -> ContractFacts:
+def contract_facts(row: Contract) -> ContractFacts:
+    """A contract as plugins read it."""
     return ContractFacts(
         row.id,
         row.customer_id,
@@ -82,5 +84,6 @@ def _contract(row: Contract) -> ContractFacts:
     )
 
 
-def _account(row: Account) -> AccountFacts:
+def account_facts(row: Account) -> AccountFacts:
+    """An account as plugins read it."""
     return AccountFacts(row.id, row.customer_id, row.user_name, row.email, row.role, row.language, row.standing)

@@ -10,7 +10,7 @@ from engine.definition import SYSTEM, Effect, Mail, Retry, Start, State, Timer, 
 from engine.text import _
 from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
 from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
-from workflows.contract_change import mails, redating_rules, rules
+from workflows.contract_change import extension_points, mails, redating_rules, rules
 
 _APPLY = Effect("billing", "apply", done="applied", retry=Retry(deadline=timedelta(days=7)))
 
@@ -27,6 +27,7 @@ CONTRACT_CHANGE_2 = Workflow(
     title=_("ご契約内容変更"),
     recipients=mails.RECIPIENTS,
     mail_context=mails.mail_context,
+    extension_points=extension_points.points("triage", "accept"),
     start=Start(
         "requested",
         allow=ACCOUNT_EDITOR,

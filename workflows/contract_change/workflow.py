@@ -21,7 +21,7 @@ from engine.definition import SYSTEM, Attempt, Effect, Mail, Refusal, Retry, Sta
 from engine.text import _
 from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
 from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
-from workflows.contract_change import mails, redating_rules, registration, rules
+from workflows.contract_change import extension_points, mails, redating_rules, registration, rules
 
 APPLY = Effect("billing", "apply", done="applied", retry=Retry(deadline=timedelta(days=7)))
 
@@ -104,6 +104,7 @@ CONTRACT_CHANGE = Workflow(
     title=_("ご契約内容変更"),
     recipients=mails.RECIPIENTS,
     mail_context=mails.mail_context,
+    extension_points=extension_points.points("triage", "begun", "confirmed", "approve", "accept"),
     start=Start(
         "requested",
         allow=ACCOUNT_EDITOR,

@@ -10,6 +10,6 @@ __all__ = ["CUSTOMER_MERGE", "PROCEDURE", "MergeInput"]
 
 PROCEDURE = Procedure(
     (CUSTOMER_MERGE,),
-    effects={"customer_merge": lambda _services, engine: MergeEffect(engine)},
+    effects={"customer_merge": lambda services, engine: MergeEffect(engine, services.procedures)},
     records=(CustomerMerge,),
 )

@@ -9,30 +9,37 @@ from engine import Engine
 from engine.definition import Actor
 from engine.delivery import Accepted, Delivery, Failed, Outcome
 from engine.errors import EngineError, EventNotPossible, Refused
-from workflows.business.permissions import STAFF_ACT_KIND, number_of
+from workflows.business.customer_aliases import alias_of
+from workflows.business.permissions import STAFF_ACT_KIND, WITHDRAW, number_of
 from workflows.business.records import MovedAccount, StaffAct
 from workflows.business.shared.moved_accounts import MoveInput
+from workflows.business.shared.plugin_customers import NO_PROCEDURES, PluginCustomers
 from workflows.business.shared.put_off import put_off
-from workflows.business.shared.withdrawals import WITHDRAW
 from workflows.customer_merge.moving import slots_of
+from workflows.ports.procedures import Procedures
 
 
 class MergeEffect:
     """Delivers effects of the kind "customer_merge". Idempotent, and thread-safe."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, procedures: Procedures = NO_PROCEDURES) -> None:
         self._engine = engine
+        self._of_plugins = PluginCustomers(engine, procedures)
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        """Withdraw the requests that keep the slot of the customer who is gone, and begin to tell the owners."""
+        """Withdraw the requests that keep the slot of the customer who is gone, begin to tell the owners, and let
+        plugins move their records."""
         act = StaffAct.get_or_none(StaffAct.instance == delivery.instance_id)
         if act is None:
             return Failed("no_act", f"instance {delivery.instance_id} has no record of its act")
         actor = Actor(STAFF_ACT_KIND, str(act.instance))
         try:
-            return Accepted(f"{self._withdraw(act, actor)} requests withdrawn, {self._tell(act, actor)} owners to tell")
+            said = f"{self._withdraw(act, actor)} requests withdrawn, {self._tell(act, actor)} owners to tell"
         except EngineError as error:
             return put_off(f"what follows act {act.instance}", error)
+        alias = alias_of(number_of(act.about))
+        left = self._of_plugins.move(alias.former, alias.customer_id) if alias is not None else None
+        return left or Accepted(said)
 
     def _withdraw(self, act: StaffAct, actor: Actor) -> int:
         done = 0

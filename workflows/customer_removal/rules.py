@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.definition import NOBODY, Address, Attempt, Instance, Nobody, Recipient, Records, Refusal
 from engine.text import _
+from workflows.business import address_marks
 from workflows.business.customer_aliases import followed
 from workflows.business.permissions import number_of
 from workflows.business.records import (
@@ -143,6 +144,9 @@ def forget_contacts(attempt: Attempt) -> None:
     """Mark the customer as removed, and erase what no book needs: how the contractor was reached, what changes of that
     said, what staff wrote, and what the vault kept of bank accounts and cards."""
     records, number = attempt.records, number_of(attempt.instance.about)
+    customer = records.get(Customer, id=number)
+    if customer is not None:
+        address_marks.forget(records, customer.contractor_email)
     records.update(
         Customer,
         {"id": number},

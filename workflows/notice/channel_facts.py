@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 
-from engine.delivery import Deferred, Message, Outcome, send_to_all
+from engine.delivery import Deferred, Failed, Message, Outcome, send_to_all
 from engine.plugins.breakers import NotNow, TooSlow
 from engine.text import Text, _
+from workflows.business import address_marks
+from workflows.business.address_marks import AddressMark
 from workflows.business.customer_aliases import customer_now
 from workflows.notice.board import KINDS, progress_of, titles_of
 from workflows.notice.mailing import EVERYBODY
@@ -73,12 +76,14 @@ class ChannelFacts:
             customer.company,
             customer.contractor_name,
             sender,
-            self._post,
+            partial(self._post, mark=address_marks.holds_notices(customer.contractor_email)),
             customer.number,
             customer.contractor_language,
         )
 
-    def _post(self, message: Message, key: str) -> Outcome:
+    def _post(self, message: Message, key: str, mark: AddressMark | None = None) -> Outcome:
+        if mark is not None and mark.email in message.to + message.cc:
+            return Failed(f"address_{mark.kind}", f"{mark.status} {mark.words}".strip())
         mailer = self._distribution.mailer
         if mailer is None:
             return Deferred("the mailer of this site is not loaded")

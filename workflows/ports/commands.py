@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 # The commands of the site itself: no plugin's may have the name of one.
 OWN_COMMANDS = (
-    *("customers", "demo", "doctor", "incidents", "migrate", "pauses", "payments", "plugins", "restored", "secret"),
-    *("serve", "shell", "staff", "worker", "workflow"),
+    *("customers", "demo", "doctor", "incidents", "mails", "migrate", "pauses", "payments", "plugins", "restored"),
+    *("secret", "serve", "shell", "staff", "webhooks", "worker", "workflow"),
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")

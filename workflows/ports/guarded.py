@@ -52,6 +52,7 @@ from workflows.ports.payments import (
 )
 from workflows.ports.payments import Rejected as RejectedMandate
 from workflows.ports.schedules import Occurrence, Schedule
+from workflows.ports.webhooks import Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,23 @@ class GuardedSchedule:
     def run(self, occurrence: Occurrence, key: str) -> Outcome:
         """See `Schedule.run`. Deferred is an answer like any other here: a long work answers so after each piece."""
         return self._breaker.within(self._schedule.longest, lambda: self._schedule.run(occurrence, key))
+
+
+class GuardedWebhook:
+    """A guarded webhook: see `Webhook`."""
+
+    def __init__(self, webhook: Webhook, breaker: Breaker, times: Times) -> None:
+        self._webhook = webhook
+        self._breaker = breaker
+        self._times = times
+
+    def verify(self, raw: bytes, headers: Mapping[str, str]) -> Event | None:
+        """See `Webhook.verify`."""
+        return self._breaker.within(self._times.own, lambda: self._webhook.verify(raw, headers))
+
+    def handle(self, event: Event, key: str) -> Outcome:
+        """See `Webhook.handle`."""
+        return self._breaker.within(self._times.asked, lambda: self._webhook.handle(event, key), (Deferred,))
 
 
 class Patient:

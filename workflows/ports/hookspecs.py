@@ -17,7 +17,9 @@ from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
 from workflows.ports.pages import Pages, wrong_pages
 from workflows.ports.payments import PaymentMethod, wrong_method
+from workflows.ports.procedures import PluginProcedure, wrong_procedure
 from workflows.ports.schedules import Schedule, wrong_schedule
+from workflows.ports.webhooks import Webhook, plugin_itself, wrong_webhook
 
 if TYPE_CHECKING:
     from click import Command
@@ -112,4 +114,31 @@ def register_schedules() -> Mapping[str, Schedule]:  # type: ignore[empty-body]
     Must never: do the work, or begin a thread or a timer of its own; return a schedule that cannot be called from
     several threads and processes. Its name goes into the database, and stays there: never change it. A name that two
     plugins claim is a `PluginError` that names both.
+    """
+
+
+@hookspec
+@takes(wrong=wrong_procedure)
+def register_workflows() -> Mapping[str, PluginProcedure]:  # type: ignore[empty-body]
+    """Procedures by the name of their workflow: checked, pinned, drawn and listed as those of the site.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure. A definition that `check` objects to, or that is not what
+    was released under its version, is left out with the reason; instances that run on it wait until it is back.
+    Must never: open a connection; take a name of the site's own procedures; change a definition that a site runs
+    without giving it a new version. Its name goes into the database, and stays there: never change it. A name that two
+    plugins claim is a `PluginError` that names both.
+    """
+
+
+@hookspec
+@takes("verify", "handle", wrong=wrong_webhook, under=plugin_itself)
+def register_webhooks() -> Mapping[str, Webhook]:  # type: ignore[empty-body]
+    """Webhooks by name: addresses `/webhooks/<plugin>/<name>` to which machines outside send signed events.
+
+    When: once in each process, at start, after every plugin was constructed.
+    May fail: yes. The exception becomes the plugin's failure; its addresses answer 404, and what it took before waits
+    for a day, and is then kept for an operator.
+    Must never: open a connection; return a webhook that cannot be called from several threads at once. The names are
+    the plugin's own, and stand in the sender's settings and in the database: never change one.
     """

@@ -7,6 +7,7 @@ change goes through a procedure, which the plugin starts or fires (`Host.start`,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -16,6 +17,7 @@ from engine.errors import PluginError
 from engine.plugins import Host
 from engine.plugins.breakers import Breaker
 from engine.store.base import SiteDatabase
+from workflows.ports.returned_mails import ReturnedMail, Taken
 
 MOST_FACTS = 1000
 """How many facts one question may ask for."""
@@ -103,6 +105,7 @@ class SiteHost(Host):
     def __init__(self, plugin: str) -> None:
         super().__init__(plugin)
         self._records: ReadRecords | None = None
+        self._returned: Callable[[ReturnedMail, str], Taken] | None = None
 
     def bind_site(
         self,
@@ -111,9 +114,10 @@ class SiteHost(Host):
         breaker: Breaker,
         records: ReadRecords,
         db: SiteDatabase | None = None,
+        returned: Callable[[ReturnedMail, str], Taken] | None = None,
     ) -> None:
-        """Bind the host, with its records: see `Host.bind`."""
-        self._records = records
+        """Bind the host, with its records and whoever takes reports on mails that came back: see `Host.bind`."""
+        self._records, self._returned = records, returned
         self.bind(engine, clock, breaker, db)
 
     @property
@@ -122,6 +126,16 @@ class SiteHost(Host):
         if self._records is None:
             raise self._too_early("records")
         return self._records
+
+    def report_returned(self, returned: ReturnedMail) -> Taken:
+        """Tell the site of a mail that came back, or that its reader reported as unwanted: its address is then marked,
+        staff see it, and notices skip it. May be told again. Believed only where it names a mail of this site by its
+        Message-ID, and one of that mail's recipients. Raises PluginError before the host is bound.
+        """
+        if self._returned is None:
+            raise self._too_early("report_returned")
+        with self._db.bound() if self._db is not None else nullcontext():
+            return self._returned(returned, str(self.actor))
 
 
 def checked_most(most: int) -> int:

@@ -21,10 +21,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.attempt import Actor
 from engine.configuration import nearest
+from engine.errors import PluginError, UnknownInstance, UnknownWorkflow
 from engine.text import Text
 
 if TYPE_CHECKING:
     from flask import Blueprint
+
+    from engine import Engine
+    from engine.outcomes import Offer, Outcome, Sight
 
 Access = Literal["anyone", "viewer", "editor", "admin", "staff"]
 
@@ -110,6 +114,9 @@ class Pages:
 
     `addresses` are for plugins that come with the site: the beginnings of addresses, as `/faq`, that the blueprint has
     instead of `/x/<name>`. Its rules then begin with one of them.
+
+    `handles` are those of the plugin's own procedures that the staff handle on these pages: their list of what waits
+    for them leaves these out.
     """
 
     blueprint: Blueprint
@@ -120,6 +127,7 @@ class Pages:
     customer_panels: Sequence[Panel] = ()
     request_panels: Sequence[Panel] = ()
     addresses: Sequence[str] = ()
+    handles: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,9 @@ class Reader:
 
     `actor` is who acts in the engine's history, None for somebody who is not logged in. `customer` is the id of the
     account's customer and `role` the account's; for everybody else they are None and "".
+
+    What a reader starts and fires is done in their own name: the procedure's permissions decide, and history names
+    them. Somebody who is not logged in counts as a visitor.
     """
 
     kind: Literal["anyone", "customer", "staff"] = "anyone"
@@ -135,12 +146,46 @@ class Reader:
     name: str = field(default="", repr=False)
     customer: int | None = None
     role: str = ""
+    _engine: Engine | None = field(default=None, repr=False, compare=False)
 
     def may(self, access: Access) -> bool:
         """Whether the reader may open what this access is declared for."""
         if access in (ANYONE, STAFF):
             return access == ANYONE or self.kind == STAFF
         return _RANK.get(self.role, -1) >= _RANK[access]
+
+    def start(self, workflow: str, about: str, data: Any = None, *, key: str | None = None) -> Outcome:
+        """Begin a procedure about `about`, such as `customer:42`. Idempotent under `key`: that of the form, which
+        `new_key()` makes in its template. Raises what `Engine.start` raises: Refused, Forbidden, KeyReused, …"""
+        return self._there("start").start(workflow, about, self._acting, data, key=key or None)
+
+    def fire(
+        self, instance_id: int, event: str, data: Any = None, *, key: str | None = None, seen: int | None = None
+    ) -> Outcome:
+        """Fire `event`. Idempotent under `key`, as `start`. Raises what `Engine.fire` raises: Refused, Forbidden,
+        EventNotPossible, StaleForm, …"""
+        return self._there("fire").fire(instance_id, event, self._acting, data, key=key or None, seen=seen)
+
+    def allowed(self, instance_id: int) -> tuple[Offer, ...]:
+        """The events that the reader may fire now: the buttons of a page. None where the instance is gone, or its
+        procedure is not at work. Read-only."""
+        try:
+            return self._there("allowed").allowed(instance_id, self._acting)
+        except (UnknownInstance, UnknownWorkflow):
+            return ()
+
+    def look(self, instance_id: int) -> Sight | None:
+        """An instance as it counts now; None where it is gone, or its procedure is not at work. Read-only."""
+        return self._there("look").look_if_there(instance_id)
+
+    @property
+    def _acting(self) -> Actor:
+        return self.actor or Actor("visitor")
+
+    def _there(self, use: str) -> Engine:
+        if self._engine is None:
+            raise PluginError(f"reader().{use} needs a site: try the page in one (`web.testing.TrialSite`)")
+        return self._engine
 
 
 _reader: ContextVar[Callable[[], Reader]] = ContextVar("reader of a plugin's page")
@@ -195,6 +240,7 @@ def wrong_pages(name: str, pages: Any) -> str:
         *_wrong_panels("customer_panels", pages.customer_panels),
         *_wrong_panels("request_panels", pages.request_panels),
         *_wrong_addresses(pages.addresses),
+        *_wrong_handled(pages.handles),
     ]
     return "; ".join(wrong)
 
@@ -238,3 +284,9 @@ def _wrong_addresses(addresses: Any) -> Iterator[str]:
     is_sequence = isinstance(addresses, Sequence) and not isinstance(addresses, str)
     if not is_sequence or not all(isinstance(one, str) and _ADDRESS.fullmatch(one) for one in addresses):
         yield f"addresses must be a sequence of paths as '/faq', not {addresses!r:.100}"
+
+
+def _wrong_handled(handles: Any) -> Iterator[str]:
+    is_sequence = isinstance(handles, Sequence) and not isinstance(handles, str)
+    if not is_sequence or not all(isinstance(one, str) for one in handles):
+        yield f"handles must be a sequence of names of procedures, not {handles!r:.100}"

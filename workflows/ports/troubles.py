@@ -27,6 +27,9 @@ SCHEDULE = "schedule"
 HTTP = "http"  # what a plugin asks over HTTP by its host, under the plugin's name
 HEALTH = "health"
 PAGES = "pages"
+FILTER = "mail_filter"
+WEBHOOK = "webhook"
+EXTENSION = "extension"  # of a workflow: it raised, or was slow
 KINDS = {
     BILLING: _("料金と契約の台帳"),
     PAYMENT: _("お支払い方法"),
@@ -36,6 +39,9 @@ KINDS = {
     HTTP: _("プラグインの接続先"),
     HEALTH: _("プラグインの状態"),
     PAGES: _("プラグインの画面"),
+    FILTER: _("メールの検査"),
+    WEBHOOK: _("Webhookの受信"),
+    EXTENSION: _("お手続きの拡張"),
 }
 
 _LONGEST_REASON = 255
@@ -90,9 +96,20 @@ class Teller:
         except (pw.PeeweeException, EngineError) as error:
             log.warning("that %s %s does not answer could not be kept: %s", standing.kind, standing.name, error)
 
+    def holds(self, kind: str, name: str) -> bool:
+        """Whether the row of a breaker that was told is still there; it then counts for another while. Raises what the
+        database raises."""
+        mine = self._mine(kind, name)
+        with transaction():
+            return bool(PluginTrouble.update(told_at=self._clock()).where(*mine).execute())
+
+    def _mine(self, kind: str, name: str) -> list[Any]:
+        key = {"worker": self._worker, "kind": kind, "name": name}
+        return [getattr(PluginTrouble, column) == value for column, value in key.items()]
+
     def _write(self, standing: Standing, now: datetime) -> None:
         key: dict[str, Any] = {"worker": self._worker, "kind": standing.kind, "name": standing.name}
-        mine = [getattr(PluginTrouble, name) == value for name, value in key.items()]
+        mine = self._mine(standing.kind, standing.name)
         if not standing.is_open:
             PluginTrouble.delete().where(*mine).execute()
             return
@@ -124,3 +141,10 @@ def forget_troubles(now: datetime) -> int:
     """Delete the rows that count no more. Returns how many they were."""
     with transaction():
         return int(PluginTrouble.delete().where(PluginTrouble.told_at <= now - TOLD_LATELY).execute())
+
+
+def settle(kind: str, name: str) -> int:
+    """Delete what every process has told of this, because an operator has settled it. Returns how many rows there
+    were."""
+    with transaction():
+        return int(PluginTrouble.delete().where(PluginTrouble.kind == kind, PluginTrouble.name == name).execute())

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.definition import Effect, Start, State, Transition, Workflow
+from engine.definition import Effect, ExtensionPoint, Start, State, Transition, Workflow
 from engine.runtime.soundness.problems import Problem
 from engine.waits import Escalate, GiveUp, Remind, Wait
 
 _TUPLES: Mapping[type, tuple[str, ...]] = {
-    Workflow: ("states", "transitions", "migrates"),
+    Workflow: ("states", "transitions", "migrates", "extension_points"),
+    ExtensionPoint: ("events", "targets"),
     Start: ("guards", "writes", "effects", "conflicts", "keep"),
     State: ("timers",),
     Transition: ("sources", "guards", "writes", "effects", "conflicts", "keep", "restarts"),
@@ -27,7 +28,8 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 def check_containers(workflow: Workflow) -> Iterator[Problem]:
     """Fields that must be tuples and are not. Python takes `("requested")` for a string and would walk through its
     letters."""
-    for part in (workflow, workflow.start, *_as_tuple(workflow.states), *_as_tuple(workflow.transitions)):
+    points = _as_tuple(workflow.extension_points)
+    for part in (workflow, workflow.start, *_as_tuple(workflow.states), *_as_tuple(workflow.transitions), *points):
         for name in _TUPLES.get(type(part), ()):
             value = getattr(part, name)
             if not isinstance(value, tuple):
@@ -54,6 +56,7 @@ def with_tuples(workflow: Workflow) -> Workflow:
         states=tuple(map(repaired, _as_tuple(workflow.states))),
         transitions=tuple(map(repaired, _as_tuple(workflow.transitions))),
         migrates=_as_tuple(workflow.migrates),
+        extension_points=tuple(map(repaired, _as_tuple(workflow.extension_points))),
     )
 
 

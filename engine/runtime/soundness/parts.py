@@ -18,6 +18,7 @@ from typing import Any
 from engine.definition import (
     Conflict,
     Effect,
+    ExtensionPoint,
     Location,
     Permission,
     Recipient,
@@ -100,6 +101,7 @@ _FIELDS: Mapping[type, Mapping[str, _Field]] = {
         "renew_link": _FLAG,
         "resend": _maybe(_one(Resend, expected="a Resend")),
     },
+    ExtensionPoint: {"name": _TEXT, "facts": _maybe(_RULE)},
     Resend: {"corrects": _TEXT},
     Timer: {
         "event": _TEXT,
@@ -146,7 +148,9 @@ _MEMBERS: Mapping[type, Mapping[str, _Field]] = {
         "states": _one(State, expected="a State"),
         "transitions": _one(Transition, expected="a Transition"),
         "migrates": _one(Migration, expected="a Migration"),
+        "extension_points": _one(ExtensionPoint, expected="an ExtensionPoint"),
     },
+    ExtensionPoint: {"events": _TEXT, "targets": _TEXT},
     State: {"timers": _one(Timer, expected="a Timer")},
     Transition: {"sources": _TEXT, "restarts": _TEXT},
     Conflict: {"columns": _TEXT},
@@ -165,6 +169,7 @@ _WORDS = {  # how a part is called where it has no name, or before it
     Timer: "timer",
     Effect: "effect",
     Permission: "permission",
+    ExtensionPoint: "extension point",
 }
 
 
@@ -284,6 +289,8 @@ def _names(workflow: Workflow) -> Iterator[tuple[Location, str, str, int]]:
     for state in workflow.states:
         for timer in state.timers:
             yield timer.where, "event", timer.event, _NAME
+    for point in workflow.extension_points:
+        yield point.where, "extension point", point.name, _NAME
     for effect in workflow.all_effects():
         yield effect.where, "effect", effect.name, _NAME
         yield effect.where, "kind", effect.kind, _KIND

@@ -15,6 +15,7 @@ from engine.errors import InvalidDefinition
 from engine.runtime.soundness.choices import check_choices
 from engine.runtime.soundness.containers import check_containers, with_tuples
 from engine.runtime.soundness.effects import check_effects
+from engine.runtime.soundness.extension_points import check_extension_points
 from engine.runtime.soundness.graph import Graph
 from engine.runtime.soundness.names import check_names, check_verdict_names
 from engine.runtime.soundness.parts import SHAPELESS, check_figures, check_parts, check_spelling
@@ -47,6 +48,7 @@ def definition_problems(workflow: Workflow, kinds: Set[str] | None = None) -> St
     problems += check_effects(workflow, graph, kinds)
     problems += check_policies(workflow)
     problems += check_choices(workflow)
+    problems += check_extension_points(workflow)
     return Structure(tuple(problems), graph)
 
 

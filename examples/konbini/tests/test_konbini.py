@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +19,7 @@ from tetsuzuki_konbini.sandbox import Refusal, Sandbox, serve
 from engine.definition import Secret
 from engine.errors import ConfigurationError
 from engine.plugins import SiteFacts
-from workflows.ports.payments import Awaited, MandateFacts, Pending, Rejected
+from workflows.ports.payments import Awaited, MandateFacts, PaymentMethod, Pending, Rejected
 from workflows.ports.testing import PaymentMethodContract, context
 
 SITE = SiteFacts(Path("var"), "https://example.jp", "site@example.jp", False, "Asia/Tokyo")
@@ -29,14 +31,14 @@ def provider() -> Iterator[tuple[Sandbox, str]]:
     """A provider that listens on this machine."""
     sandbox = Sandbox(TOKEN, SECRET)
     server = serve(sandbox)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield sandbox, f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
 
 
-def method_at(url: str) -> Konbini:
-    return Konbini(Konbini.Config(url, Secret(TOKEN), Secret(SECRET), timeout=2.0), SITE)
+def method_at(url: str, timeout: float = 2.0) -> Konbini:
+    return Konbini(Konbini.Config(url, Secret(TOKEN), Secret(SECRET), timeout=timeout), SITE)
 
 
 class TestKonbini(PaymentMethodContract):
@@ -44,12 +46,36 @@ class TestKonbini(PaymentMethodContract):
     hidden: ClassVar = (TOKEN, SECRET)
 
     @pytest.fixture(autouse=True)
-    def at_the_provider(self, provider: tuple[Sandbox, str]) -> None:
+    def at_the_provider(self, provider: tuple[Sandbox, str]) -> Iterator[None]:
         self.sandbox, self.url = provider
         self.sandbox.down = False
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            self.silent = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            yield
 
     def method(self) -> Konbini:
         return method_at(self.url)
+
+    def finish(self, method: PaymentMethod, mandate: MandateFacts) -> None:
+        """The customer pays at the counter."""
+        self.sandbox.pay(self.sandbox.payments[mandate.reference].number)
+
+    def signed_events(self, method: PaymentMethod) -> Sequence[tuple[bytes, Mapping[str, str]]]:
+        """What the provider sends of a payment, and of one that is canceled."""
+        paid, _mandate, _data = self.begun("an event of a payment")
+        with suppress(Refusal):  # paid the first time
+            self.sandbox.pay(paid.number.replace("-", ""))
+        canceled, mandate, data = self.begun("an event of a cancellation")
+        method.revoke(context(), mandate, data, "cancel")
+        return [self.sandbox.event(self.sandbox.payments[one.reference]) for one in (paid, canceled)]
+
+    def down(self) -> Konbini:
+        self.sandbox.down = True
+        return self.method()
+
+    def hanging(self) -> Konbini:
+        """An address at which connections are taken, and nobody answers."""
+        return method_at(self.silent, timeout=0.05)
 
     def begun(self, key: str) -> tuple[Awaited, MandateFacts, Secret]:
         mandate, data = self.mandate()

@@ -1,14 +1,12 @@
 """A process that seals histories anew, or gives a lost key up, and is killed in the middle of it.
 
-`python -m tests.engine.operations.rotation_child URL WHAT MOMENT N`: WHAT is `rotate` or `lose`; the process kills
-itself at its Nth commit, just `before` or just `after` it.
+What it does is `rotate` or `lose`; the process kills itself at its nth commit, just `before` or just `after` it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import Any, cast
 
 from engine.keyring import Keyring
@@ -56,7 +54,3 @@ def main(url: str, what: str, moment: str, n: int) -> None:
     else:
         for lost in give_up(db, ring, "the disk died", db.now()):
             base_anew(engine, lost, OPERATOR, at_once=2)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +18,8 @@ from engine.operations.known_keys import LOST, WrongSecretKey, admit, finish_los
 from engine.runtime import checkpoints
 from engine.runtime.engine import Engine
 from engine.store.base import to_db
+from tests.engine.operations import rotation_child
+from tests.kit.newborn import killed
 from tests.kit.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
 
 NEW = b"a newer secret of the tests, as long as the one before"
@@ -377,11 +377,9 @@ def test_checkpoints_of_a_lost_key_count_from_then_on_and_cannot_change(office: 
 @pytest.mark.parametrize(("moment", "kept"), [("before", 2), ("after", 4)])
 @pytest.mark.parametrize("what", ["rotate", "lose"])
 def test_killed_in_the_middle_nothing_is_half_done_and_it_goes_on(
-    office: Office, numbers: list[int], database_url: str, what: str, moment: str, kept: int
+    office: Office, numbers: list[int], database_url: str, what: str, moment: str, kept: int, tmp_path: Path
 ) -> None:
-    child = [sys.executable, "-m", "tests.engine.operations.rotation_child", database_url, what, moment, "2"]
-    ended = subprocess.run(child, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    killed(rotation_child.main, database_url, what, moment, 2, errors=tmp_path / "errors")
     if what == "rotate":
         both = with_keys(office, NEW, SECRET)
         assert [number for number in numbers if both.verify(number)] == []

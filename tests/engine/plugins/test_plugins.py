@@ -323,7 +323,9 @@ def test_a_class_that_is_no_plugin_says_what_one_has() -> None:
 
 
 def test_a_plugin_implements_hooks_that_there_are_as_they_are() -> None:
-    hooks = "register_effect_handlers, register_listeners, register_mailers, register_migrations, report_health"
+    hooks = "extend_workflows, filter_mails, register_effect_handlers, register_listeners, register_mailers"
+    hooks += ", register_migrations"
+    hooks += ", report_health"
 
     def silent(self: Any) -> None: ...
 

@@ -416,6 +416,25 @@ def test_an_instance_whose_definition_is_not_loaded_is_an_incident_of_its_first_
     assert isinstance(broken.__cause__, UnknownWorkflow)
 
 
+def test_an_instance_that_waits_for_its_definition_is_looked_at_again_and_nothing_of_it_is_broken(
+    sqlite_engine: Engine, clock: Clock
+) -> None:
+    engine = sqlite_engine
+    gone, other = start(engine, ["customer:1", "customer:2"])
+    engine.definitions.awaited = frozenset({"running"})
+    engine.db.execute_sql(f"UPDATE instance SET version = 9 WHERE id = {gone}")
+    clock.forward(hours=1)
+    assert engine.run_due() == 1
+    found = timers(engine, gone)
+    assert {(row[1], row[2], row[3]) for row in found.values()} == {(to_db(clock.now + timedelta(minutes=5)), 0, "")}
+    assert engine.look(other).instance.seq > 1
+    engine.db.execute_sql(f"UPDATE instance SET version = 1 WHERE id = {gone}")
+    assert engine.run_due() == 0
+    clock.forward(minutes=5)
+    assert engine.run_due() == 1
+    assert engine.history(gone)[-1].due_at == clock.now - timedelta(minutes=5)
+
+
 def test_who_watches_hears_of_each_commit_of_due_timers_and_what_fired_in_it(
     sqlite_engine: Engine, clock: Clock
 ) -> None:

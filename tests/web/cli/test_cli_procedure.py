@@ -85,4 +85,7 @@ def test_a_version_is_released_once_and_as_what_it_is(run: Run, checkout: Path) 
 def test_a_workflow_that_is_not_registered_cannot_be_released(run: Run, checkout: Path) -> None:
     said = run("workflow", "release", "address_label")
     assert said.code == 1
-    assert said.err == "tetsuzuki: There is no workflow 'address_label' in workflows/registry.py.\n"
+    assert (
+        said.err
+        == "tetsuzuki: There is no workflow 'address_label' in workflows/registry.py, and no plugin brings one.\n"
+    )

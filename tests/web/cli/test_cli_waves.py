@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +11,7 @@ import pytest
 
 from engine.testing import Clock, MemoryMailer
 from tests.kit.commands import Run
+from tests.kit.newborn import Newborn, begun
 from tests.kit.notices import NEO, customer
 from tests.kit.sites import SECRET, SiteMaker
 from tests.kit.waiting import PATIENCE
@@ -112,21 +109,25 @@ def test_kill_9_in_the_middle_and_each_is_invited_once(database_url: str, make_s
     for number in range(1, 41):
         customer(number, NEO)
     site.db.give_back()
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("TETSUZUKI_")} | {
-        "TETSUZUKI_DATABASE_URL": database_url,
-        "TETSUZUKI_SECRET_KEY": SECRET.decode(),
-        "TETSUZUKI_SMTP_URL": "smtp://127.0.0.1:1",
-        "TETSUZUKI_VAR": str(tmp_path / "var"),
-        "PYTHONPATH": str(Path(__file__).parents[3]),
+    settings = {
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": SECRET.decode(),
+        "SMTP_URL": "smtp://127.0.0.1:1",
+        "VAR": str(tmp_path / "var"),
     }
-    invite = [sys.executable, "-m", "web", "customers", "invite", "--wave", "first", "--count", "40", "--begin-in", "0"]
-    two = [subprocess.Popen(invite, env=environ, cwd=tmp_path, stdout=subprocess.DEVNULL) for _time in range(2)]
+    errors = tmp_path / "errors"
+
+    def invite() -> Newborn:
+        options = ("--wave", "first", "--count", "40", "--begin-in", "0")
+        return begun("customers", "invite", *options, settings=settings, folder=tmp_path, errors=errors)
+
+    two = [invite() for _time in range(2)]
     while all(one.poll() is None for one in two) and not Opening.select().where(Opening.instance > 0).count():
         site.db.give_back()
     for one in two:
-        one.send_signal(signal.SIGKILL)
+        one.kill()
         one.wait(PATIENCE)
-    subprocess.run(invite, env=environ, cwd=tmp_path, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+    assert invite().wait(PATIENCE) == 0, errors.read_text()
     assert Opening.select().count() == 40
     assert Opening.select().where(Opening.instance.is_null()).count() == 0
     site.close()

@@ -98,6 +98,8 @@ LOOKING = (
     ("workflow", "resume", "1", "--dry-run"),
     ("pauses",),
     ("payments", "reports"),
+    ("mails", "marks"),
+    ("webhooks", "events"),
     ("shell",),
     ("workflow", "migrate", "account_creation", "--to", "1", "--dry-run"),
     ("secret", "show"),
@@ -130,14 +132,18 @@ ACTING = (
     ("workflow", "cure", "link", "1", "--reason", "x"),
     ("workflow", "checkpoint"),
     ("workflow", "remove", "1", "--reason", "x"),
+    ("mails", "clear", "1", "--reason", "x"),
+    ("webhooks", "replay", "1"),
+    ("webhooks", "settle", "1", "--reason", "x"),
     ("payments", "replay", "1"),
     ("payments", "settle", "1", "--reason", "x"),
     ("plugins", "retire", "nightly_report"),
+    ("plugins", "admit", "bonus_points"),
     ("restored", "--reason", "x"),
     ("secret", "rotate"),
 )
 IN_A_CHECKOUT = (("workflow", "new"), ("workflow", "release"))
-OF_THEIR_OWN = (("demo",), ("secret", "accept-loss", "--reason", "x"))
+OF_THEIR_OWN = (("demo",), ("mails", "bounce", "-"), ("secret", "accept-loss", "--reason", "x"))
 
 
 def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:

@@ -28,6 +28,7 @@ from tests.kit.browser import SUBDOMAIN, add_customer
 from tests.kit.contract_scenes import staff
 from tests.kit.dumps import dump
 from tests.kit.members import Member, add_account, member, with_prices
+from tests.kit.returned_mails import marked
 from web.app import create_app
 from web.assembly.site import Site
 from web.forms import Form
@@ -36,6 +37,7 @@ from workflows.business.records import (
     AddressChange,
     ChangeRequest,
     Contract,
+    Customer,
     InternalNote,
     RemovedCustomer,
 )
@@ -309,7 +311,8 @@ def test_whoever_is_removed_is_forgotten(story: Story, caplog: pytest.LogCapture
     story.is_stopped(FIRST)
     assert story.typed == persons_fields()
     site.search.catch_up()
-    assert set(where_marked(site)) >= IN_USE
+    mails_came_back_from(site, FIRST, MOVED)
+    assert set(where_marked(site)) >= IN_USE | {"address_mark"}
     assert len(incidents(site.engine)) == 1
 
     story.removes(admin, FIRST)
@@ -329,6 +332,14 @@ def test_whoever_is_removed_is_forgotten(story: Story, caplog: pytest.LogCapture
     assert admin.response.status_code == 200
     assert "お申し込みになった方" not in admin.text
     assert AddressChange.get().new == "new@customer.example"  # the contractor's, whom it concerns, can still stop it
+
+
+def mails_came_back_from(site: Site, *emails: str) -> None:
+    """Each of these addresses is marked, with what its mail server said of it."""
+    for email in emails:
+        mark = marked(email, site.clock())
+        mark.words = f"550 5.1.1 <{email}>: User unknown"
+        mark.save()
 
 
 def numbers(site: Site) -> list[Any]:
@@ -358,7 +369,8 @@ def test_whoever_belongs_to_a_removed_customer_is_forgotten(
     assert story.typed == persons_fields() | FORGOTTEN_WITH_CUSTOMER
     site.search.catch_up()
     in_use = IN_USE | {"customer", "invitation", "pending_application", "kept_form", "internal_note"}
-    assert set(where_marked(site)) >= in_use - {"kept_form"}  # which is sealed
+    mails_came_back_from(site, FIRST, MOVED, Customer.get_by_id(of.id).contractor_email)
+    assert set(where_marked(site)) >= in_use - {"kept_form"} | {"address_mark"}  # which is sealed
     last = clock.now.date() - timedelta(days=1)
     Contract.update(ended_on=last).where(Contract.customer == of.id).execute()
 

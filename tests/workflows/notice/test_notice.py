@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +18,7 @@ from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm
 from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
+from tests.kit.newborn import Newborn, begun
 from tests.kit.notices import CHAT, NEO, NOTICE, begin, customer, deliver_everything, draft, faq, update
 from tests.kit.scale import in_full
 from tests.kit.sites import CHEAP, SECRET, SiteMaker, state
@@ -458,7 +455,7 @@ def test_a_mailing_that_is_killed_goes_on_where_it_stopped(
         try:
             assert done.wait(PATIENCE), (tmp_path / "worker.log").read_text()
         finally:
-            worker.send_signal(signal.SIGTERM)
+            worker.terminate()
             assert worker.wait(PATIENCE) == 0
     sent = Counter((received.recipients, str(received.mail["Message-ID"])) for received in server.messages)
     assert len({recipients for recipients, _id in sent}) == len(sent) == 30  # one Message-ID each
@@ -467,28 +464,23 @@ def test_a_mailing_that_is_killed_goes_on_where_it_stopped(
     assert {row.state for row in NoticeDelivery.select()} == {"sent"}
 
 
-def _worker(server: MailServer, database_url: str, folder: Path) -> subprocess.Popen[bytes]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("TETSUZUKI_")}
-    environ |= {
-        "TETSUZUKI_DATABASE_URL": database_url,
-        "TETSUZUKI_SMTP_URL": server.url,
-        "TETSUZUKI_BASE_URL": "http://localhost",
-        "TETSUZUKI_SECRET_KEY": SECRET.decode(),
-        "TETSUZUKI_PASSWORD_COST": ",".join(map(str, CHEAP)),
-        "TETSUZUKI_VAR": str(folder / "var"),
-        "PYTHONPATH": str(ROOT),
+def _worker(server: MailServer, database_url: str, folder: Path) -> Newborn:
+    settings = {
+        "DATABASE_URL": database_url,
+        "SMTP_URL": server.url,
+        "BASE_URL": "http://localhost",
+        "SECRET_KEY": SECRET.decode(),
+        "PASSWORD_COST": ",".join(map(str, CHEAP)),
+        "VAR": str(folder / "var"),
     }
-    with (folder / "worker.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "web", "worker"], env=environ, stdout=log, stderr=log, cwd=folder
-        )
+    return begun("worker", settings=settings, folder=folder, errors=folder / "worker.log")
 
 
 def _worker_until_killed(server: MailServer, database_url: str, folder: Path, moment: str, after: int) -> None:
     """A worker that dies when it has handed over its `after`-th mail; its lease is ended, as time would."""
     from engine.store.base import database
 
-    worker: list[subprocess.Popen[bytes]] = []
+    worker: list[Newborn] = []
     ready, dead = threading.Event(), threading.Event()
 
     def kill() -> None:

@@ -1,14 +1,13 @@
-"""Takes an event, and is killed on the way: `report_child.py URL FOLDER BODY SIGNATURE MOMENT`.
+"""Takes an event, and is killed on the way.
 
-MOMENT is `read`, when the event is stored and the method is asked what it says, or `applied`, when the request has gone
-on and nothing says yet that it did so by this event.
+The moment is `read`, when the event is stored and the method is asked what it says, or `applied`, when the request has
+gone on and nothing says yet that it did so by this event.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,3 @@ def main(url: str, folder: str, body: str, signature: str, moment: str) -> None:
     if moment == "applied":
         site.engine.observer = KilledAfterACommit()
     reports.receive(site.engine, site.services, PROVIDER, body.encode(), {"Signature": signature})
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -4,8 +4,6 @@ databases."""
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,8 +17,10 @@ from engine.errors import EventNotPossible
 from engine.operations.pauses import OneInstance, acts
 from engine.testing import Clock, MemoryMailer
 from tests.kit.dumps import dump, dump_bytes
+from tests.kit.newborn import killed
 from tests.kit.payments import PAYER, PROVIDER, Provider, account, ask, contract, reporting_site, staff
 from tests.kit.sites import state
+from tests.workflows.payment_method_change import report_child
 from web.assembly.site import Site
 from workflows.business.records import Contract, Mandate, PaymentReport, PaymentReportAct
 from workflows.business.shared.staff_acts import StaffActInput
@@ -326,10 +326,8 @@ def test_a_process_that_is_killed_on_the_way_loses_nothing_and_applies_once(
     site: Site, database_url: str, tmp_path: Path, provider: Provider, number: int, clock: Clock, moment: str
 ) -> None:
     raw, headers = provider.event("paid", number, f"ref-{number}", amount=1200)
-    child = "tests.workflows.payment_method_change.report_child"
-    call = [sys.executable, "-m", child, database_url, str(tmp_path), raw.decode(), headers["Signature"], moment]
-    ended = subprocess.run(call, cwd=ROOT, capture_output=True, check=False)
-    assert ended.returncode == -9, ended.stderr.decode()
+    told = (database_url, str(tmp_path), raw.decode(), headers["Signature"], moment)
+    killed(report_child.main, *told, errors=tmp_path / "errors")
     assert only().state == "received"
     assert state(site, number) == ("awaiting_page" if moment == "read" else "scheduled")
     sweep(site, clock, minutes=1)

@@ -12,7 +12,7 @@ from engine.text import Text
 from tests.kit.payments import bank_transfer
 from tests.kit.slips import Slips
 from workflows.ports.payment_calls import outcome
-from workflows.ports.payments import Awaited, PaymentMethod, Periods, Picture, way_of, wrong_method
+from workflows.ports.payments import Awaited, MandateFacts, PaymentMethod, Periods, Picture, way_of, wrong_method
 from workflows.ports.testing import PaymentMethodContract
 
 DUE = datetime(2026, 4, 15, tzinfo=UTC)
@@ -21,6 +21,10 @@ DUE = datetime(2026, 4, 15, tzinfo=UTC)
 class TestSlips(PaymentMethodContract):
     def method(self) -> PaymentMethod:
         return Slips(lambda: datetime.now(UTC))
+
+    def finish(self, method: PaymentMethod, mandate: MandateFacts) -> None:
+        assert isinstance(method, Slips)
+        method.paid.add(mandate.reference)
 
 
 @pytest.mark.parametrize(("before", "today"), [("none", "at_once"), ("form", "paper"), ("later", "later"), ("", "")])

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from engine.delivery import Accepted, Deferred, Failed
@@ -72,6 +72,7 @@ def _register_others(
     registry.register(_Waiting(Glance(db, lambda: (backlog(engine), counts()))))
     registry.register(_Schedules(Glance(db, lambda: standings(engine.store))))
     registry.register(_Plugins(breakers))
+    registry.register(_Extensions(engine))
     if reports:
         registry.register(_Health(reports))
 
@@ -245,6 +246,34 @@ class _Plugins(Collector):
             is_open.add_metric((one.kind, one.name), int(one.is_open))
             under_way.add_metric((one.kind, one.name), one.under_way)
         return [is_open, under_way]
+
+
+class _Extensions(Collector):
+    """The extensions of workflows in this process, read at each scrape."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterable[Metric]:
+        """See `engine.runtime.extending`."""
+        labels = ("plugin", "extension")
+        steps = CounterMetricFamily(
+            "tetsuzuki_extension_steps", "Steps in which an extension of a plugin took part.", labels=labels
+        )
+        seconds = CounterMetricFamily(
+            "tetsuzuki_extension_seconds", "Seconds that an extension took under the lock of steps.", labels=labels
+        )
+        left_out = GaugeMetricFamily(
+            "tetsuzuki_extension_left_out",
+            "1 while this process leaves an extension out, because it raised or was slow; otherwise 0.",
+            labels=labels,
+        )
+        for one in self._engine.extensions.standings():
+            named = (one.installed.plugin, one.installed.name)
+            steps.add_metric(named, one.steps)
+            seconds.add_metric(named, one.seconds)
+            left_out.add_metric(named, int(one.is_left_out))
+        return [steps, seconds, left_out]
 
 
 class _Health(Collector):

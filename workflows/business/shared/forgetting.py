@@ -7,6 +7,7 @@ that it came from. History names it by its number alone (I8), so nothing there m
 from __future__ import annotations
 
 from engine.definition import Records
+from workflows.business import address_marks
 from workflows.business.records import Account, AddressChange, ChangeRequest, KeptForm, PendingApplication, StaffAct
 from workflows.business.shared.address_change import contractor_slot, login_slot
 
@@ -25,6 +26,7 @@ def forget_person(records: Records, account: Account) -> None:
     records.update(StaffAct, {"customer": customer, "about": f"account:{account.id}"}, reason="")
     records.delete(KeptForm, owner=f"account:{account.id}")
     records.delete(PendingApplication, customer=customer, email=account.email)
+    address_marks.forget(records, account.email)
 
 
 def _forget_address_changes(records: Records, account: Account) -> None:

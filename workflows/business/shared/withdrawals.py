@@ -15,11 +15,12 @@ from engine import Engine
 from engine.definition import Actor, Attempt
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EngineError, EventNotPossible, Refused
-from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND, number_of
+from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND, WITHDRAW, number_of
 from workflows.business.records import ChangeRequest, Contract, StaffAct
+from workflows.business.shared.plugin_customers import NO_PROCEDURES, PluginCustomers
 from workflows.business.shared.put_off import put_off
+from workflows.ports.procedures import Procedures
 
-WITHDRAW = "withdraw"
 _ORDER = "order"  # the kind of the requests that begin a contract
 OF_STOPPED_ACCOUNT = "of_stopped_account"
 """The name of the effect where no act of the staff is recorded, because the contractor stopped the account."""
@@ -35,18 +36,27 @@ class Withdrawn(NamedTuple):
 class WithdrawalEffect:
     """Delivers effects of the kind "withdrawal". Idempotent, and thread-safe."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, procedures: Procedures = NO_PROCEDURES) -> None:
         self._engine = engine
+        self._of_plugins = PluginCustomers(engine, procedures)
 
     def deliver(self, delivery: Delivery, key: str) -> Outcome:
-        """Withdraw what the act ends. What is being carried out already cannot be withdrawn, and ends by itself."""
+        """Withdraw what the act ends. What is being carried out already cannot be withdrawn, and ends by itself.
+
+        Where the act is the removal of a customer, plugins forget them too, once ours is done.
+        """
         if delivery.name == OF_STOPPED_ACCOUNT:
             return self._of_stopped_account(delivery)
         act = StaffAct.get_or_none(StaffAct.instance == delivery.instance_id)
         if act is None:
             return Failed("no_act", f"instance {delivery.instance_id} has no record of its act")
-        found = self._withdraw(ended_by(act), Actor(STAFF_ACT_KIND, str(act.instance)))
-        return found if isinstance(found, Deferred) else Accepted(_counted(found))
+        actor = Actor(STAFF_ACT_KIND, str(act.instance))
+        found = self._withdraw(ended_by(act), actor)
+        if isinstance(found, Deferred):
+            return found
+        is_removal = act.about.startswith("customer:")
+        put_off_by = self._of_plugins.leave(number_of(act.about), actor) if is_removal else None
+        return put_off_by or Accepted(_counted(found))
 
     def _of_stopped_account(self, delivery: Delivery) -> Outcome:
         """Its reply says which they are (`read`), for the mail to staff: with those of a try that ended half-way."""

@@ -6,7 +6,6 @@ event is fired under a key of the report.
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -49,7 +48,8 @@ from workflows.payment_method_change.reports.states import (
 )
 from workflows.ports import payment_calls
 from workflows.ports.payment_calls import MethodBroken
-from workflows.ports.payments import Event, PaymentMethod, Report, Status
+from workflows.ports.payments import PaymentMethod, Report, Status
+from workflows.ports.stored_events import event_in
 from workflows.services import Services
 
 _LONGEST_WAIT = timedelta(hours=1)  # from one try to the next
@@ -131,8 +131,7 @@ def _unclear(report: PaymentReport, mandate: Mandate | None) -> Decision | None:
 def _has_said(services: Services, method: PaymentMethod, report: PaymentReport) -> bool:
     """Ask the method what the event says, and write it down. False where it concerns no request. Raises MethodBroken,
     Unreadable."""
-    content = json.loads(services.vault.open(report.sealed, SEALED_FOR))
-    said = payment_calls.told(method, Event(content["id"], content["kind"], content["payload"]))
+    said = payment_calls.told(method, event_in(services.vault.open(report.sealed, SEALED_FOR)))
     if said is None:
         return False
     _write_said(report, said, said=said.status)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from hashlib import sha256
 
 from engine import Engine
 from engine.errors import EngineError
@@ -17,12 +15,11 @@ from workflows.payment_method_change.reports.states import MOST_OPEN, OPEN, RECE
 from workflows.ports import payment_calls
 from workflows.ports.payment_calls import MethodBroken
 from workflows.ports.payments import Event
+from workflows.ports.stored_events import LONGEST_KIND, NoContent, content_of, name_of
 from workflows.services import Services
 
 FORGED = "forged"
 
-_LONGEST_EVENT, _LONGEST_KIND = 255, 64  # as PaymentReport.event and .kind
-_MOST_CONTENT = 512 * 1024  # characters of an event as JSON; a page takes no longer request than half of that
 _WHILE_APPLIED = timedelta(minutes=1)  # after which another one takes it that nobody finished
 
 log = logging.getLogger("tetsuzuki.payment")
@@ -56,13 +53,13 @@ def receive(engine: Engine, services: Services, name: str, raw: bytes, headers: 
 
 def _store(services: Services, name: str, event: Event, raw: bytes) -> PaymentReport:
     """The row of an event; a new one, or that of the first time that it was sent."""
-    now, known = services.clock(), _name_of(event, raw)
+    now, known = services.clock(), name_of(event, raw)
     sealed = services.vault.seal(_content(name, event), SEALED_FOR)
     row = (PaymentReport.provider == name) & (PaymentReport.event == known)
     values = {
         "provider": name,
         "event": known,
-        "kind": storable(event.kind, _LONGEST_KIND),
+        "kind": storable(event.kind, LONGEST_KIND),
         "received_at": now,
         "last_at": now,
         "sealed": sealed,
@@ -89,22 +86,10 @@ def _require_room(name: str) -> None:
         raise Full
 
 
-def _name_of(event: Event, raw: bytes) -> str:
-    """The event's id as a column holds it. One that is too long, or none, is replaced by a digest that is the same when
-    it is sent again."""
-    if event.id and event.id == storable(event.id, _LONGEST_EVENT):
-        return event.id
-    return f"sha256 {sha256(event.id.encode('utf-8', 'replace') or raw).hexdigest()}"
-
-
 def _content(name: str, event: Event) -> str:
-    """What the event brought, as JSON. Raises MethodBroken where it cannot be written, or is too long."""
+    """What the event brought, as JSON. Raises MethodBroken where it cannot be stored."""
     try:
-        content = json.dumps({"id": event.id, "kind": event.kind, "payload": dict(event.payload)}, default=str)
-    except (TypeError, ValueError, RecursionError):
-        log.exception("an event of %s has a payload that is not JSON", name)
+        return content_of(event)
+    except NoContent as error:
+        log.error("an event of %s cannot be stored: %s", name, error)
         raise MethodBroken from None
-    if len(content) > _MOST_CONTENT:
-        log.error("an event of %s has %d characters, more than %d", name, len(content), _MOST_CONTENT)
-        raise MethodBroken
-    return content

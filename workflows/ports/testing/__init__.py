@@ -18,6 +18,7 @@ from workflows.ports.testing.notices import NoticeChannelContract
 from workflows.ports.testing.payments import PaymentMethodContract, context
 from workflows.ports.testing.schedules import ScheduleContract
 from workflows.ports.testing.usage import DiskUsageContract
+from workflows.ports.testing.webhooks import WebhookContract
 
 __all__ = [
     "BillingBackendContract",
@@ -26,6 +27,7 @@ __all__ = [
     "NoticeChannelContract",
     "PaymentMethodContract",
     "ScheduleContract",
+    "WebhookContract",
     "context",
     "host",
     "run_command",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from uuid import uuid4
 
+from engine.testing import LONGEST, tried_in_time
 from workflows.ports.billing import (
     Applied,
     BilledContract,
@@ -27,11 +29,17 @@ from workflows.ports.billing import (
 )
 
 _THREADS = 8
+_PATIENCE = timedelta(days=7)  # for which the site asks how a booking stands
 
 
 class BillingBackendContract(ABC):
     """The contract of every billing backend, as tests. `change` is one that the backend can price and apply; override
-    it where yours has other products."""
+    it where yours has other products.
+
+    `longest` is how many seconds a call may take that hangs. The site waits for 15 at most, and for 10 for a price.
+    """
+
+    longest = LONGEST
 
     @abstractmethod
     def backend(self) -> BillingBackend:
@@ -42,6 +50,17 @@ class BillingBackendContract(ABC):
         before = ContractTerms("desknets-neo", "example", 10, (), "monthly", "bank_transfer", date(2025, 4, 1))
         after = ContractTerms("desknets-neo", "example", 30, (), "monthly", "bank_transfer", date(2025, 4, 1))
         return Change("users", "A00000001", 1, before, after, date(2026, 11, 22), date(2026, 12, 1))
+
+    def down(self) -> BillingBackend | None:
+        """A backend whose books are gone, or say "not now"; None where it asks nobody."""
+        return None
+
+    def hanging(self) -> BillingBackend | None:
+        """A backend whose books take its calls and never answer; None where it asks nobody."""
+        return None
+
+    def decide(self) -> None:  # noqa: B027  (most backends queue nothing)
+        """What is queued is decided: the batch of the night has run. Does nothing unless it is overridden."""
 
     def quote(self) -> Quote:
         """The backend's price of `change`."""
@@ -101,6 +120,55 @@ class BillingBackendContract(ABC):
         assert isinstance(done, Applied | Queued)
         assert isinstance(backend.status(done.reference), Applied | Queued)
         assert isinstance(backend.status("no such reference"), Rejected)
+
+    def test_what_is_queued_is_decided_in_the_end(self) -> None:
+        backend, quote, key = self.backend(), self.quote(), uuid4().hex
+        queued = backend.apply(self.change(), quote, key)
+        if not isinstance(queued, Queued):
+            return
+        assert timedelta(0) <= queued.after <= _PATIENCE, "the site asks how a booking stands for seven days"
+        self.decide()
+        decided = backend.status(queued.reference)
+        assert isinstance(decided, Applied | Rejected), (
+            "a booking that stays queued never finishes; where somebody must decide first, let `decide` do it"
+        )
+        if isinstance(decided, Applied):
+            assert backend.apply(self.change(), quote, key) == decided, (
+                "the same key is answered otherwise than by status"
+            )
+
+    def test_the_books_are_read_oldest_first(self) -> None:
+        backend, change = self.backend(), self.change()
+        assert change.contract is not None
+        booked = []
+        for later in (0, 365):
+            wanted = replace(change, effective_on=change.effective_on + timedelta(days=later))
+            quote = backend.quote(wanted)
+            if not isinstance(quote, Quote):
+                return  # next year has no prices yet
+            answer = backend.apply(wanted, quote, uuid4().hex)
+            assert isinstance(answer, Applied | Queued)
+            booked.append(answer.reference)
+        read = [one.reference for one in backend.history(change.contract) if one.reference in booked]
+        assert read == [reference for reference in booked if reference in read]
+
+    def test_books_that_are_gone_or_hang_say_neither_yes_nor_no(self) -> None:
+        """The site then asks again with the same key. What raises is "not now"; `Unavailable` says that there is no
+        price, and stops a booking whose day has come."""
+        quote = self.quote()
+        for in_trouble in (self.down, self.hanging):
+            backend = in_trouble()
+            if backend is None:
+                continue
+            calls: list[Callable[[], object]] = [
+                partial(backend.apply, self.change(), quote, uuid4().hex),
+                partial(backend.status, "a reference"),
+            ]
+            if not getattr(backend, "quotes_are_local", False):
+                calls.append(partial(backend.quote, self.change()))
+            for call in calls:
+                answer = tried_in_time(call, self.longest)
+                assert answer is None, f"expected an exception, got {answer!r}"
 
     def test_history_and_invoices_are_lists_even_of_an_unknown_contract(self) -> None:
         backend = self.backend()

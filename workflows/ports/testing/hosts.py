@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from engine.plugins.breakers import Breaker
 from engine.store.base import SiteDatabase
@@ -17,6 +18,7 @@ from workflows.ports.host import (
     SiteHost,
     checked_most,
 )
+from workflows.ports.returned_mails import ReturnedMail, Taken
 
 
 def host(
@@ -27,14 +29,22 @@ def host(
     contracts: Sequence[ContractFacts] = (),
     accounts: Sequence[AccountFacts] = (),
     db: SiteDatabase | None = None,
+    returned: list[ReturnedMail] | None = None,
 ) -> SiteHost:
     """A host with these records, a clock (by default one that stands still), a logger and an HTTP client. It has no
     site: what needs one raises a PluginError. With `db`, a database in which the plugin's own tables are
-    (`engine.store.opening.open_database`, `engine.store.schema.migrate`), there are `transaction` and `reading`."""
+    (`engine.store.opening.open_database`, `engine.store.schema.migrate`), there are `transaction` and `reading`. With
+    `returned`, a list, `report_returned` adds to it and answers "marked"."""
     made = SiteHost(plugin)
     records = GivenRecords(tuple(customers), tuple(contracts), tuple(accounts))
-    made.bind_site(None, clock or Clock(), Breaker("http", plugin), records, db)
+    taking = partial(_take, returned) if returned is not None else None
+    made.bind_site(None, clock or Clock(), Breaker("http", plugin), records, db, taking)
     return made
+
+
+def _take(returned: list[ReturnedMail], mail: ReturnedMail, source: str) -> Taken:
+    returned.append(mail)
+    return "marked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
 from engine.definition import Refusal, Secret
+from engine.testing import KANJI, LONGEST, tried_in_time
 from engine.text import Text
 from workflows.organisation import Organisation
 from workflows.ports.billing import Bill
@@ -31,12 +33,16 @@ from workflows.ports.payments import (
     Pending,
     Question,
     Redirect,
+    Rejected,
     periods_of,
     way_of,
     wrong_method,
 )
 
 _THREADS = 8
+_ASKED = 3  # times that a provider is asked how things stand
+_DAY = timedelta(days=1)
+_SUCCEEDED = ("processed", "paid")
 _NONSENSE = ("", " ", "\0", "🍣" * 40, "<script>", "9" * 400, "' OR 1=1 --", "漢字", "-1", "\ud800")
 
 
@@ -66,9 +72,11 @@ class PaymentMethodContract(ABC):
 
     Nothing of `hidden` may be in a label, a repr or a report. `variants` has valid values for each further variant of
     the form, by its name. `asks_back` has ambiguous texts, by the field in which they are typed: the method asks which
-    meaning it is, and accepts each of its own choices.
+    meaning it is, and accepts each of its own choices. `longest` is how many seconds a call may take that hangs; the
+    site waits for 15 at most.
     """
 
+    longest = LONGEST
     typed: ClassVar[Mapping[str, str]] = {}
     hidden: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[Mapping[str, Mapping[str, str]]] = {}
@@ -81,6 +89,18 @@ class PaymentMethodContract(ABC):
     def signed_events(self, method: PaymentMethod) -> Sequence[tuple[bytes, Mapping[str, str]]]:
         """Genuine events as the provider sends them to this method now: body and headers. None where it sends none."""
         return ()
+
+    def finish(self, method: PaymentMethod, mandate: MandateFacts) -> None:  # noqa: B027  (`signed_events` may do it)
+        """The customer and the provider do their part of this mandate: somebody pays at the counter, or the bank says
+        yes. Does nothing unless it is overridden; a method whose `signed_events` say so needs nothing else."""
+
+    def down(self) -> PaymentMethod | None:
+        """A method whose provider is gone, or says "not now"; None where it asks nobody."""
+        return None
+
+    def hanging(self) -> PaymentMethod | None:
+        """A method whose provider takes its calls and never answers; None where it asks nobody."""
+        return None
 
     def shapes(self) -> Mapping[str, Mapping[str, str]]:
         """Valid values for each variant of the form, the first one included."""
@@ -176,6 +196,77 @@ class PaymentMethodContract(ABC):
             begun = method.begin(context(), mandate, data, "a key")
             assert isinstance(begun, ways[way_of(method.way)])
 
+    def test_it_can_finish(self) -> None:
+        """Somebody who waits for what never comes cannot be helped: the site asks again until its patience ends."""
+        method = self.method()
+        for variant in self.shapes():
+            mandate, data = self.mandate(variant)
+            begun = outcome(method.begin(context(variant=variant), mandate, data, "a key that finishes"))
+            assert not isinstance(begun, Rejected), f"what the tests type is rejected: {begun.code}"
+            if isinstance(begun, Active):
+                continue
+            if isinstance(begun, Document):
+                assert timedelta(0) < begun.due <= LONGEST_WAIT
+                continue  # the staff say that it came back, and that it holds
+            if isinstance(begun, Pending):
+                assert timedelta(0) < begun.next_check <= _DAY, "the site asks again within a day, or gives up"
+            reference = getattr(begun, "reference", "") or getattr(begun, "number", "")
+            issued = replace(mandate, reference=reference)
+            self.finish(method, issued)
+            assert self._has_finished(method, issued), (
+                "it never finishes: neither query nor an event says that it did. Where somebody must do their part "
+                "first, let `finish` do it"
+            )
+
+    def _has_finished(self, method: PaymentMethod, mandate: MandateFacts) -> bool:
+        events = [method.verify_event(raw, headers) for raw, headers in self.signed_events(method)]
+        reports = [method.handle_event(event) for event in events if event is not None]
+        reports += [method.query(context(), mandate) for _turn in range(_ASKED)]
+        return any(report is not None and report_of(report).status in _SUCCEEDED for report in reports)
+
+    def test_events_say_the_same_in_whichever_order_they_come(self) -> None:
+        method = self.method()
+        events = [method.verify_event(raw, headers) for raw, headers in self.signed_events(method)]
+        genuine = [event for event in events if event is not None]
+        forward = {event.id: method.handle_event(event) for event in genuine}
+        backward = {event.id: method.handle_event(event) for event in reversed(genuine)}
+        assert forward == backward, "what an event says depends on what came before it"
+
+    def test_it_takes_every_name_that_people_and_companies_have(self) -> None:
+        """Letters that no Japanese character set of before Unicode holds, long ones, and what markup is made of."""
+        names = (f"株式会社{KANJI}商店 <b>&", "㈱" + "鷗" * 99, "Straße & Söhne 有限会社")
+        for number, company in enumerate(names):
+            named = context(company=company, contractor_name=KANJI, address=f"東京都葛󠄀飾区{KANJI}ビル")
+            method = self.method()
+            assert method.is_available(named) is None
+            for variant, typed in self.shapes().items():
+                asked = replace(named, variant=variant)
+                details = method.validate(asked, typed)
+                assert isinstance(details, Details), details
+                mandate = MandateFacts(1, details.label, "")
+                begun = outcome(method.begin(asked, mandate, details.secret, f"name {number} {variant}"))
+                assert not isinstance(begun, Rejected)
+
+    def test_a_provider_that_is_gone_or_hangs_decides_nothing(self) -> None:
+        """The site then asks again, with the same key. Its forms are shown meanwhile."""
+        mandate, data = self.mandate()
+        issued = replace(mandate, reference="a reference")
+        for in_trouble in (self.down, self.hanging):
+            method = in_trouble()
+            if method is None:
+                continue
+            assert tried_in_time(partial(method.form, context()), self.longest) is not None, "form asks the provider"
+            available = tried_in_time(partial(_is_available, method), self.longest)
+            assert available is True, "is_available asks the provider"
+            begun = tried_in_time(partial(method.begin, context(), mandate, data, "in trouble"), self.longest)
+            assert begun is None or isinstance(begun, Pending | Document), f"expected Pending, got {begun!r}"
+            for call in (
+                partial(method.query, context(), issued),
+                partial(method.revoke, context(), issued, data, "in trouble, too"),
+            ):
+                report = tried_in_time(call, self.longest)
+                assert report is None or report_of(report).status in ("pending", "undefined"), report
+
     def test_a_number_is_due_in_time_and_is_put_off_as_often_as_its_periods_say(self) -> None:
         method = self.method()
         mandate, data = self.mandate()
@@ -232,7 +323,7 @@ class PaymentMethodContract(ABC):
         says so."""
         return self.mandate()
 
-    def due_payment(self, tries: int = 1) -> DuePayment:
+    def _due_payment(self, tries: int = 1) -> DuePayment:
         """A bill's payment that is due, by such a mandate."""
         mandate, data = self.registered()
         due = context().today
@@ -247,7 +338,7 @@ class PaymentMethodContract(ABC):
         if not collects(method):
             return
         assert isinstance(method, Collecting)
-        due = self.due_payment()
+        due = self._due_payment()
         first = report_of(method.collect(context(), due, "a key of a bill"))
         again = report_of(method.collect(context(), due, "a key of a bill"))
         assert (again.status, again.reference) == (first.status, first.reference)
@@ -263,9 +354,14 @@ class PaymentMethodContract(ABC):
             return
         assert isinstance(method, Collecting)
         for tries in range(1, 5):
-            day = method.retry_day(self.due_payment(tries), context().today)
+            day = method.retry_day(self._due_payment(tries), context().today)
             assert day is None or day > context().today
 
     def test_what_never_began_can_be_revoked(self) -> None:
         report = report_of(self.method().revoke(context(), MandateFacts(1, "", ""), Secret(""), "a key"))
         assert report.status == "processed"
+
+
+def _is_available(method: PaymentMethod) -> bool:
+    """Whether the method says that it can be chosen."""
+    return method.is_available(context()) is None

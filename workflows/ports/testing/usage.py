@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from time import monotonic
+from functools import partial
 
+from engine.testing import LONGEST, tried_in_time
 from workflows.ports.disk_usage import DiskUsage, Environment, Usage, UsageUnavailable, is_possible
 
 _THREADS = 8
@@ -19,7 +20,7 @@ class DiskUsageContract(ABC):
     the tests may be busy; a source that ignores its time limit takes longer, or for ever.
     """
 
-    longest = 20.0
+    longest = LONGEST
 
     @abstractmethod
     def source(self) -> DiskUsage:
@@ -31,6 +32,10 @@ class DiskUsageContract(ABC):
 
     def unreachable(self) -> DiskUsage | None:
         """A source whose environment does not answer; None where that cannot happen."""
+        return None
+
+    def down(self) -> DiskUsage | None:
+        """A source whose environment refuses every connection; None where that cannot happen."""
         return None
 
     def test_it_answers_with_figures_that_can_be(self) -> None:
@@ -48,10 +53,18 @@ class DiskUsageContract(ABC):
         source = self.unreachable()
         if source is None:
             return
-        begun = monotonic()
-        usage = source.usage(self.environment(), timedelta(seconds=1))
-        assert isinstance(usage, UsageUnavailable)
+        self._has_no_figure(
+            tried_in_time(partial(source.usage, self.environment(), timedelta(seconds=1)), self.longest)
+        )
+
+    def test_an_environment_that_is_gone_has_no_figure_but_the_last_one(self) -> None:
+        source = self.down()
+        if source is not None:
+            usage = tried_in_time(partial(source.usage, self.environment(), timedelta(seconds=5)), self.longest)
+            self._has_no_figure(usage)
+
+    def _has_no_figure(self, usage: Usage | UsageUnavailable | None) -> None:
+        assert isinstance(usage, UsageUnavailable), f"expected a reason, got {usage!r}"
         assert str(usage.reason)
-        assert monotonic() - begun < self.longest
         if usage.last is not None:
             assert is_possible(usage.last)

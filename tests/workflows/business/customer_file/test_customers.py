@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -22,6 +21,7 @@ from engine.store.base import database, transaction
 from engine.store.opening import open_database
 from tests.kit.customer_files import FULL, ROW, row, sheet
 from tests.kit.databases import opened_database
+from tests.kit.memory import peak_of
 from workflows.business.catalogue import DEFAULT_CATALOGUE, Catalogue, Product
 from workflows.business.customer_file.columns import CUSTOMER_COLUMNS, HEADER, OPTIONAL, REQUIRED
 from workflows.business.customer_file.exporting import export_customers
@@ -664,18 +664,13 @@ def test_any_record_comes_back_without_a_change(db: pw.Database, customer: dict[
 
 def test_memory_of_an_export_does_not_grow_with_the_customers(db: pw.Database) -> None:
     def peak() -> int:
-        tracemalloc.start()
-        export_customers(io.BufferedWriter(Discard()))
-        used = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return used
+        return peak_of(lambda: export_customers(io.BufferedWriter(Discard())))
 
     def add(start: int, count: int) -> None:
         numbers = range(start, start + count)
         load(sheet(*(row(customer_number=f"A{n:08}", subdomain=f"s{n}") for n in numbers)))
 
     add(0, 1000)
-    peak()
     few = peak()
     add(1000, 2000)
     assert peak() < few * 1.5

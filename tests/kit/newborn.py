@@ -1,20 +1,24 @@
 """Processes that are at work at once: forked from one that has imported the site (`multiprocessing`'s fork server).
 
-An interpreter that imports the site takes a second of a core, and the trials start some hundred of them; what they try
-begins after that. Each is a process of its own, with its own connections, and dies by SIGKILL as any other.
+An interpreter that imports the site takes a second of a core, and the tests start some hundred of them; what they try
+begins after that. Each is a process of its own, with its own connections, and dies by SIGKILL as any other. A test of
+how the product begins needs a new interpreter.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.kit.waiting import PATIENCE
 
 _nursery = get_context("forkserver")
 # What any of them imports, also late.
@@ -28,6 +32,10 @@ _nursery.set_forkserver_preload(
             "tests.trials.money_child",
             "tests.trials.race_child",
             "engine.workers.several_machines",
+            "web.command",
+            "web.cli.serving",
+            "web.cli.sites",
+            "web.server",
         ),
         *("plugins.bank_transfer", "plugins.card_stripe", "plugins.demo_card", "plugins.demo_usage"),
         *("plugins.dev_mailbox", "plugins.direct_debit", "plugins.http_usage", "plugins.ledger"),
@@ -81,6 +89,10 @@ class Newborn:
         """SIGKILL."""
         self._process.kill()
 
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._process.terminate()
+
     def wait(self, timeout: float | None = None) -> int:
         """See `Popen.wait`. Raises `subprocess.TimeoutExpired`."""
         self._process.join(timeout)
@@ -101,3 +113,26 @@ def _live(stdin: Connection, stdout: Connection, errors: Path, main: Callable[..
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     main(*given)
+
+
+def killed(main: Callable[..., object], *arguments: Any, errors: Path) -> None:
+    """Call `main`, which kills itself by SIGKILL, in a process of its own. Fails where it ends otherwise."""
+    with Newborn(main, *arguments, errors=errors) as child:
+        code = child.wait(PATIENCE)
+    assert code == -signal.SIGKILL, errors.read_text(errors="replace")
+
+
+def begun(*arguments: str, settings: Mapping[str, str], folder: Path, errors: Path) -> Newborn:
+    """A command of `tetsuzuki` in a process of its own, in `folder`. `settings` are named without TETSUZUKI_."""
+    return Newborn(_command, arguments, dict(settings), folder, errors=errors)
+
+
+def _command(arguments: tuple[str, ...], settings: Mapping[str, str], folder: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("TETSUZUKI_")]:
+        del os.environ[name]
+    os.environ |= {f"TETSUZUKI_{name}": value for name, value in settings.items()}
+    os.chdir(folder)
+    sys.argv = ["tetsuzuki", *arguments]
+    from web.command import main
+
+    main()

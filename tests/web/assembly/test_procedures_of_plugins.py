@@ -1,0 +1,507 @@
+"""Procedures of plugins (`register_workflows`): what is left out by name, what waits for a plugin that is away, and
+what becomes of customers who are removed or merged. On each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Blueprint, request
+
+from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal
+from engine.delivery import Accepted
+from engine.errors import Forbidden, PluginError
+from engine.operations.backlog import backlog
+from engine.plugins.loaded import Plugins
+from engine.testing import Clock, MemoryMailer
+from tests.kit.browser import Browser, add_customer
+from tests.kit.contract_scenes import do_all_due, staff
+from tests.kit.customers import customer
+from tests.kit.handlers import Handler
+from tests.kit.loans import TITLE, Loan, brings, folder_of_mails, loan, procedure
+from tests.kit.members import add_account, member
+from tests.kit.probes import ready
+from tests.kit.sites import CHEAP, SECRET, memory_plugin
+from tests.kit.staff import enrol, enter
+from web.app import create_app
+from web.assembly.parts import know_awaited
+from web.assembly.plugin_needs import met_by
+from web.assembly.settings import Settings
+from web.assembly.site import Site, build, plugins_of
+from web.cli.plugin_removal import Leaving, drop
+from web.http.areas import declared_in
+from workflows.business import parties
+from workflows.business.records import Account, Contract, Customer
+from workflows.business.shared.staff_acts import StaffActInput
+from workflows.customer_merge import MergeInput
+from workflows.ports.pages import EDITOR, STAFF, VIEWER, Access, Pages, reader
+from workflows.ports.procedures import PluginDefinition, PluginProcedure, wrong_procedure
+
+Sites = Callable[..., Site]
+CONTRACT = {
+    "product": "chatluck",
+    "subdomain": "kashidashi",
+    "term": "annual",
+    "payment_method": "bank_transfer",
+    "users": 5,
+    "started_on": date(2025, 4, 1),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return folder_of_mails(tmp_path / "loans")
+
+
+def settings_of(url: str, folder: Path) -> Settings:
+    return Settings(
+        secret_key=SECRET,
+        database_url=url,
+        base_url="http://localhost",
+        mailer="memory",
+        password_cost=CHEAP,
+        var=folder,
+    )
+
+
+def loaded(folder: Path, **plugins: type[Any]) -> Plugins:
+    """Plugins as a site loads them, without a database."""
+    return plugins_of(settings_of("sqlite:///nowhere.db", folder), extra=list(plugins.items()))
+
+
+def reasons(plugins: Plugins) -> list[str]:
+    return [str(one) for one in plugins.failures if one.plugin in ("loans", "library")]
+
+
+@pytest.fixture
+def sites(database_url: str, clock: Clock, mailer: MemoryMailer, folder: Path) -> Iterator[Sites]:
+    """`sites(loans=…)`: the site with these plugins; the one before it ends."""
+    settings = settings_of(database_url, folder)
+    made: list[Site] = []
+
+    def site(**plugins: type[Any]) -> Site:
+        for one in made:
+            one.close()
+        extra = [("memory", memory_plugin(mailer)), *plugins.items()]
+        made.append(build(settings, clock=clock, plugins=plugins_of(settings, extra=extra)))
+        return made[-1]
+
+    yield site
+    made[-1].close()
+
+
+def with_loans(folder: Path, **more: Any) -> type[Any]:
+    return brings(lambda: procedure(folder, **more), folder / "migrations")
+
+
+def account(of: Customer | None = None) -> tuple[Actor, str]:
+    """An account of a customer as an actor, and the customer as what a procedure is about."""
+    made = Account.get_or_none(Account.customer == of.id) if of is not None else None
+    assert made is not None
+    return Actor("account", str(made.id)), f"customer:{made.customer_id}"
+
+
+def lend(site: Site, number: str = "A01234567") -> int:
+    """A loan of a new customer, or of the one with this number."""
+    of = Customer.get_or_none(Customer.number == number)
+    if of is None:
+        of = customer(number)
+        add_account(site, of, email=f"{number}@customer.example")
+    actor, about = account(of)
+    return site.engine.start("loan", about, actor).instance_id
+
+
+def state(site: Site, number: int) -> str:
+    return site.engine.look(number).state.name
+
+
+# -- what is let in, and what is left out by name ---------------------------------------------------------------------
+
+
+def test_a_procedure_runs_with_permissions_records_mails_and_timers(
+    sites: Sites, folder: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    of = Customer.get()
+    assert Loan.get().customer == of.id
+    with pytest.raises(Forbidden):
+        site.engine.start("loan", f"customer:{of.id}", staff())
+    clock.forward(days=14)
+    do_all_due(site)
+    (mail,) = mailer.sent
+    assert mail.to == (of.contractor_email,)
+    assert (of.company in mail.text, "営業時間：" in mail.text) == (True, True)
+    assert (f"<p>{of.company}</p>" in mail.html, "営業時間：" in mail.html) == (True, True)
+    with pytest.raises(Forbidden):
+        site.engine.fire(number, "take_back", Actor("plugin", "another"))
+    site.engine.fire(number, "take_back", Actor("plugin", "loans"))
+    assert state(site, number) == "returned"
+
+
+def test_what_check_objects_to_is_left_out_in_its_words(folder: Path) -> None:
+    def broken() -> Mapping[str, Any]:
+        return {"loan": PluginProcedure((loan(folder, effects=(Effect("telex", "told"),)),))}
+
+    plugins = loaded(folder, loans=brings(broken))
+    (reason,) = reasons(plugins)
+    assert reason.startswith(
+        "plugin loans (given by the site -): register_workflows returned something wrong for 'loan'"
+    )
+    assert f"{Path(__file__).name}:" in reason
+    assert "UNKNOWN_EFFECT_KIND" in reason
+    assert plugins.registered("register_workflows") == {}
+    handler = Handler(lambda delivery: Accepted())
+    assert reasons(loaded(folder, loans=brings(broken, register_effect_handlers=lambda: {"telex": handler}))) == []
+
+
+def test_a_name_of_the_sites_own_is_refused(folder: Path) -> None:
+    own = brings(lambda: {"notice": PluginProcedure((loan(folder, name="notice"),))})
+    (reason,) = reasons(loaded(folder, loans=own))
+    assert "'notice': the site has a procedure of this name; give it another one" in reason
+
+
+def test_a_name_that_two_plugins_claim_is_told_before_the_start_with_both(sites: Sites, folder: Path) -> None:
+    with pytest.raises(PluginError, match=r"'loan' is claimed by library \(.*\) and loans \(.*\). Disable one of them"):
+        sites(loans=with_loans(folder), library=brings(lambda: procedure(folder)))
+    sites()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "wrong"),
+    [
+        ("Loan", PluginProcedure(()), "its name must be lower-case letters"),
+        ("x" * 41, PluginProcedure(()), "40 at most"),
+        ("loan", "a procedure", "it must be a PluginProcedure, not str"),
+        ("loan", PluginProcedure(()), "a sequence of one Workflow or more"),
+        ("loan", PluginProcedure(("loan",)), "a sequence of one Workflow or more"),  # type: ignore[arg-type]
+        ("other", PluginProcedure((loan(Path()),)), "must all have the name 'other', not 'loan'"),
+        ("loan", PluginProcedure((loan(Path()),), forgets=3), "forgets must be a function"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_procedure_is_refused(name: str, given: Any, wrong: str) -> None:
+    assert wrong in wrong_procedure(name, given)
+
+
+def test_a_released_definition_that_changed_is_left_out_and_its_instances_wait(
+    sites: Sites, folder: Path, clock: Clock
+) -> None:
+    number = lend(sites(loans=with_loans(folder)))
+    site = sites(loans=brings(lambda: {"loan": PluginProcedure((loan(folder, days=7),))}, folder / "migrations"))
+    (reason,) = reasons(site.plugins)
+    assert "workflow 'loan' version 1 was changed after its release" in reason
+    assert site.engine.look_if_there(number) is None
+    both = brings(
+        lambda: {"loan": PluginProcedure((loan(folder), loan(folder, version=2, days=7)))}, folder / "migrations"
+    )
+    site = sites(loans=both)
+    assert reasons(site.plugins) == []
+    assert (state(site, number), site.engine.look(lend(site)).instance.version) == ("lent", 2)
+
+
+def test_a_missing_index_leaves_the_procedure_out(sites: Sites, folder: Path) -> None:
+    conflict = Conflict("loan", ("customer",), Refusal("lent", TITLE))
+    site = sites(
+        loans=brings(lambda: {"loan": PluginProcedure((loan(folder, conflicts=(conflict,)),))}, folder / "migrations")
+    )
+    (reason,) = reasons(site.plugins)
+    assert "loan_customer" in reason
+
+
+# -- while its plugin is away -----------------------------------------------------------------------------------------
+
+
+def test_its_instances_are_named_while_the_plugin_is_away_and_go_on_when_it_is_back(
+    sites: Sites, folder: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site = sites(loans=with_loans(folder))
+    began, number, ended = clock.now, lend(site), lend(site)
+    site.engine.fire(ended, "take_back", Actor("plugin", "loans"))
+    clock.forward(days=14)
+    site.engine.run_due()  # the reminder is in the outbox
+
+    site = sites()
+    do_all_due(site)
+    assert mailer.sent == []
+    assert site.engine.look_if_there(number) is None
+    status, checks = ready(create_app(site))
+    assert (status, checks["definitions"]["state"], checks["needed_plugins"]["state"]) == (200, "warning", "warning")
+    assert "procedure loan: 1 instances under way, of the plugin loans" in checks["needed_plugins"]["detail"]
+    assert checks["definitions"]["detail"] == "no plugin brings it, and instances wait for it: loan version 1"
+    clock.forward(days=14)
+    do_all_due(site)  # its next timer is due, and the mail is tried again
+    waiting = backlog(site.engine)
+    assert (waiting.effect_incidents, waiting.timer_incidents, waiting.timers_due) == (0, 0, 0)
+
+    site = sites(loans=with_loans(folder))
+    clock.forward(minutes=5)
+    site.engine.run_due()
+    (entry,) = [one for one in site.engine.history(number) if one.seq == 3]
+    assert (entry.event, entry.due_at) == ("remind", began + timedelta(days=28))
+    clock.forward(hours=1)
+    do_all_due(site)
+    assert len(mailer.sent) == 2
+    assert site.engine.verify(number) == []
+    assert state(site, number) == "lent"
+    assert ready(create_app(site))[1]["definitions"]["state"] == "ok"
+
+
+def test_what_would_wait_without_the_plugin_is_told_before_it_is_removed(sites: Sites, folder: Path) -> None:
+    site = sites(loans=with_loans(folder))
+    lend(site)
+    said = {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
+    assert "procedure loan: 1 instances under way, of the plugin loans" in said
+    site.engine.fire(1, "take_back", Actor("plugin", "loans"))
+    assert {one.hook for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))} == {"register_migrations"}
+    drop(site.db, Leaving("loans", (), False, ("loan",)))
+    assert PluginDefinition.select().count() == 0
+
+
+def test_a_process_that_has_not_the_plugin_yet_leaves_its_procedures_to_those_that_have(
+    sites: Sites, database_url: str, folder: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    site, settings = sites(), settings_of(database_url, folder)
+    plugins = plugins_of(settings, extra=[("memory", memory_plugin(mailer)), ("loans", with_loans(folder))])
+    newer = build(settings, clock=clock, plugins=plugins)
+    try:
+        know_awaited(site.engine)  # as each heartbeat does
+        lend(newer)
+        clock.forward(days=14)
+        newer.engine.run_due()
+        do_all_due(site)
+        assert (mailer.sent, backlog(site.engine).effect_incidents) == ([], 0)
+        clock.forward(hours=1)
+        do_all_due(newer)
+        assert len(mailer.sent) == 1
+    finally:
+        newer.close()
+
+
+def test_the_staffs_pages_show_what_stands_while_the_plugin_is_away(sites: Sites, folder: Path, clock: Clock) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    clock.forward(days=14)
+    site = sites()
+    do_all_due(site)
+    _member, secret = enrol(site)
+    clock.forward(seconds=30)
+    tanto = Browser(create_app(site))
+    enter(tanto, secret, clock)
+    of = Customer.get()
+    for page in (
+        "requests",
+        f"requests/{number}",
+        "incidents",
+        f"customers/{of.id}",
+        "workflows",
+        "requests?kind=loan",
+    ):
+        assert tanto.open(f"/staff/{page}").status_code == 200, page
+    tanto.open(f"/staff/requests/{number}")
+    assert "スタッフが今行う操作はありません。" in tanto.text
+    assert tanto.open("/staff/requests/999999").status_code == 404
+
+
+# -- on pages and in commands -----------------------------------------------------------------------------------------
+
+
+def pages_of_loans() -> Mapping[str, Pages]:
+    blueprint = Blueprint("loans", __name__)
+
+    @blueprint.post("/")
+    def begin() -> str:
+        here, key = reader(), request.form.get("key")
+        return str(here.start("loan", f"customer:{here.customer}", key=key).instance_id)
+
+    @blueprint.post("/<int:number>")
+    def end(number: int) -> str:
+        reader().fire(number, "withdraw", seen=int(request.form["seen"]))
+        return "ended"
+
+    @blueprint.get("/<int:number>")
+    def see(number: int) -> str:
+        sight = reader().look(number)
+        offers = ",".join(one.event for one in reader().allowed(number))
+        return f"{sight.state.name} {sight.instance.seq} {offers}" if sight is not None else f"gone {offers}"
+
+    @blueprint.get("/staff")
+    def staffs() -> str:
+        return ",".join(one.event for one in reader().allowed(1))
+
+    access: dict[str, Access] = {"begin": EDITOR, "end": EDITOR, "see": VIEWER, "staffs": STAFF}
+    return {"loans": Pages(blueprint, access, handles=("loan", "notice"))}
+
+
+def test_readers_of_its_pages_act_in_their_own_name_once_for_each_form(sites: Sites, folder: Path) -> None:
+    loans = brings(lambda: procedure(folder), folder / "migrations", register_pages=pages_of_loans)
+    site = sites(loans=loans)
+    app = create_app(site)
+    owner = add_account(site, add_customer())
+    hanako = member(app)
+    hanako.open("/top")
+    token = hanako.value("csrf_token")
+    number = hanako.client.post("/x/loans/", data={"csrf_token": token, "key": "k"}).text
+    assert hanako.client.post("/x/loans/", data={"csrf_token": token, "key": "k"}).text == number
+    assert site.engine.history(int(number))[0].actor == f"account:{owner.id}"
+    assert hanako.client.get(f"/x/loans/{number}").text == "lent 1 withdraw"
+    assert hanako.client.get("/x/loans/999").text == "gone "
+    stale = hanako.client.post(f"/x/loans/{number}", data={"csrf_token": token, "seen": 0})
+    assert (stale.status_code, state(site, int(number))) == (409, "lent")
+    assert hanako.client.post(f"/x/loans/{number}", data={"csrf_token": token, "seen": 1}).text == "ended"
+    assert "loan" in declared_in(app).with_own_pages  # of the plugin's own; the other is not its to hide
+    assert "loan" not in declared_in(create_app(sites(loans=with_loans(folder)))).with_own_pages
+
+
+def test_staff_find_it_where_it_waits_for_them_and_decide_there(sites: Sites, folder: Path, clock: Clock) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    app = create_app(site)
+    _member, secret = enrol(site)
+    tanto = Browser(app)
+    clock.forward(seconds=30)
+    enter(tanto, secret, clock)
+    assert f"/staff/requests/{number}" in str(tanto.find("main"))
+    assert tanto.open("/staff/workflows/loan").status_code == 200
+    tanto.open(f"/staff/requests/{number}")
+    assert str(TITLE) in tanto.title
+    tanto.press(str(TITLE))
+    assert state(site, number) == "returned"
+
+
+# -- customers who are removed or merged ------------------------------------------------------------------------------
+
+
+def remove(site: Site, number: str = "A01234567") -> None:
+    of = Customer.get(Customer.number == number)
+    Contract.delete().where(Contract.customer == of.id).execute()
+    site.engine.start("customer_removal", f"customer:{of.id}", staff(), StaffActInput("ご解約のため"))
+    do_all_due(site)
+
+
+def test_a_removal_withdraws_what_is_under_way_and_forgets_the_records(sites: Sites, folder: Path) -> None:
+    site = sites(loans=with_loans(folder))
+    number, others = lend(site), lend(site, "A07654321")
+    remove(site)
+    assert (state(site, number), state(site, others)) == ("withdrawn", "lent")
+    assert [one.instance for one in Loan.select()] == [others]
+
+
+def test_a_removal_finds_what_is_about_a_contract_and_about_whoever_was_merged(sites: Sites, folder: Path) -> None:
+    site = sites(loans=with_loans(folder, moves=None))
+    about_former = lend(site)
+    goes, stays = Customer.get(), add_customer("A07654321")
+    add_account(site, stays)
+    owner, _about = account(stays)
+    contract = Contract.get(Contract.customer == stays.id)
+    about_contract = site.engine.start("loan", f"contract:{contract.id}", owner).instance_id
+    site.engine.start("customer_merge", f"customer:{goes.id}", staff(), MergeInput("重複のため", into=stays.id))
+    do_all_due(site)
+    assert sorted(one.customer for one in Loan.select()) == sorted((goes.id, stays.id))
+    ended = site.services.calendar.today(site.clock()) - timedelta(days=1)
+    Contract.update(ended_on=ended).execute()
+    site.engine.start("customer_removal", f"customer:{stays.id}", staff(), StaffActInput("ご解約のため"))
+    do_all_due(site)
+    assert {state(site, about_former), state(site, about_contract)} == {"withdrawn"}
+    assert Loan.select().count() == 0
+
+
+def test_what_a_plugin_has_to_forget_waits_until_it_is_back(sites: Sites, folder: Path, clock: Clock) -> None:
+    number = lend(sites(loans=with_loans(folder)))
+    site = sites()
+    remove(site)
+    clock.forward(days=30)
+    do_all_due(site)
+    assert Loan.select().count() == 1
+    (row,) = site.db.execute_sql("SELECT state, error FROM outbox WHERE kind = 'withdrawal'").fetchall()
+    assert row == ("waiting", "waits for plugins that are away: loans")
+    site = sites(loans=with_loans(folder))
+    clock.forward(hours=2)
+    do_all_due(site)
+    assert Loan.select().count() == 0
+    assert state(site, number) == "withdrawn"
+
+
+def test_a_plugin_that_cannot_forget_is_named_and_holds_back_no_other(sites: Sites, folder: Path, clock: Clock) -> None:
+    def breaks(records: Any, customer: int) -> None:
+        raise KeyError(customer)
+
+    def library() -> Mapping[str, Any]:
+        return {"library": PluginProcedure((loan(folder, name="library", writes=()),), forgets=breaks)}
+
+    site = sites(loans=with_loans(folder), library=brings(library))
+    lend(site)
+    remove(site)
+    assert Loan.select().count() == 0
+    (row,) = site.db.execute_sql("SELECT state, error FROM outbox WHERE kind = 'withdrawal'").fetchall()
+    assert row == ("waiting", "plugin library, procedure library: it raised KeyError")
+    for _ in range(20):
+        clock.forward(hours=12)
+        do_all_due(site)
+    assert site.db.execute_sql("SELECT state FROM outbox WHERE kind = 'withdrawal'").fetchall() == [("incident",)]
+
+
+def test_a_merge_moves_the_records_and_the_procedure_goes_on(sites: Sites, folder: Path) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    goes, stays = Customer.get(), customer("A07654321")
+    add_account(site, stays, email="stays@customer.example")
+    site.engine.start("customer_merge", f"customer:{goes.id}", staff(), MergeInput("重複のため", into=stays.id))
+    do_all_due(site)
+    assert Loan.get().customer == stays.id
+    assert state(site, number) == "lent"
+    site.engine.fire(number, "withdraw", account(stays)[0])
+    assert state(site, number) == "withdrawn"
+
+
+def test_what_a_plugin_brought_is_noted_once_and_anew_where_it_changed(sites: Sites, folder: Path) -> None:
+    sites(loans=with_loans(folder))
+    assert PluginDefinition.get().keeps_people == 1
+    sites(lending=with_loans(folder, forgets=None, moves=None))
+    (row,) = PluginDefinition.select()
+    assert (row.plugin, row.keeps_people, row.last_states) == ("lending", 0, "returned withdrawn")
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor", "admin"])
+def test_each_permission_lets_in_accounts_with_at_least_its_role_and_of_that_customer(
+    sites: Sites, folder: Path, role: str
+) -> None:
+    site = sites(loans=with_loans(folder))
+    own, other = add_customer(), customer("A07654321")
+    made = add_account(site, own, role)
+    number = site.engine.start("loan", f"customer:{own.id}", account(own)[0]).instance_id if role != "viewer" else 0
+
+    def holds(permission: Permission, of: Customer) -> bool:
+        about = Instance(number, "loan", 1, f"customer:{of.id}", "lent", 1, 0, b"")
+        with site.engine.store.reading() as unit:
+            now = site.clock()
+            return permission.holds(Attempt(about, "x", Actor("account", str(made.id)), None, now, now, unit))
+
+    least = (parties.ACCOUNT_VIEWER, parties.ACCOUNT_EDITOR, parties.ACCOUNT_ADMIN)
+    reached = ["viewer", "editor", "admin"].index(role)
+    assert [holds(one, own) for one in least] == [place <= reached for place in range(3)]
+    assert [holds(one, other) for one in least] == [False] * 3
+
+
+def test_parties_know_nobody_who_is_removed(sites: Sites, folder: Path) -> None:
+    site = sites(loans=with_loans(folder))
+    lend(site)
+    of = Customer.get()
+    with site.engine.store.reading() as unit:
+        found = parties.customer_of(f"customer:{of.id}", unit)
+        assert found is not None
+        assert (found.number, found.contractor) == (of.number, of.contractor_name)
+        mine = Contract.create(customer=of, **CONTRACT)
+        told = parties.contract(mine.id, unit)
+        assert told is not None
+        assert (told.customer, told.subdomain, parties.contract(999, unit)) == (of.id, CONTRACT["subdomain"], None)
+        who = Account.get()
+        owner = parties.to_owner(lambda instance, records: who.id)
+        instance: Any = None
+        assert owner.address(instance, unit) == Address(who.email, who.language)
+        assert parties.to_owner(lambda instance, records: 0).address(instance, unit) is NOBODY
+    remove(site)
+    with site.engine.store.reading() as unit:
+        assert parties.customer_of(f"customer:{of.id}", unit) is None
