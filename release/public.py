@@ -53,6 +53,7 @@ PUBLIC = (
     "workflows.ports.hookspecs",
     "workflows.ports.host",
     "workflows.ports.payments",
+    "workflows.ports.collecting",
     "workflows.ports.billing",
     "workflows.ports.quotes",
     "workflows.ports.disk_usage",

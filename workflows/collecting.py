@@ -6,18 +6,18 @@ billing backend is asked for their contracts' bills, so any number of them takes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from engine.definition import Secret
 from engine.errors import ConfigurationError
-from workflows.business.access.vault import Unreadable
-from workflows.business.records import Contract, Customer, Mandate
+from engine.store.base import storable
+from workflows.business.records import Contract, Customer, Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import contract_terms
-from workflows.mandates import facts_of, secret_of
+from workflows.mandates import facts_of, kept_secret
 from workflows.ports.billing import Bill, BilledContract
 from workflows.ports.guarded import GuardedBilling
-from workflows.ports.payments import DueBill
+from workflows.ports.payments import DueBill, Report
 from workflows.services import Services
 
 _STEP = 200  # contracts for whose bills the backend is asked at once
@@ -25,25 +25,103 @@ _STEP = 200  # contracts for whose bills the backend is asked at once
 
 def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
     """The bills that are due on `day`, of the contracts that are billed by a mandate of `method`, in the order of the
-    mandates. Raises ConfigurationError where no billing backend knows bills, UnusableBills for what it answers."""
+    mandates. Those are left out that are settled, or are being collected in another way.
+
+    Raises ConfigurationError where no billing backend knows bills, UnusableBills for what it answers.
+    """
+    billing = _billing(services)
+    last: int | None = 0
+    while last is not None:
+        mandates, last = _in_use(method, last)
+        found = list(_due(services, billing, day, mandates))
+        taken = _taken(method, [due.bill.number for due in found])
+        yield from (due for due in found if due.bill.number not in taken)
+
+
+def some_due_bills(services: Services, method: str, day: date, after: int) -> tuple[list[DueBill], int | None]:
+    """The same of some hundred mandates, those behind the mandate `after`, also where they are settled; and the last of
+    these, None where there are no more."""
+    mandates, last = _in_use(method, after)
+    return list(_due(services, _billing(services), day, mandates)), last
+
+
+def knows_bills(services: Services) -> bool:
+    """Whether there is a billing backend that knows which bills are due."""
+    return isinstance(services.billing, GuardedBilling) and services.billing.knows_bills
+
+
+def _billing(services: Services) -> GuardedBilling:
     billing = services.billing
     if not isinstance(billing, GuardedBilling) or not billing.knows_bills:
         raise ConfigurationError("billing: expected a billing backend that knows which bills are due (version 2)")
-    for mandates in _in_use(method):
-        contracts = tuple(_billed(mandate) for mandate in mandates)
-        bills: dict[int, list[Bill]] = {}
-        for bill in billing.due_bills(day, contracts):
-            bills.setdefault(bill.contract, []).append(bill)
-        for mandate in mandates:
-            contract = _contract(mandate)
-            for bill in sorted(bills.get(contract.id, ()), key=lambda one: (one.due_on, one.number)):
-                yield DueBill(bill, contract.customer.number, facts_of(mandate), _kept(services, mandate))
+    return billing
+
+
+def _due(services: Services, billing: GuardedBilling, day: date, mandates: Sequence[Mandate]) -> Iterator[DueBill]:
+    if not mandates:
+        return
+    contracts = tuple(_billed(mandate) for mandate in mandates)
+    bills: dict[int, list[Bill]] = {}
+    for bill in billing.due_bills(day, contracts):
+        bills.setdefault(bill.contract, []).append(bill)
+    for mandate in mandates:
+        contract = _contract(mandate)
+        for bill in sorted(bills.get(contract.id, ()), key=lambda one: (one.due_on, one.number)):
+            yield DueBill(bill, contract.customer.number, facts_of(mandate), kept_secret(services, mandate))
+
+
+def _taken(method: str, bills: Sequence[str]) -> set[str]:
+    """Those of these bills that nobody may collect by `method` now: asking for them could bring the money twice."""
+    elsewhere = (Payment.under_way == 1) & (Payment.method != method)
+    rows = Payment.select(Payment.bill).where(Payment.bill.in_(bills), Payment.settled_at.is_null(False) | elsewhere)
+    return {row.bill for row in rows}
+
+
+def keep_results(services: Services, method: str, results: Iterable[tuple[str, str, Report]]) -> None:
+    """Keep what a method has read of payments, as from a file of a bank, so that each payment goes on by it.
+
+    Each result has the `Bill.number`, the method's own name for the result, which is the same when it is read again,
+    and its report, in which `request` is left out. To be called in a transaction: the results are kept with it, and
+    workers apply them. A bill without a payment is left out: its method is asked when that begins.
+    """
+    given = {name: (bill, report) for bill, name, report in results}
+    numbers = {row.bill: row.instance for row in _payments_of([bill for bill, _report in given.values()])}
+    now = services.clock()
+    rows = [
+        {
+            "provider": method,
+            "event": name,
+            "kind": "result",
+            "received_at": now,
+            "last_at": now,
+            "sealed": "",
+            "state": "received",
+            "due_at": now,
+            "said": report.status,
+            "status": report.status,
+            "request": numbers[bill],
+            "reference": report.reference,
+            "detail": storable(report.detail, 200),
+            "amount": report.amount,
+            "occurred_at": report.occurred_at,
+            "failure": report.failure,
+        }
+        for name, (bill, report) in given.items()
+        if bill in numbers
+    ]
+    if rows:
+        PaymentReport.insert_many(rows).on_conflict_ignore().execute()
+
+
+def _payments_of(bills: Sequence[str]) -> Iterable[Payment]:
+    rows: Iterable[Payment] = Payment.select(Payment.bill, Payment.instance).where(Payment.bill.in_(bills))
+    return rows
 
 
 def secrets_in_use(services: Services, mandates: Sequence[int]) -> Mapping[int, Secret]:
     """What is kept for these mandates, by their ids; those that are no longer in use are left out."""
     found = Mandate.select().where(Mandate.id.in_(mandates), Mandate.in_use.is_null(False))
-    return {mandate.id: _kept(services, mandate) for mandate in found}
+    return {mandate.id: kept_secret(services, mandate) for mandate in found}
 
 
 def without_mandate(method: str, day: date) -> int:
@@ -54,30 +132,17 @@ def without_mandate(method: str, day: date) -> int:
     return int(contracts.where(Contract.id.not_in(mandates)).count())
 
 
-def _kept(services: Services, mandate: Mandate) -> Secret:
-    """What is kept for a mandate; empty where no key opens it."""
-    try:
-        return secret_of(services, mandate)
-    except Unreadable:
-        return Secret("")
-
-
-def _in_use(method: str) -> Iterator[list[Mandate]]:
-    last = 0
-    while True:
-        rows = (
-            Mandate.select(Mandate, Contract, Customer)
-            .join(Contract, on=(Mandate.contract == Contract.id))
-            .join(Customer, on=(Contract.customer == Customer.id))
-            .where(Mandate.method == method, Mandate.in_use.is_null(False), Mandate.id > last)
-            .order_by(Mandate.id)
-            .limit(_STEP)
-        )
-        found = list(rows)
-        if not found:
-            return
-        yield found
-        last = found[-1].id
+def _in_use(method: str, after: int) -> tuple[list[Mandate], int | None]:
+    rows = (
+        Mandate.select(Mandate, Contract, Customer)
+        .join(Contract, on=(Mandate.contract == Contract.id))
+        .join(Customer, on=(Contract.customer == Customer.id))
+        .where(Mandate.method == method, Mandate.in_use.is_null(False), Mandate.id > after)
+        .order_by(Mandate.id)
+        .limit(_STEP)
+    )
+    found = list(rows)
+    return found, found[-1].id if found else None
 
 
 def _contract(mandate: Mandate) -> Contract:

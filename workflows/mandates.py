@@ -4,6 +4,7 @@ method keeps in one is sealed, and opened here."""
 from __future__ import annotations
 
 from engine.definition import Attempt, Secret
+from workflows.business.access.vault import Unreadable
 from workflows.business.records import Mandate
 from workflows.ports.payments import MandateFacts
 from workflows.services import Services
@@ -20,6 +21,14 @@ def secret_of(services: Services, mandate: Mandate) -> Secret:
     """The secret that the method wanted to read again; empty where there is none, or it was deleted. Raises
     Unreadable."""
     return services.vault.open(mandate.sealed, SEALED_FOR) if mandate.sealed else Secret("")
+
+
+def kept_secret(services: Services, mandate: Mandate | None) -> Secret:
+    """The same; empty also where no key opens it, or the mandate is gone."""
+    try:
+        return secret_of(services, mandate) if mandate is not None else Secret("")
+    except Unreadable:
+        return Secret("")
 
 
 def insert_mandate(

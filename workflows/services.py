@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from engine.business_time import BusinessCalendar
@@ -51,8 +51,11 @@ class Services:
     distribution: Distribution = field(default_factory=Distribution)  # of notices
     payment_methods: Mapping[str, PaymentMethod] = field(default_factory=dict)
     audiences: dict[tuple[str, ...], tuple[datetime, int]] = field(default_factory=dict)  # as last counted
+    # Of each method that collects: when its mandates are asked for next, and behind which one.
+    passes: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     account_links: AccountLinks = field(default_factory=AccountLinks)  # of mails about new accounts
     confirm_first_account: bool = False  # before their owner can log in
+    collect_from: date | None = None  # the first due day of the bills that are collected; None for none
     books_years: int = 10  # for which the records of a customer are kept after the year of its last contract's end
     payment_reports_days: int = 90  # for which a report of a payment provider is kept once it is decided
     document_font: Path | None = None  # whose letters come first in documents

@@ -1,4 +1,5 @@
-"""Cards through Stripe Checkout in setup mode: a page of Stripe's, so that no card number touches this site.
+"""Cards through Stripe Checkout in setup mode: a page of Stripe's, so that no card number touches this site. Bills are
+charged to the registered card (`charges`).
 
 The library `stripe` is an extra (`pip install tetsuzuki[stripe]`) and imported on first use. A card is confirmed by the
 webhook `checkout.session.completed`, whose signature is checked, or by asking for the session; never by what a browser
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,8 @@ from engine.errors import ConfigurationError
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
+from plugins.card_stripe import charges
+from workflows.ports.collecting import DuePayment
 from workflows.ports.payments import (
     Begun,
     Details,
@@ -54,6 +57,7 @@ _NO_KEYS = NotAvailable(_("カード決済の設定が完了していないた�
 _SESSION_STATES: Mapping[str, Status] = {"complete": "processed", "open": "pending", "expired": "canceled"}
 
 
+_DAYS: Items[tuple[int, ...]] = Items(whole(1, 60, "days"), "a list of days, as in [3, 7]", tuple, 10)
 _KEY = secret("a key as Stripe's dashboard shows it", r"[\x21-\x7e]+")
 _ORIGINS: Items[tuple[str, ...]] = Items(origin("https://checkout.stripe.com"), "a list of http(s)://host", tuple, 20)
 
@@ -63,6 +67,8 @@ class CardStripe:
 
     title: Text | str = _("クレジットカード決済")
     way: Way = "page"
+    collects = True
+    refunds = True
 
     @dataclass(frozen=True)
     class Config:
@@ -70,6 +76,7 @@ class CardStripe:
 
         `origins`: where Checkout's pages are, if under a domain of the company's own. `timeout`: seconds a call.
         `tolerance`: seconds by which an event's signature may be old. `api_base`: another server than Stripe's.
+        `retry_days`: after how many days a charge that failed is tried again, one for each try; none where it is empty.
         """
 
         api_key: Annotated[Secret | None, _KEY] = None
@@ -78,6 +85,7 @@ class CardStripe:
         timeout: Annotated[float, seconds(120)] = 20.0
         tolerance: Annotated[int, whole(1, 86_400, "seconds")] = 300
         api_base: Annotated[str, origin("https://api.stripe.com")] = "https://api.stripe.com"
+        retry_days: Annotated[tuple[int, ...], _DAYS] = (3, 7)
 
     def __init__(self, config: Config, site_facts: SiteFacts) -> None:
         if (config.api_key is None) != (config.webhook_secret is None):
@@ -178,10 +186,12 @@ class CardStripe:
         return Event(payload["id"], str(payload.get("type", "")), payload)
 
     def handle_event(self, event: Event) -> Report | None:
-        """The report of a session in setup mode that was completed or has expired; None for any other event, of which
-        an account that serves other sites too has many."""
+        """The report of a session in setup mode that was completed or has expired, or of a payment of the site's; None
+        for any other event, of which an account that serves other sites too has many."""
         data = event.payload.get("data")
         session = data.get("object") if isinstance(data, dict) else None
+        if isinstance(session, dict) and not event.kind.startswith("checkout."):
+            return charges.of_event(self._client, event.kind, session)
         if (
             not isinstance(session, dict)
             or session.get("object") != "checkout.session"
@@ -223,6 +233,24 @@ class CardStripe:
 
         return self._asked(end)
 
+    def collect(self, context: PaymentContext, payment: DuePayment, key: str) -> Report:
+        """Charge the registered card. Idempotent for each `key`, which Stripe keeps for 24 hours. Raises what the
+        library raises where Stripe cannot be asked."""
+        return charges.charge(self._client(), payment, key)
+
+    def query_payment(self, context: PaymentContext, payment: DuePayment) -> Report:
+        """The payment's present status at Stripe."""
+        return charges.found(self._client(), payment)
+
+    def retry_day(self, payment: DuePayment, today: date) -> date | None:
+        """In the days that the setting `retry_days` names, one for each try."""
+        days = self._config.retry_days
+        return today + timedelta(days=days[payment.tries - 1]) if payment.tries <= len(days) else None
+
+    def refund(self, context: PaymentContext, payment: DuePayment, amount: int, key: str) -> Report:
+        """Pay back to the card. Idempotent for each `key`."""
+        return charges.paid_back(self._client(), payment, amount, key)
+
     def _report(self, client: Any, request: int, reference: str) -> Report:
         session = client.v1.checkout.sessions.retrieve(
             reference, {"expand": ["setup_intent", "setup_intent.payment_method"]}
@@ -256,7 +284,8 @@ class CardStripe:
     def _client(self) -> Any:
         import stripe
 
-        assert self._config.api_key is not None
+        if self._config.api_key is None:
+            raise ConfigurationError("api_key: expected, because Stripe is asked")
         return stripe.StripeClient(
             str(self._config.api_key),
             base_addresses={"api": self._config.api_base},

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from engine.definition import Refusal, Secret
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
+from workflows.ports.collecting import DuePayment
 from workflows.ports.payments import (
     Begun,
     Details,
@@ -55,6 +57,8 @@ class DemoCard:
     title: Text | str = _("クレジットカード決済")
     way: Way = "page"
     origins: Sequence[str] = ()
+    collects = True
+    refunds = True
 
     @dataclass(frozen=True)
     class Config:
@@ -137,6 +141,25 @@ class DemoCard:
         with self._lock:
             self._visits.pop(mandate.reference, None)
         return Report("processed")
+
+    def collect(self, context: PaymentContext, payment: DuePayment, key: str) -> Report:
+        """Paid at once: nobody has a real card here. Idempotent, as the reference is made of the key."""
+        reference = f"demo-{hmac.digest(self._secret, key.encode(), 'sha256').hex()[:16]}"
+        return Report("paid", payment.number, reference, amount=payment.amount)
+
+    def query_payment(self, context: PaymentContext, payment: DuePayment) -> Report:
+        """Paid, as `collect` answers; nobody can have been asked where there is no reference."""
+        if not payment.reference:
+            return Report("failed", payment.number, detail="never asked for")
+        return Report("paid", payment.number, payment.reference, amount=payment.amount)
+
+    def retry_day(self, payment: DuePayment, today: date) -> date | None:
+        """In three days, twice."""
+        return today + timedelta(days=3) if payment.tries < 3 else None
+
+    def refund(self, context: PaymentContext, payment: DuePayment, amount: int, key: str) -> Report:
+        """Refunded at once."""
+        return Report("refunded", payment.number, payment.reference, amount=amount)
 
     # The provider's side
 

@@ -11,10 +11,10 @@ import click
 
 from engine.errors import ConfigurationError
 from plugins.direct_debit import bank_days
-from plugins.direct_debit.runs import decisions, drawing, results
+from plugins.direct_debit.runs import decisions, drawing, giving_up, reporting, results
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
-from workflows.collecting import due_bills, secrets_in_use, without_mandate
+from workflows.collecting import due_bills, keep_results, secrets_in_use, without_mandate
 from workflows.ports.commands import CommandSite, with_site
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
         Where the totals of the file are not those of its rows, nothing is read in. A row that cannot be believed stops
         itself alone. The same file may be read again: what is known stays as it is.
         """
-        _tell(file, results.take_in(file, site.clock()))
+        _tell(file, results.take_in(file, site.clock(), _payments_go_on(site)))
 
     @click.command("list", epilog="Example: tetsuzuki direct-debit list 12")
     @click.argument("number", type=click.IntRange(1, 2**63 - 1), required=False)
@@ -91,10 +91,31 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
     def settled(site: CommandSite, payments: tuple[str, ...], mandate_works: bool) -> None:
         """Say that bills whose debit failed were paid in another way: they are never asked for again."""
         for payment in [decisions.named(name) for name in payments]:
-            decisions.settle(payment, mandate_works=mandate_works)
+            decisions.settle(payment, mandate_works=mandate_works, tell=_payments_go_on(site))
             click.echo(f"{payment.name}: bill {payment.bill} is settled")
 
-    return {"run": run, "result": result, "list": list_, "again": again, "settled": settled}
+    @click.command("give-up", epilog='Example: tetsuzuki direct-debit give-up 12 --reason "the disk was lost"')
+    @click.argument("number", type=click.IntRange(1, 2**63 - 1), metavar="RUN")
+    @click.option("--reason", required=True, help="Why its file can never be written: it is kept with the run.")
+    @click.option(
+        "--into", type=click.Path(path_type=Path, file_okay=False), help="The folder that it was to be written into."
+    )
+    @with_site
+    def give_up(site: CommandSite, number: int, reason: str, into: Path | None) -> None:
+        """Give up a run that was interrupted and whose file cannot be written again.
+
+        Its bills stand in the next run. A run whose file was written may be at the banks, and is never given up.
+        """
+        run = drawing.numbered(number)
+        giving_up.give_up(run, reason, str(site.operator), into or plugin.folder, site.clock())
+        click.echo(f"run {number} is given up: {_debits(run.count, run.total)} will be asked for in the next run")
+
+    return {"run": run, "result": result, "list": list_, "again": again, "settled": settled, "give-up": give_up}
+
+
+def _payments_go_on(site: CommandSite) -> results.Tell:
+    """Lets the site's payments go on by what was read of them."""
+    return lambda payments: keep_results(site.services, _METHOD, map(reporting.result, payments))
 
 
 def _collector(plugin: DirectDebit) -> Collector:
@@ -164,6 +185,9 @@ def _list(payments: Iterable[DirectDebitPayment]) -> None:
 
 def _list_runs() -> None:
     for one in decisions.runs():
+        if one.run.given_up_at is not None:
+            click.echo(f"run {one.run.number} of {one.run.debit_on}: given up: {one.run.given_up_why}")
+            continue
         click.echo(
             f"run {one.run.number} of {one.run.debit_on}: {_debits(one.run.count, one.run.total)}; "
             f"{one.requested:,} without a result, {one.collected:,} collected, {one.failed:,} failed, "

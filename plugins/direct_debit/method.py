@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +16,13 @@ from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.text import Text, _, catalogue
 from plugins.direct_debit import accounts, branches, holder_name, institutions, yucho
-from plugins.direct_debit.bank_days import Moved
+from plugins.direct_debit.bank_days import Moved, next_debit_day
 from plugins.direct_debit.branches import Branch
 from plugins.direct_debit.collector import NEWLINES, Collector
 from plugins.direct_debit.document import Account, Payee, Recipient, YuchoAccount, form, yucho_form
 from plugins.direct_debit.institutions import POST, Institution
+from plugins.direct_debit.runs import reporting
+from workflows.ports.collecting import DuePayment
 from workflows.ports.payments import (
     Begun,
     Details,
@@ -39,6 +41,8 @@ from workflows.ports.payments import (
 
 if TYPE_CHECKING:
     from click import Command
+
+    from workflows.ports.pages import Pages
 
 NAME = "direct_debit"
 KINDS: Mapping[str, str] = {"ordinary": "普通", "current": "当座"}
@@ -74,11 +78,13 @@ class DirectDebit:
     """The plugin and its payment method. Keeps no account: it comes back from the site, sealed in between.
 
     `collector` is who collects, None where the settings do not say; `folder` is where files of requests are written.
+    The money of bills comes by the files of the runs: what is asked for here waits for the next one.
     """
 
     title: Text | str = _("口座振替")
     way: Way = "paper"
     origins: Sequence[str] = ()
+    query_each = timedelta(days=1)  # what a file says is told when it is read
 
     @dataclass(frozen=True)
     class Config:
@@ -125,6 +131,7 @@ class DirectDebit:
         self._recipient = Recipient(postcode, address, config.department, config.collector, config.day, closed)
         self._payee = payee
         self.collector = _collector(config)
+        self.collects = self.collector is not None
         self.folder = site_facts.var / NAME  # of the files of requests
 
     @hookimpl
@@ -136,6 +143,15 @@ class DirectDebit:
     def register_migrations(self) -> Mapping[str, Path]:
         """The migrations of the runs' tables."""
         return {NAME: Path(__file__).parent / "migrations"}
+
+    @hookimpl
+    def register_pages(self) -> Mapping[str, Pages]:
+        """The staff's pages of the runs, where files are made: see `pages`."""
+        if self.collector is None:
+            return {}
+        from plugins.direct_debit.pages import pages
+
+        return pages()
 
     @hookimpl
     def register_commands(self) -> Mapping[str, Command]:
@@ -249,6 +265,19 @@ class DirectDebit:
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
         """An account that is no longer debited needs no message to its bank."""
         return Report("processed")
+
+    def collect(self, context: PaymentContext, payment: DuePayment, key: str) -> Report:
+        """Let the bill stand in the next run. Idempotent; a bill that staff ask for once more stands in it again."""
+        return reporting.asked(payment)
+
+    def query_payment(self, context: PaymentContext, payment: DuePayment) -> Report:
+        """What the banks have answered, by the files that were read."""
+        return reporting.standing(payment)
+
+    def retry_day(self, payment: DuePayment, today: date) -> date | None:
+        """The next day on which accounts are debited."""
+        collector = self.collector
+        return next_debit_day(today, collector.day, collector.moved) if collector is not None else None
 
 
 def _begins(context: PaymentContext) -> Text:

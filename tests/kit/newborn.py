@@ -25,6 +25,7 @@ _nursery = get_context("forkserver")
 _nursery.set_forkserver_preload(
     [
         *(
+            "tests.trials.collecting_child",
             "tests.trials.crash_child",
             "tests.trials.import_child",
             "tests.trials.mail_child",

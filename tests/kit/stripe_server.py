@@ -1,4 +1,5 @@
-"""As much of Stripe as Checkout in setup mode needs: the calls that localstripe has not. A real server on loopback."""
+"""As much of Stripe as Checkout in setup mode and charges by its cards need: the calls that localstripe has not, or
+does otherwise. A real server on loopback."""
 
 from __future__ import annotations
 
@@ -11,11 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import stripe
 
+_LOST = {"error": {"type": "api_error", "message": "the answer was lost"}}
 CARD_NUMBER = "4242424242424242"  # which only a provider ever sees
 
 
 class StripeServer:
-    """Keeps sessions, customers and cards. `down` lets every call fail; `calls` are (method, path) in order."""
+    """Keeps sessions, customers, cards and payments. `down` lets every call fail; `calls` are (method, path) in order.
+    `declines` is the code with which cards are declined, "" while they are charged; `deaf` loses each answer to a POST
+    after it was carried out."""
 
     def __init__(self, webhook_secret: str) -> None:
         self.webhook_secret = webhook_secret
@@ -23,6 +27,8 @@ class StripeServer:
         self.answers: dict[str, tuple[str, dict[str, Any]]] = {}  # by idempotency key: (body, answer)
         self.calls: list[tuple[str, str]] = []
         self.down = False
+        self.declines = ""
+        self.deaf = False
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,6 +64,8 @@ class StripeServer:
             if said != f"{parts.path}?{body}":
                 error = {"type": "idempotency_error", "message": "the same key with other contents"}
                 self._send(handler, 400, {"error": error})
+            elif self.deaf:
+                self._send(handler, 500, _LOST)
             else:
                 self._send(handler, 200, answer)
             return
@@ -69,7 +77,12 @@ class StripeServer:
             return
         if key:
             self.answers[key] = (f"{parts.path}?{body}", found)
-        self._send(handler, 200, found)
+        if self.deaf and verb == "POST":
+            self._send(handler, 500, _LOST)
+        elif "error" in found:
+            self._send(handler, 402, found)
+        else:
+            self._send(handler, 200, found)
 
     def _do(self, verb: str, path: list[str], given: dict[str, str], query: dict[str, Any]) -> dict[str, Any] | None:
         if verb == "POST" and path == ["customers"]:
@@ -92,6 +105,8 @@ class StripeServer:
             )
             session["url"] = f"{self.url}/c/pay/{session['id']}"
             return dict(session)
+        if path[0] in ("payment_intents", "refunds") and len(path) == 1:
+            return self._paid(verb, path[0], given, query)
         found = self.objects.get(path[2] if path[0] == "checkout" else path[1])
         if found is None:
             return None
@@ -102,6 +117,26 @@ class StripeServer:
                 return None
             found["customer"] = None
         return self._expanded(found, query)
+
+    def _paid(self, verb: str, kind: str, given: dict[str, str], query: dict[str, Any]) -> dict[str, Any] | None:
+        if verb == "GET":
+            of = [one for one in self.objects.values() if one.get("object") == "payment_intent"]
+            found = [one for one in of if one["customer"] in query["customer"]]
+            return {"object": "list", "data": found, "has_more": False, "url": "/v1/payment_intents"}
+        if kind == "refunds":
+            if self.objects[given["payment_intent"]]["status"] != "succeeded":
+                return None
+            return self._keep("re", {"object": "refund", "status": "succeeded", "amount": int(given["amount"])})
+        if self.objects.get(given["payment_method"], {}).get("customer") is None:
+            return None
+        about = {name[9:-1]: value for name, value in given.items() if name.startswith("metadata[")}
+        status = "requires_payment_method" if self.declines else "succeeded"
+        intent = self._keep("pi", {"object": "payment_intent", "status": status, "metadata": about, **_asked(given)})
+        if not self.declines:
+            return dict(intent)
+        code = {"code": "card_declined", "decline_code": self.declines}
+        intent["last_payment_error"] = code
+        return {"error": {"type": "card_error", "message": "declined", **code, "payment_intent": dict(intent)}}
 
     def _expanded(self, found: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
         wanted = [value for name, values in query.items() if name.startswith("expand") for value in values]
@@ -152,3 +187,9 @@ class StripeServer:
             raw.decode(), secret or self.webhook_secret, int(time.time()) - age
         )
         return {"Stripe-Signature": made}
+
+
+def _asked(given: dict[str, str]) -> dict[str, Any]:
+    """What a PaymentIntent keeps of what was asked for."""
+    assert (given["currency"], given["off_session"].lower(), given["confirm"].lower()) == ("jpy", "true", "true")
+    return {"amount": int(given["amount"]), "customer": given["customer"], "payment_method": given["payment_method"]}

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -17,13 +19,23 @@ import stripe
 from engine.attempt import Secret
 from engine.errors import ConfigurationError
 from engine.plugins.site_facts import SiteFacts
-from plugins.card_stripe import CardStripe
+from plugins.card_stripe import CardStripe, charges
 from plugins.demo_card import DemoCard
 from tests.kit.silence import silent
 from tests.kit.stripe_server import StripeServer
 from tests.kit.waiting import PATIENCE, eventually
 from tests.kit.wire import free_port
-from workflows.ports.payments import DemonstrationPage, MandateFacts, PaymentMethod, Pending, Redirect, Rejected
+from workflows.ports.billing import Bill
+from workflows.ports.collecting import DuePayment
+from workflows.ports.payments import (
+    DemonstrationPage,
+    MandateFacts,
+    PaymentMethod,
+    Pending,
+    Redirect,
+    Rejected,
+    Report,
+)
 from workflows.ports.testing.payments import PaymentMethodContract, context
 
 KEY, WEBHOOK_SECRET = "sk_test_of_the_tests", "whsec_of_the_tests"
@@ -62,6 +74,11 @@ class TestContract(PaymentMethodContract):
 
     def method(self) -> CardStripe:
         return self.made
+
+    def registered(self) -> tuple[MandateFacts, Secret]:
+        reference = began(self.made).reference
+        self.server.register_card(reference)
+        return of(reference), NOTHING
 
     def down(self) -> CardStripe:
         self.server.down = True
@@ -310,9 +327,136 @@ def test_cards_are_detached_as_localstripe_does_it(localstripe: str, server: Str
     assert client.v1.payment_methods.retrieve(token.id).customer is None
 
 
+@pytest.mark.parametrize(
+    ("number", "status"), [("4242424242424242", "paid"), ("4000000000000341", "failed")]
+)  # the second one can be attached, and is declined
+def test_cards_are_charged_as_localstripe_does_it(localstripe: str, number: str, status: str) -> None:
+    method = made(localstripe)
+    client = method._client()
+    customer = client.v1.customers.create({"description": "A01234567"}, {"idempotency_key": f"customer {number}"})
+    card = client.v1.payment_methods.create(
+        {"type": "card", "card": {"number": number, "exp_month": 4, "exp_year": 2030, "cvc": "123"}}
+    )
+    client.v1.payment_methods.attach(card.id, {"customer": customer.id})
+    bill = Bill("B-7", 7, 11_000, date(2026, 4, 1))
+    payment = DuePayment(12, bill, of("cs_1"), 11_000, bill.due_on, 1, datetime(2026, 4, 1, tzinfo=UTC))
+    report = charges.charge_card(client, payment, customer.id, card.id, f"charge {number}")
+    assert report.status == status
+    if status == "failed":
+        assert report.detail == "card_declined"
+        return
+    assert report.amount == 11_000
+    paid = replace(payment, reference=report.reference)
+    assert method.query_payment(context(), paid) == report
+    assert method.refund(context(), paid, 11_000, f"refund {number}").status == "refunded"
+
+
 def test_checkout_is_what_localstripe_has_not(localstripe: str) -> None:
     """Then our own server is needed; and a call that is refused begins nothing."""
     begun = made(localstripe).begin(context(), MandateFacts(1, "", ""), NOTHING, "key")
     assert isinstance(begun, Pending | Rejected)
     with pytest.raises(stripe.StripeError):
         made(localstripe)._client().v1.checkout.sessions.create({"mode": "setup", "currency": "jpy"})
+
+
+def due(method: CardStripe, server: StripeServer, tries: int = 1) -> DuePayment:
+    """A bill's payment by a card that was registered."""
+    reference = began(method).reference
+    server.register_card(reference)
+    bill = Bill("B-7", 7, 11_000, date(2026, 4, 1))
+    return DuePayment(12, bill, of(reference), 11_000, bill.due_on, tries, datetime(2026, 4, 1, tzinfo=UTC))
+
+
+def intents(server: StripeServer) -> list[dict[str, Any]]:
+    return [one for one in server.objects.values() if one.get("object") == "payment_intent"]
+
+
+def test_a_bill_is_charged_to_the_registered_card_once(method: CardStripe, server: StripeServer) -> None:
+    payment = due(method, server)
+    report = method.collect(context(), payment, "a charge")
+    assert method.collect(context(), payment, "a charge") == report
+    (intent,) = intents(server)
+    assert report == Report("paid", 12, intent["id"], amount=11_000)
+    assert intent["metadata"] == {"payment": "12", "try": "1", "bill": "B-7"}
+    assert method.query_payment(context(), replace(payment, reference=intent["id"])) == report
+
+
+def test_a_charge_whose_answer_was_lost_is_found_by_what_it_is_about(method: CardStripe, server: StripeServer) -> None:
+    payment = due(method, server)
+    assert method.query_payment(context(), payment).detail == "never asked for"
+    server.deaf = True
+    with pytest.raises(stripe.APIError):
+        method.collect(context(), payment, "a charge")
+    server.deaf = False
+    (intent,) = intents(server)
+    assert method.query_payment(context(), payment) == Report("paid", 12, intent["id"], amount=11_000)
+    assert method.query_payment(context(), replace(payment, tries=2)).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [("insufficient_funds", "insufficient_funds"), ("expired_card", "mandate_unusable"), ("do_not_honor", "")],
+)
+def test_a_card_that_is_declined_says_why(method: CardStripe, server: StripeServer, code: str, failure: str) -> None:
+    payment = due(method, server)
+    server.declines = code
+    report = method.collect(context(), payment, "a charge")
+    (intent,) = intents(server)
+    assert (report.status, report.failure, report.detail, report.reference) == ("failed", failure, code, intent["id"])
+    assert method.query_payment(context(), replace(payment, reference=intent["id"])).failure == failure
+
+
+def test_a_card_that_was_detached_cannot_be_charged(method: CardStripe, server: StripeServer) -> None:
+    payment = due(method, server)
+    method.revoke(context(), payment.mandate, NOTHING, "ended")
+    assert method.collect(context(), payment, "a charge").status == "failed"
+
+
+def test_stripe_that_is_down_declines_nothing(method: CardStripe, server: StripeServer) -> None:
+    payment = due(method, server)
+    server.down = True
+    with pytest.raises(stripe.APIError):
+        method.collect(context(), payment, "a charge")
+    with pytest.raises(stripe.APIError):
+        method.query_payment(context(), payment)
+
+
+def test_a_charge_is_tried_again_on_the_days_of_the_setting(method: CardStripe, server: StripeServer) -> None:
+    today = date(2026, 4, 1)
+    days = [method.retry_day(due(method, server, tries), today) for tries in (1, 2, 3)]
+    assert days == [date(2026, 4, 4), date(2026, 4, 8), None]
+
+
+def test_a_charge_is_paid_back_once(method: CardStripe, server: StripeServer) -> None:
+    payment = due(method, server)
+    paid = replace(payment, reference=method.collect(context(), payment, "a charge").reference)
+    for _ in range(2):
+        report = method.refund(context(), paid, 11_000, "back")
+        assert report == Report("refunded", 12, paid.reference, amount=11_000)
+    assert len([one for one in server.objects if one.startswith("re_")]) == 1
+
+
+def test_events_about_a_payment_name_it(method: CardStripe, server: StripeServer) -> None:
+    payment = due(method, server)
+    method.collect(context(), payment, "a charge")
+    (intent,) = intents(server)
+    charge = {"id": "ch_1", "payment_intent": intent["id"], "metadata": intent["metadata"], "amount_refunded": 300}
+    declined = {**intent, "last_payment_error": {"code": "card_declined", "decline_code": "insufficient_funds"}}
+    said = [
+        ("payment_intent.succeeded", intent, Report("paid", 12, intent["id"], amount=11_000)),
+        ("charge.refunded", charge, Report("refunded", 12, intent["id"], amount=300)),
+        ("charge.dispute.funds_withdrawn", {"payment_intent": intent["id"]}, Report("charged_back", 12, intent["id"])),
+        ("payment_intent.succeeded", {**intent, "metadata": {}}, None),  # of another site
+        ("charge.succeeded", charge, None),
+    ]
+    for kind, about, report in said:
+        raw = server.event_of(kind, about)
+        event = method.verify_event(raw, server.signed(raw))
+        assert event is not None
+        assert method.handle_event(event) == report, kind
+    raw = server.event_of("payment_intent.payment_failed", declined)
+    event = method.verify_event(raw, server.signed(raw))
+    assert event is not None
+    report = method.handle_event(event)
+    assert report is not None
+    assert (report.status, report.failure) == ("failed", "insufficient_funds")

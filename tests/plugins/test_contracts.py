@@ -210,6 +210,7 @@ def test_every_bundled_plugin_has_its_kit(tmp_path: Path) -> None:
         "register_notice_channels": "NoticeChannelContract",
         "register_payment_methods": "PaymentMethodContract",
         "register_commands": "CommandsContract",
+        "register_pages": "PagesContract",
     }
     tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "plugins").glob("test_*.py")]
     for demo in (False, True):

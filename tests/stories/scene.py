@@ -247,6 +247,7 @@ _NAMED: tuple[Shot, ...] = (
     Shot("staff.customer", "staff-customer-removed", "staff_customer_removed", "staff"),
     Shot("staff.incidents", "staff-incidents", "/staff/incidents", "staff"),
     Shot("staff.incident", "staff-incident", "incident", "staff"),
+    Shot("staff.payments", "staff-payments", "/staff/payments", "staff"),
     Shot("staff.payment_reports", "staff-payment-reports", "/staff/payment-reports", "staff"),
     Shot("staff.payment_report", "staff-payment-report", "payment_report", "staff"),
     Shot("staff.bulk_act", "staff-bulk-act", "bulk_act", "staff"),

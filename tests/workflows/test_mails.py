@@ -43,6 +43,7 @@ TO_STAFF = {
     "review",
     "review_overdue",
     "handling_overdue",
+    "payment_staff",
 }
 
 

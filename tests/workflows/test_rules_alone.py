@@ -31,9 +31,11 @@ from workflows.account_invitation.inputs import ActivationInput, ShownInput
 from workflows.account_opening.inputs import FirstAccountInput
 from workflows.business.records import Account, ContractChange
 from workflows.business.shared.change_request import Decision
+from workflows.business.shared.payment_told import PaymentTold
 from workflows.contract_change.inputs import GivingUp, Redating, Rejection
 from workflows.notice.inputs import PublishInput, TurnInput, UpdateInput, Wording
 from workflows.password_reset.inputs import PasswordResetInput
+from workflows.payment.inputs import Refunding
 from workflows.payment_method_change.inputs import Confirmation, PageOpened, PaymentMethodInput
 from workflows.registry import RECORDS, WORKFLOWS
 from workflows.schedule import Declaration
@@ -74,6 +76,17 @@ BROUGHT: dict[str, dict[str, Any]] = {
         "withdraw": TurnInput(Wording("取り下げ", "本文"), True),
     },
     "password_reset": {"reset": PasswordResetInput(HASH)},
+    "payment": {
+        "paid": PaymentTold("direct_debit", "1-1", "", "paid"),
+        "part_paid": PaymentTold("direct_debit", "1-1", "", "partly_paid", 600),
+        "declined": PaymentTold("direct_debit", "1-1", "", "failed"),
+        "refunded": PaymentTold("direct_debit", "1-1", "", "refunded"),
+        "charged_back": PaymentTold("direct_debit", "1-1", "", "charged_back"),
+        "settle": Decision("ご確認のため"),
+        "write_off": Decision("ご確認のため"),
+        "not_collected": Decision("ご確認のため"),
+        "refund": Refunding("ご確認のため", checked=True),
+    },
     "payment_method_change": {
         "reject": Decision("ご確認のため"),
         "return_form": Decision("ご確認のため"),

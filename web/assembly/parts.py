@@ -323,6 +323,7 @@ def services(ground: Ground, breakers: Breakers, times: Times | None) -> Service
         vault=Vault(ground.keyring),
         account_links=AccountLinks(ground.keyring),
         confirm_first_account=settings.confirm_first_account,
+        collect_from=settings.collect_from,
         clock=ground.clock,
         billing=GuardedBilling(billing, breakers.make(troubles.BILLING, settings.billing), times) if billing else None,
         disk_usage=GuardedUsage(source, breakers.make(troubles.USAGE, settings.disk_usage)) if source else None,

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ from engine.configuration.kinds import (
     as_path,
     checked_secret,
     clean,
+    day,
     file,
     folder,
     line,
@@ -133,14 +135,14 @@ class Settings:
     """All settings, validated; each key's annotation is its kind. Secrets are not in the repr.
 
     `base_url` has no trailing slash; mailed links are built from it and from nothing else. `password_cost` is
-    Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one of those that plugins
-    register; without one of the `required_plugins` a process takes no requests. `trusted_proxies` is how many reverse
-    proxies stand in front, whose X-Forwarded headers are believed. `tracing` sends OpenTelemetry spans, where OTEL_… in
-    the environment says. `metrics_token` opens `/metrics`; without one there
-    is no such page. With `confirm_first_account` a customer's first account waits until the contractor or staff confirm
-    it. `sources` has the file or variable of each key that was set. `secret_key` seals and signs,
-    `old_secret_keys` (newest first) verify what was sealed before; it is empty where a single machine has none yet,
-    which `build` then draws (`web.assembly.unlocking`).
+    Argon2id's (passes, KiB, lanes). `mailer`, `billing` and `disk_usage` each name one of those that plugins register;
+    without one of the `required_plugins` a process takes no requests. `trusted_proxies` is how many reverse proxies
+    stand in front, whose X-Forwarded headers are believed. `tracing` sends OpenTelemetry spans, where OTEL_… in the
+    environment says. `metrics_token` opens `/metrics`; without one there is no such page. With `confirm_first_account`
+    a customer's first account waits until the contractor or staff confirm it. Bills that are due on `collect_from` or
+    later are collected; without it none. `sources` has the file or variable of each key that was set. `secret_key`
+    seals and signs, `old_secret_keys` (newest first) verify what was sealed before; it is empty where a single machine
+    has none yet, which `build` then draws (`web.assembly.unlocking`).
     """
 
     secret_key: Annotated[bytes, secret_keys.KIND] = field(repr=False)
@@ -159,6 +161,7 @@ class Settings:
     log_format: Annotated[str, one_of(LOG_FORMATS)] = "text"
     var: Annotated[Path, folder()] = Path("var")
     confirm_first_account: Annotated[bool, switch()] = False
+    collect_from: Annotated[date | None, day()] = None
     terms: Annotated[Path | None, file(b"%PDF-", "a PDF file that can be read")] = None
     document_font: Annotated[Path | None, font_file()] = None
     trusted_proxies: Annotated[int, whole(0, 10)] = 0

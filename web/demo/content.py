@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def demo_settings(var: Path, address: str) -> Settings:
         database_url=f"sqlite:///{var / 'tetsuzuki.db'}",
         mailer="dev_mailbox",
         disk_usage="demo_usage",
+        collect_from=date(2026, 1, 1),  # no money moves in a demo
     )
 
 

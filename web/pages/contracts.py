@@ -37,14 +37,17 @@ from web.shown.contracts import (
 from web.shown.counts import which_of
 from web.shown.csv import csv_file
 from web.shown.dates import day
+from web.shown.payments import ShownPayment, shown_payments
 from web.shown.prices import in_short, quote_of
 from workflows.business.permissions import EDITOR, VIEWER
 from workflows.business.records import ChangeRequest, Contract
 from workflows.business.request_number import request_number
 from workflows.business.shared.change_request import CONTRACT_LABELS, said
+from workflows.payment.lists import of_customer
 from workflows.ports import quotes
 
 PAGE = 20
+_MOST_PAYMENTS = 24  # two years of one contract that is paid monthly
 _LONGEST_PAGE = 7  # digits: far more pages than anybody has, and far below what a database counts to
 _FASTER = Refusal(
     "seen_before",
@@ -73,14 +76,24 @@ def show() -> str:
         by_id = {contract.id: contract for contract in contracts}
         for change_request in open_change_requests():
             waiting[change_request.contract_id].append(shown_change_request(change_request, by_id))
+        payments = _payments()
     return render_template(
         "contracts/show.html",
         customer=this_user().account.customer,
         contracts=[_shown(contract, waiting[contract.id]) for contract in contracts],
+        payments=payments,
         other_requests=waiting[None],
         may_change=this_user().may(EDITOR),
         printed_on=day(today()),
     )
+
+
+def _payments() -> dict[int, list[ShownPayment]]:
+    """The newest payments of the customer, by contract."""
+    found: dict[int, list[ShownPayment]] = defaultdict(list)
+    for payment in shown_payments(list(of_customer(this_user().account.customer_id, _MOST_PAYMENTS))):
+        found[payment.contract].append(payment)
+    return found
 
 
 def _shown(contract: Contract, waiting: list[ShownChangeRequest]) -> ShownContract:

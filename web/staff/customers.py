@@ -29,6 +29,7 @@ from web.staff.beside import AFTER, BEFORE, Page, beside, number_beside, page_of
 from web.staff.customer_acts import acts_for, acts_for_contract, acts_of, removal_of
 from web.staff.history import state_title
 from web.staff.panels import shown_panels
+from web.staff.payments import payments_of_customer
 from web.staff.under_way import under_way
 from workflows.business import typed
 from workflows.business.access.account_standing import STANDINGS, refusal_of
@@ -185,6 +186,7 @@ def customer(customer: int) -> str | Response:
         aliases=[(alias.number, local_time(alias.merged_at), alias.instance) for alias in aliases],
         removal=removal_of(record),
         removed=_removed(record),
+        payments=payments_of_customer(record.id),
         panels=shown_panels(declared().customer_panels, StaffPage(record.id, actor())),
     )
 

@@ -19,7 +19,7 @@ from web.staff.area import actor, page_number, pages, typed_reason
 from web.staff.payment_report_words import ACTS, REASONS, STATES, said_in
 from web.staff.review import age
 from workflows.business.access.actor_names import names_of
-from workflows.business.records import ChangeRequest, PaymentReport
+from workflows.business.records import ChangeRequest, Payment, PaymentReport
 from workflows.payment_method_change import reports
 
 _ON_A_PAGE = 20
@@ -139,13 +139,13 @@ def _find(number: int) -> PaymentReport:
 
 def _shown(report: PaymentReport) -> Shown:
     now = site().clock()
-    change_request = ChangeRequest.get_or_none(ChangeRequest.instance == report.request) if report.request else None
+    about = _about(report.request)
     return Shown(
         number=report.id,
         method=site().catalogue.payment_methods.get(report.provider, report.provider),
         said=said_in(report),
-        instance_id=report.request if change_request is not None else 0,
-        customer=_customer(change_request),
+        instance_id=report.request if about is not None else 0,
+        customer=_customer(about),
         received=local_time(report.received_at),
         age=age(report.received_at, max(now, report.received_at)),
         state=STATES.get(report.state, report.state),
@@ -153,10 +153,18 @@ def _shown(report: PaymentReport) -> Shown:
     )
 
 
-def _customer(change_request: ChangeRequest | None) -> Mapping[str, int | str] | None:
-    if change_request is None:
+def _about(number: int) -> ChangeRequest | Payment | None:
+    """The request or the payment that a report names; None where it names none that there is."""
+    if not number:
         return None
-    customer = change_request.customer
+    change_request: ChangeRequest | None = ChangeRequest.get_or_none(ChangeRequest.instance == number)
+    return change_request or Payment.get_or_none(Payment.instance == number)
+
+
+def _customer(about: ChangeRequest | Payment | None) -> Mapping[str, int | str] | None:
+    if about is None:
+        return None
+    customer = about.customer
     return {"id": customer.id, "company": customer.company, "number": customer.number}
 
 

@@ -392,6 +392,67 @@ class Mandate(Record):
     registered_at = UtcField(null=True)
 
 
+class Payment(Record):
+    """The money of one bill, keyed by its procedure's instance (`workflows.payment`). Its state is the instance's.
+
+    `bill` is the billing backend's name for the bill; it is unique, so that a bill is collected by one procedure.
+    Amounts are yen: `amount` of the whole bill, `paid` of it so far. It fell due on `due_on`, is asked for on `ask_on`,
+    and again on `retry_on` where the try of now fails, NULL where it is not by itself. `mandate` and `method` are those
+    of the last try, whose number is `tries`; `under_way` is 1 from when that begins until its end is known. Nothing is
+    to be collected any more from `settled_at` on. `reason` is what the staff gave for their last act.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    customer_id: int
+    customer = pw.ForeignKeyField(Customer, on_delete="CASCADE")
+    contract_id: int
+    contract = pw.ForeignKeyField(Contract, on_delete="CASCADE")
+    bill = pw.CharField(64, unique=True)
+    amount = pw.BigIntegerField()
+    paid = pw.BigIntegerField(default=0)
+    due_on = pw.DateField()
+    ask_on = pw.DateField()
+    tries = pw.IntegerField(default=0)
+    mandate = pw.BigIntegerField()
+    method = pw.CharField(32)
+    under_way = pw.IntegerField(default=0)  # 0 or 1
+    retry_on = pw.DateField(null=True)
+    reminders = pw.IntegerField(default=0)
+    settled_at = UtcField(null=True, index=True)
+    reason = pw.CharField(1000, default="")
+    begun_at = UtcField()
+
+
+class PaymentTry(Record):
+    """One time that a bill was asked for, by one mandate, under one idempotency `key`.
+
+    `asked_at` is when the method was first called, NULL before; `status`, `failure` and `detail` are those of its last
+    report, "" until there is one, and `reference` the provider's name for it. `paid` are the yen that came by it, and
+    `refunded` those that went back.
+    """
+
+    id = pw.BigAutoField()
+    payment_id: int
+    payment = pw.ForeignKeyField(Payment, on_delete="CASCADE", index=False)
+    number = pw.IntegerField()
+    mandate = pw.BigIntegerField()
+    method = pw.CharField(32)
+    amount = pw.BigIntegerField()
+    key = pw.CharField(200, default="")
+    reference = pw.CharField(255, default="")
+    began_at = UtcField()
+    asked_at = UtcField(null=True)
+    status = pw.CharField(16, default="")
+    failure = pw.CharField(32, default="")
+    detail = pw.CharField(200, default="")
+    paid = pw.BigIntegerField(default=0)
+    refunded = pw.BigIntegerField(default=0)
+    answered_at = UtcField(null=True)
+
+    class Meta:
+        indexes = ((("payment", "number"), True),)
+
+
 class PaymentReport(Record):
     """A genuine event of a payment provider, stored before the provider is answered, and what the method reports of it.
 
@@ -401,7 +462,7 @@ class PaymentReport(Record):
     that is tried again is due at `due_at`.
 
     `said` is the status that the method reported of the event, empty until it has; `status` the one that counts, which
-    is the provider's answer where the event did not say. The columns from `request` to `occurred_at` are those of
+    is the provider's answer where the event did not say. The columns from `request` on are those of
     `workflows.ports.payments.Report`.
     """
 
@@ -426,6 +487,7 @@ class PaymentReport(Record):
     detail = pw.CharField(200, default="")
     amount = pw.BigIntegerField(default=0)
     occurred_at = UtcField(null=True)
+    failure = pw.CharField(32, default="")
 
     class Meta:
         indexes = ((("provider", "event"), True), (("state", "id"), False), (("provider", "state"), False))
@@ -500,6 +562,8 @@ RECORDS: tuple[type[Record], ...] = (
     PasswordReset,
     AddressChange,
     Mandate,
+    Payment,
+    PaymentTry,
     PaymentReport,
     PaymentReportAct,
     RemovedCustomer,

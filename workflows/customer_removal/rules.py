@@ -25,7 +25,9 @@ from workflows.business.records import (
     Customer,
     InternalNote,
     Mandate,
+    Payment,
     PaymentReport,
+    PaymentTry,
     PendingApplication,
     QuietCustomer,
     RemovedCustomer,
@@ -159,8 +161,12 @@ def forget_contacts(attempt: Attempt) -> None:
     )
     records.update(ChangeRequest, {"customer": number}, asked_by_name="", reason="")
     records.update(ChangeRequest, {"customer": number, "kind": DETAILS}, before="{}", after="{}")
-    for mandate in Mandate.select(Mandate.instance).where(Mandate.customer == number):
-        records.update(PaymentReport, {"request": mandate.instance}, sealed="", label="", detail="")
+    for payer in (Mandate, Payment):
+        for row in payer.select(payer.instance).where(payer.customer == number):
+            records.update(PaymentReport, {"request": row.instance}, sealed="", label="", detail="")
+    for payment in Payment.select(Payment.instance).where(Payment.customer == number):
+        records.update(PaymentTry, {"payment": payment.instance}, detail="")
+    records.update(Payment, {"customer": number}, reason="")
     records.update(Mandate, {"customer": number}, sealed="")
     records.update(StaffAct, {"customer": number}, reason="")
     records.delete(InternalNote, customer=number)

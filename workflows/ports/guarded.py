@@ -32,6 +32,7 @@ from workflows.ports.billing import (
     billing_version,
     checked_bills,
 )
+from workflows.ports.collecting import Collecting, DuePayment, Refunding, collects, query_each, refunds
 from workflows.ports.notice_channels import NoticeChannel, NoticeRecipient, PublishedNotice, PublishedRevision
 from workflows.ports.payments import (
     Awaited,
@@ -117,6 +118,9 @@ class GuardedMethod:
         self.way: Way = method.way
         self.origins: Sequence[str] = method.origins
         self.periods = periods_of(method)
+        self.collects = collects(method)
+        self.refunds = refunds(method)
+        self.query_each = query_each(method)
         self._breaker = breaker
         self._times = times
 
@@ -168,6 +172,34 @@ class GuardedMethod:
     def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
         """See `PaymentMethod.revoke`."""
         return self._breaker.within(self._times.asked, lambda: self.plugin.revoke(context, mandate, data, key))
+
+    def collect(self, context: PaymentContext, payment: DuePayment, key: str) -> Report:
+        """See `Collecting.collect`. Raises TypeError where the method does not collect."""
+        collecting = self._collecting()
+        return self._breaker.within(self._times.asked, lambda: collecting.collect(context, payment, key))
+
+    def query_payment(self, context: PaymentContext, payment: DuePayment) -> Report:
+        """See `Collecting.query_payment`. Raises TypeError where the method does not collect."""
+        collecting = self._collecting()
+        return self._breaker.within(self._times.asked, lambda: collecting.query_payment(context, payment))
+
+    def retry_day(self, payment: DuePayment, today: date) -> date | None:
+        """See `Collecting.retry_day`. Raises TypeError where the method does not collect."""
+        collecting = self._collecting()
+        return self._breaker.within(self._times.own, lambda: collecting.retry_day(payment, today))
+
+    def refund(self, context: PaymentContext, payment: DuePayment, amount: int, key: str) -> Report:
+        """See `Refunding.refund`. Raises TypeError where the method does not pay back."""
+        refunding: object = self.plugin
+        if not self.refunds or not isinstance(refunding, Refunding):
+            raise TypeError("the payment method pays nothing back")
+        return self._breaker.within(self._times.asked, lambda: refunding.refund(context, payment, amount, key))
+
+    def _collecting(self) -> Collecting:
+        collecting: object = self.plugin
+        if not self.collects or not isinstance(collecting, Collecting):
+            raise TypeError("the payment method does not collect")
+        return collecting
 
 
 class GuardedChannel:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.hookspecs import hookspec, takes
 from workflows.ports.billing import BillingBackend, wrong_backend
+from workflows.ports.collecting import wrong_collecting
 from workflows.ports.commands import OWN_COMMANDS, group_of, wrong_command
 from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
@@ -75,7 +76,7 @@ def register_pages() -> Mapping[str, Pages]:  # type: ignore[empty-body]
 @takes(
     *("is_available", "form", "validate", "begin", "handle_return"),
     *("verify_event", "handle_event", "query", "revoke"),
-    wrong=wrong_method,
+    wrong=lambda name, method: wrong_method(name, method) or wrong_collecting(method),
 )
 def register_payment_methods() -> Mapping[str, PaymentMethod]:  # type: ignore[empty-body]
     """Payment methods by name: the catalogue's three (bank_transfer, direct_debit, credit_card), or new ones, which

@@ -27,6 +27,7 @@ from workflows.ports.payments import (
     Document,
     Event,
     Extending,
+    Failure,
     Field,
     Form,
     MandateFacts,
@@ -249,7 +250,8 @@ def report_of(answer: object) -> Report:
     """The validated report of a method. Raises TypeError where it is malformed."""
     match answer:
         case Report(status, int(), str(), str(), str()) if status in get_args(Status) and _says_how_much(answer):
-            return answer
+            if answer.failure in get_args(Failure):
+                return answer
     raise TypeError(f"the payment method reported {type(answer).__name__}, or one with a field that cannot be used")
 
 

@@ -50,6 +50,11 @@ Status = Literal[
     "charged_back",
 ]
 
+Failure = Literal["", "insufficient_funds", "mandate_unusable", "needs_decision"]
+"""Why money did not come: for a reason of its own; because too little was there; because nothing can be collected by
+this mandate any more, as of an account that was closed or a card that has expired; or for one that somebody must look
+into. After the last two the bill is not asked for again by itself."""
+
 SUCCEEDED: frozenset[Status] = frozenset({"processed", "paid"})
 GIVEN_UP: frozenset[Status] = frozenset({"canceled", "expired"})
 FAILED: frozenset[Status] = frozenset({"error", "failed"})
@@ -293,10 +298,11 @@ class Report:
     anew blindly). Of a payment: `paid`, `partly_paid`, `expired` (its due date has passed without it), `failed`,
     `canceled`, `refunded` and `charged_back` (the payer's bank has fetched the money back).
 
-    `request` is the number of the request that it concerns, 0 for none; `reference` is the provider's name for the
-    mandate or the payment; `label` is how the mandate may be shown; `detail` is for staff, without a secret. `amount`
-    are the yen of this report, 0 where the provider names none: of `partly_paid` what was paid of them so far.
-    `occurred_at` is when it happened by the provider's clock, with a time zone; None where the provider does not say.
+    `request` is the number of the request or of the payment that it concerns, 0 for none; `reference` is the provider's
+    name for the mandate or the payment; `label` is how the mandate may be shown; `detail` is for staff, without a
+    secret. `amount` are the yen of this report, 0 where the provider names none: of `partly_paid` what was paid so far,
+    and of `refunded` what went back so far. `occurred_at` is when it happened by the provider's clock, with a time
+    zone; None where the provider does not say. `failure` says of a payment that failed why it did.
     """
 
     status: Status
@@ -306,6 +312,7 @@ class Report:
     detail: str = ""
     amount: int = 0
     occurred_at: datetime | None = None
+    failure: Failure = ""
 
 
 @runtime_checkable

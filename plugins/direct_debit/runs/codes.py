@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.text import Text, _
+from workflows.ports.payments import Failure
 
 COLLECTED_CODE = "0"
 
@@ -13,12 +14,19 @@ COLLECTED_CODE = "0"
 @dataclass(frozen=True, slots=True)
 class Code:
     """One code. `asked_again`: the bill stands in the next run by itself. `ends_mandate`: nothing is asked by this
-    mandate any more, until staff say so."""
+    mandate any more, until staff say so. `failure` is the same in the word of the port."""
 
     title: Text
     follows: Text
     asked_again: bool = False
     ends_mandate: bool = False
+
+    @property
+    def failure(self) -> Failure:
+        """Why the money did not come."""
+        if self.asked_again:
+            return "insufficient_funds"
+        return "mandate_unusable" if self.ends_mandate else "needs_decision"
 
 
 _NEW_MANDATE = _("口座またはお届けの確認が必要です。確認できるまで、このお届けによる請求は行いません。")

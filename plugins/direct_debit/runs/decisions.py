@@ -20,6 +20,7 @@ from plugins.direct_debit.runs.records import (
     DirectDebitPayment,
     DirectDebitRun,
 )
+from plugins.direct_debit.runs.results import Tell, tell_nobody
 
 _STEP = 500
 _NAME = re.compile(r"([0-9]{1,18})-([0-9]{1,6})")
@@ -62,7 +63,7 @@ def ask_again(payment: DirectDebitPayment) -> None:
     _decide(payment, taken=None, ends_mandate=False)
 
 
-def settle(payment: DirectDebitPayment, *, mandate_works: bool) -> None:
+def settle(payment: DirectDebitPayment, *, mandate_works: bool, tell: Tell = tell_nobody) -> None:
     """Say that the bill was paid in another way, so that it is never asked for again. Raises NoSuchPayment where the
     debit did not fail, or the bill has been asked for again since."""
     taken = DirectDebitPayment.get_or_none(
@@ -71,7 +72,10 @@ def settle(payment: DirectDebitPayment, *, mandate_works: bool) -> None:
     if taken is not None:
         raise NoSuchPayment(f"payment {payment.name}: its bill has been asked for again, as {taken.name}")
     works = {"ends_mandate": False} if mandate_works else {}
-    _decide(payment, state=SETTLED, taken=payment.bill, **works)
+    with transaction():
+        _decide(payment, state=SETTLED, taken=payment.bill, **works)
+        payment.state = SETTLED
+        tell((payment,))
 
 
 def _decide(payment: DirectDebitPayment, **values: Any) -> None:

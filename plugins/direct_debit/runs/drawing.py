@@ -133,7 +133,9 @@ def draw(due: Iterable[DueBill], header: Header, debit_on: date, newline: bytes,
 def interrupted() -> DirectDebitRun | None:
     """The run that has a number and whose file has not got its name: a process was killed in between."""
     found: DirectDebitRun | None = DirectDebitRun.get_or_none(
-        DirectDebitRun.number.is_null(False), DirectDebitRun.handed_out_at.is_null()
+        DirectDebitRun.number.is_null(False),
+        DirectDebitRun.handed_out_at.is_null(),
+        DirectDebitRun.given_up_at.is_null(),
     )
     return found
 
@@ -153,8 +155,10 @@ def write_again(run: DirectDebitRun, secrets: Secrets, folder: Path, now: dateti
     RunFault where a mandate in it is no longer in use, so that its account is forgotten, and where another file
     has the name.
     """
+    if run.given_up_at is not None:
+        raise RunFault(f"run {run.number}: it was given up: {run.given_up_why}")
     folder.mkdir(parents=True, exist_ok=True)
-    whole = next((left for left in _left_by(run, folder) if _digest_of(left) == run.digest), None)
+    whole = next((left for left in left_by(run, folder) if _digest_of(left) == run.digest), None)
     if whole is not None:
         file = _name(run, whole, folder, now)
         _clear(run, folder)
@@ -361,12 +365,13 @@ def _digest_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _left_by(run: DirectDebitRun, folder: Path) -> list[Path]:
+def left_by(run: DirectDebitRun, folder: Path) -> list[Path]:
+    """What interrupted processes have left of the file of a run in `folder`."""
     return list(folder.glob(f".run-{run.id}-*.part"))
 
 
 def _clear(run: DirectDebitRun, folder: Path) -> None:
     """Delete what a killed process has left of this run: accounts that nobody needs there."""
-    for left in _left_by(run, folder):
+    for left in left_by(run, folder):
         with suppress(FileNotFoundError):
             left.unlink()

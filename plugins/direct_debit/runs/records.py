@@ -18,6 +18,9 @@ class DirectDebitRun(Record):
     `number` is NULL until the whole file has been written; from then on nothing of the run changes but
     `handed_out_at`. `slot` is "open" until then, and unique: one run is drawn up at a time, by the process whose
     `claim` it has. `header` is the first record as text, `digest` the SHA-256 of the file, `total` in yen.
+
+    A run whose file could not be written was given up at `given_up_at`, by an operator and with their reason: it has no
+    debits any more.
     """
 
     id = pw.BigAutoField()
@@ -32,6 +35,9 @@ class DirectDebitRun(Record):
     digest = pw.CharField(64, default="")
     written_at = UtcField(null=True)
     handed_out_at = UtcField(null=True)  # when the file got its name
+    given_up_at = UtcField(null=True)
+    given_up_by = pw.CharField(128, default="")
+    given_up_why = pw.CharField(1000, default="")
 
 
 class DirectDebitPayment(Record):

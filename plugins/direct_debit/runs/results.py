@@ -9,7 +9,7 @@ debit stays as it is, and is named.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +71,15 @@ class _Row:
     debit: Debit
 
 
-def take_in(file: Path, now: datetime) -> Report:
+Tell = Callable[[Iterable[DirectDebitPayment]], None]
+"""Takes the payments whose results were read, in the transaction that keeps them."""
+
+
+def tell_nobody(payments: Iterable[DirectDebitPayment]) -> None:
+    """Where the runs are kept alone."""
+
+
+def take_in(file: Path, now: datetime, tell: Tell = tell_nobody) -> Report:
     """Read the results in `file` at `now` (aware). Raises NotZengin and WrongTotals, where nothing was read in, and
     OSError."""
     with file.open("rb") as stream:
@@ -82,9 +90,9 @@ def take_in(file: Path, now: datetime) -> Report:
         for row in _rows(read(stream), report):
             step.append(row)
             if len(step) == _STEP:
-                _take_in(step, report, now)
+                _take_in(step, report, now, tell)
                 step = []
-        _take_in(step, report, now)
+        _take_in(step, report, now, tell)
     return report
 
 
@@ -138,7 +146,7 @@ def _rows(records: Iterator[Read | Problem], report: Report) -> Iterator[_Row]:
             yield _Row(found.number, header, found.record)
 
 
-def _take_in(rows: Sequence[_Row], report: Report, now: datetime) -> None:
+def _take_in(rows: Sequence[_Row], report: Report, now: datetime, tell: Tell) -> None:
     """Take in some rows, in one commit."""
     if not rows:
         return
@@ -155,6 +163,7 @@ def _take_in(rows: Sequence[_Row], report: Report, now: datetime) -> None:
             else:
                 _write(payment, row.debit.result, now)
                 done.append((payment, row.debit.result))
+        tell(payment for payment, _code in done)
     for payment, code in done:
         report.taken_in(payment, code)
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from plugins.direct_debit.bank_days import next_debit_day
+from plugins.direct_debit.runs.records import DirectDebitRun
 from tests.kit.commands import Run, commands_in
 from tests.kit.debits import DIRECT_DEBIT, YUCHO, answered, payer, records
 from web.assembly.site import Site
@@ -73,6 +74,20 @@ def test_its_file_can_be_written_again_elsewhere(run: Run, file: Path) -> None:
     said = run("direct-debit", "run", "--again", "7")
     assert said.code == 1
     assert said.err.endswith(": run 7: there is no such run\n")
+
+
+def test_a_run_that_can_never_be_written_is_given_up_and_listed(run: Run, file: Path, two: Site, day: date) -> None:
+    said = run("direct-debit", "give-up", "1", "--reason", "the disk was lost")
+    assert said.code == 1
+    assert "may be at the banks: it cannot be given up" in said.err
+    file.unlink()
+    DirectDebitRun.update(handed_out_at=None).execute()
+    assert run("direct-debit", "give-up", "1").code == 2  # without a reason
+    said = run("direct-debit", "give-up", "1", "--reason", "the disk was lost")
+    told = "run 1 is given up: 2 debits of 19,800 yen will be asked for in the next run\n"
+    assert (said.code, said.out) == (0, told)
+    assert run("direct-debit", "list").out == f"run 1 of {day}: given up: the disk was lost\n"
+    assert run("direct-debit", "run").out.startswith(f"run 2: 2 debits of 19,800 yen on {day}: ")
 
 
 def test_a_result_is_read_told_and_decided(run: Run, file: Path) -> None:

@@ -27,10 +27,11 @@ from engine.errors import (
 )
 from engine.store.base import storable, transaction
 from workflows.business.access.vault import Unreadable
-from workflows.business.records import Mandate, PaymentReport
+from workflows.business.records import Mandate, Payment, PaymentReport
 from workflows.mandates import facts_of
 from workflows.payment_contexts import context_of_mandate
 from workflows.payment_method_change.inputs import Confirmation
+from workflows.payment_method_change.reports import of_payments
 from workflows.payment_method_change.reports.deciding import EVENTS, Standing, before_firing, without_event
 from workflows.payment_method_change.reports.states import (
     APPLIED,
@@ -80,6 +81,9 @@ def _decision(engine: Engine, services: Services, report: PaymentReport, *, asks
     try:
         if (not report.said or (anew and report.sealed)) and not _has_said(services, method, report):
             return Decision(UNRELATED)
+        payment = Payment.get_or_none(Payment.instance == report.request) if report.request else None
+        if payment is not None:
+            return _of_payment(engine, services, report, payment, asks=asks)
         mandate = Mandate.get_or_none(Mandate.instance == report.request) if report.request else None
         unclear = _unclear(report, mandate)
         if unclear is not None or mandate is None:
@@ -93,6 +97,23 @@ def _decision(engine: Engine, services: Services, report: PaymentReport, *, asks
     except Unreadable:
         return keep("unreadable")
     return _of_request(engine, report, mandate)
+
+
+def _of_payment(engine: Engine, services: Services, report: PaymentReport, payment: Payment, *, asks: bool) -> Decision:
+    """What becomes of a report about a payment. Raises MethodBroken."""
+    if report.status == "undefined" and not asks:
+        return again("to_ask")
+    if report.status == "undefined":
+        return again("undefined")  # its own effect asks how it stands
+    sight = engine.look_if_there(payment.instance)
+    if sight is None:
+        return again("unknown_request")
+    clear = of_payments.before_firing(report, payment, sight.state.name, is_over=sight.state.final)
+    if clear is not None:
+        return clear
+    event = of_payments.event_of(report, payment)
+    fired = _fired(engine, report, payment.instance, event, of_payments.told(report))
+    return fired if fired is not None else keep("no_step")
 
 
 def _unclear(report: PaymentReport, mandate: Mandate | None) -> Decision | None:
@@ -137,6 +158,7 @@ def _write_said(report: PaymentReport, told: Report, **more: str) -> None:
         "detail": storable(told.detail, _LONGEST_DETAIL),
         "amount": told.amount,
         "occurred_at": told.occurred_at,
+        "failure": told.failure,
         **more,
     }
     with transaction():
@@ -157,7 +179,7 @@ def _of_request(engine: Engine, report: PaymentReport, mandate: Mandate) -> Deci
     if clear is not None:
         return clear
     for event in EVENTS.get(status, ()):
-        decision = _fired(engine, report, mandate, event)
+        decision = _fired(engine, report, mandate.instance, event, _confirmation(report))
         if decision is not None:
             return decision
     sight = engine.look_if_there(mandate.instance) or sight  # somebody may have been faster
@@ -177,18 +199,21 @@ def _standing(state: str, is_over: bool, report: PaymentReport, mandate: Mandate
     return Standing(state, is_over, now.reference, paid.exists(), now.registered_at is not None)
 
 
-def _fired(engine: Engine, report: PaymentReport, mandate: Mandate, event: str) -> Decision | None:
-    """What became of firing `event`; None where the request cannot take it."""
-    data = Confirmation(report.provider, report.event, report.reference, report.label, report.status, report.amount)
+def _confirmation(report: PaymentReport) -> Confirmation:
+    return Confirmation(report.provider, report.event, report.reference, report.label, report.status, report.amount)
+
+
+def _fired(engine: Engine, report: PaymentReport, instance_id: int, event: str, data: object) -> Decision | None:
+    """What became of firing `event`; None where the procedure cannot take it."""
     key = f"payment report {report.id}"
     try:
-        engine.fire(mandate.instance, event, Actor("system", report.provider), data, key=key)
+        engine.fire(instance_id, event, Actor("system", report.provider), data, key=key)
     except KeyReused:  # the report was applied, and whoever did so was stopped before they wrote it down
         return Decision(APPLIED)
     except EventNotPossible:
         return None
     except Refused as error:
-        log.info("report %s for request %s is refused: %s", report.id, mandate.instance, error)
+        log.info("report %s for request %s is refused: %s", report.id, instance_id, error)
         return keep("refused")
     except Paused:
         return again("paused")
@@ -197,7 +222,7 @@ def _fired(engine: Engine, report: PaymentReport, mandate: Mandate, event: str) 
     except (TransitionConflict, Busy, DatabaseAway, OutcomeUnknown):
         return again("busy")
     except EngineError:
-        log.exception("report %s for request %s cannot be applied", report.id, mandate.instance)
+        log.exception("report %s for request %s cannot be applied", report.id, instance_id)
         return again("broken")
     return Decision(APPLIED)
 

@@ -15,6 +15,8 @@ from engine.definition import Refusal, Secret
 from engine.testing import KANJI, LONGEST, tried_in_time
 from engine.text import Text
 from workflows.organisation import Organisation
+from workflows.ports.billing import Bill
+from workflows.ports.collecting import Collecting, DuePayment, collects, wrong_collecting
 from workflows.ports.payment_calls import outcome, report_of
 from workflows.ports.payments import (
     LONGEST_WAIT,
@@ -315,6 +317,45 @@ class PaymentMethodContract(ABC):
         for reference in ("", "unknown"):
             report = report_of(method.query(context(), MandateFacts(1, "", reference)))
             assert not any(text in repr(report) for text in self.hidden)
+
+    def registered(self) -> tuple[MandateFacts, Secret]:
+        """A mandate by which the method can collect; where it needs more than `mandate` has, as a reference, a subclass
+        says so."""
+        return self.mandate()
+
+    def _due_payment(self, tries: int = 1) -> DuePayment:
+        """A bill's payment that is due, by such a mandate."""
+        mandate, data = self.registered()
+        due = context().today
+        bill = Bill(f"B-7-{tries}", 7, 11_000, due)
+        return DuePayment(12, bill, mandate, 11_000, due, tries, datetime(2026, 4, 1, tzinfo=UTC), data=data)
+
+    def test_it_has_what_it_declares_of_collecting(self) -> None:
+        assert wrong_collecting(self.method()) == ""
+
+    def test_it_collects_once_for_each_key_and_knows_what_it_collected(self) -> None:
+        method = self.method()
+        if not collects(method):
+            return
+        assert isinstance(method, Collecting)
+        due = self._due_payment()
+        first = report_of(method.collect(context(), due, "a key of a bill"))
+        again = report_of(method.collect(context(), due, "a key of a bill"))
+        assert (again.status, again.reference) == (first.status, first.reference)
+        assert first.request in (0, due.number)
+        assert not any(text in repr(first) for text in self.hidden)
+        for reference in {"", first.reference}:
+            known = report_of(method.query_payment(context(), replace(due, reference=reference)))
+            assert known.status != "processed"
+
+    def test_its_next_try_lies_ahead_and_there_is_a_last_one(self) -> None:
+        method = self.method()
+        if not collects(method):
+            return
+        assert isinstance(method, Collecting)
+        for tries in range(1, 5):
+            day = method.retry_day(self._due_payment(tries), context().today)
+            assert day is None or day > context().today
 
     def test_what_never_began_can_be_revoked(self) -> None:
         report = report_of(self.method().revoke(context(), MandateFacts(1, "", ""), Secret(""), "a key"))
