@@ -8,9 +8,11 @@ concerns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from engine.definition import OPERATOR, Attempt, Permission, Records, Refusal
+from engine.store.base import LARGEST
 from engine.text import Text, _
 from workflows.business.records import (
     OPEN,
@@ -43,10 +45,16 @@ def number_of(about: str) -> int:
     return int(about.partition(":")[2])
 
 
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+
+
 def customer_of(about: str, records: Records) -> int | None:
-    """The id of the customer to whom `customer:3`, `contract:7` or `account:5` belongs; None where the record is
-    gone."""
+    """The id of the customer to whom `customer:3`, `contract:7` or `account:5` belongs; None where the record is gone,
+    and for what is about something else, as a plugin's procedure may be. One customer is written in one way:
+    `customer:03` is nobody, because what is about it would not be found by the customer."""
     kind, _colon, number = about.partition(":")
+    if not _ID.fullmatch(number) or int(number) > LARGEST:
+        return None
     if kind == "customer":
         return int(number)
     if kind in ("contract", "account"):

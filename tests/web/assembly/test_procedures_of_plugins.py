@@ -4,6 +4,7 @@ what becomes of customers who are removed or merged. On each kind of database.""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Blueprint, request
 
-from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal
+from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal, plugin
 from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError
 from engine.operations.backlog import backlog
@@ -303,6 +304,41 @@ def test_the_staffs_pages_show_what_stands_while_the_plugin_is_away(sites: Sites
     tanto.open(f"/staff/requests/{number}")
     assert "スタッフが今行う操作はありません。" in tanto.text
     assert tanto.open("/staff/requests/999999").status_code == 404
+
+
+ODD = (
+    *("customer:abc", "customer:", "customer:0", "customer:01", "customer:9223372036854775808", "customer:٣"),
+    *("contract:x", "account:99999999999999999999", "device:1", "device", "機器:1"),
+)
+
+
+def test_what_is_about_no_customer_at_all_is_shown_to_the_staff(sites: Sites, folder: Path, clock: Clock) -> None:
+    def about_anything() -> Mapping[str, Any]:
+        definition = loan(folder, writes=())
+        start = replace(definition.start, allow=plugin("loans"), guards=())
+        return {"loan": PluginProcedure((replace(definition, start=start),))}
+
+    site = sites(loans=brings(about_anything))
+    add_account(site, customer("A01234567"))
+    numbers = [site.engine.start("loan", about, Actor("plugin", "loans")).instance_id for about in ODD]
+    clock.forward(days=14)
+    do_all_due(site)  # its mail is for nobody
+    assert [state(site, number) for number in numbers] == ["lent"] * len(ODD)
+    assert (backlog(site.engine).timer_incidents, backlog(site.engine).effect_incidents) == (0, 0)
+    _member, secret = enrol(site)
+    clock.forward(seconds=30)
+    tanto = Browser(create_app(site))
+    enter(tanto, secret, clock)
+    for page in ("", "requests", "requests?list=every", "incidents", *(f"requests/{number}" for number in numbers)):
+        assert tanto.open(f"/staff/{page}").status_code == 200, page
+
+
+@pytest.mark.parametrize("about", ODD)
+def test_an_account_begins_nothing_about_no_customer(sites: Sites, folder: Path, about: str) -> None:
+    site = sites(loans=with_loans(folder))
+    lend(site)
+    with pytest.raises(Forbidden):
+        site.engine.start("loan", about, account(Customer.get())[0])
 
 
 # -- on pages and in commands -----------------------------------------------------------------------------------------
