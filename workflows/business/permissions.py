@@ -20,6 +20,7 @@ from workflows.business.records import (
     Account,
     ChangeRequest,
     Contract,
+    Customer,
     CustomerAlias,
     StaffAct,
     StaffMember,
@@ -104,8 +105,23 @@ def _staff_act_ends_it(attempt: Attempt) -> bool:
     request = attempt.records.get(ChangeRequest, instance=attempt.instance.id)
     if act is None:
         return False
+    if request is None and act.about.startswith("customer:") and _is_nobodys(attempt):
+        return True
     ended = ended_with(request) if request is not None else _customers_of(attempt)
     return act.about == attempt.instance.about or act.about in ended
+
+
+def _is_nobodys(attempt: Attempt) -> bool:
+    """Whether a procedure is about a customer or a contract that was erased, so that nothing says any more with which
+    removal it ends: one of a plugin that was away until then."""
+    about = attempt.instance.about
+    kind, _colon, number = about.partition(":")
+    if kind not in ("customer", "contract") or not _ID.fullmatch(number):
+        return False
+    records, customer = attempt.records, customer_of(about, attempt.records)
+    return customer is None or not (
+        records.exists(Customer, id=customer) or records.exists(CustomerAlias, former=customer)
+    )
 
 
 def _customers_of(attempt: Attempt) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from engine.plugins.needs import PluginNeed
+from engine.store import outbox_rows
 from engine.store.base import SiteDatabase, Unit, transaction
 from workflows.ports.procedures import HOOK, Brought, PluginDefinition
 
@@ -50,13 +51,15 @@ def names(unit: Unit) -> dict[str, str]:
 
 
 def procedures(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
-    """The procedures of plugins that have instances under way."""
+    """The procedures of plugins that have instances under way: they have not ended, or a mail of theirs or another
+    effect is not delivered, for which the definition must be there."""
     with db.store().reading() as unit:
         plugins, counts = names(unit), dict[str, int]()
         for name, version, last in unit.rows("SELECT name, version, last_states FROM plugin_definition"):
             final = last.split()
             ((count,),) = unit.rows(
-                f"SELECT COUNT(*) FROM instance WHERE workflow = ? AND version = ? AND state NOT IN ({_marks(final)})",
+                f"SELECT COUNT(*) FROM instance i WHERE i.workflow = ? AND i.version = ? "
+                f"AND (i.state NOT IN ({_marks(final)}) OR {outbox_rows.open_effect_of('i.id')})",
                 (name, version, *final),
             )
             counts[name] = counts.get(name, 0) + count

@@ -261,6 +261,18 @@ def test_what_would_wait_without_the_plugin_is_told_before_it_is_removed(sites: 
     assert PluginDefinition.select().count() == 0
 
 
+def test_what_has_ended_and_has_a_mail_that_waits_is_under_way(sites: Sites, folder: Path, clock: Clock) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    clock.forward(days=14)
+    site.engine.run_due()  # the reminder is in the outbox
+    site.engine.fire(number, "take_back", Actor("plugin", "loans"))
+    under_way = "procedure loan: 1 instances under way, of the plugin loans"
+    assert under_way in {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
+    do_all_due(site)
+    assert under_way not in {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
+
+
 def test_a_process_that_has_not_the_plugin_yet_leaves_its_procedures_to_those_that_have(
     sites: Sites, database_url: str, folder: Path, clock: Clock, mailer: MemoryMailer
 ) -> None:
@@ -391,6 +403,24 @@ def test_readers_of_its_pages_act_in_their_own_name_once_for_each_form(sites: Si
     assert "loan" not in declared_in(create_app(sites(loans=with_loans(folder)))).with_own_pages
 
 
+def test_a_page_whose_procedure_was_left_out_says_that_it_is_away(
+    sites: Sites, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_pages = {"steps": folder / "migrations", "register_pages": pages_of_loans}
+    site = sites(loans=brings(lambda: procedure(folder), **with_pages))
+    add_account(site, add_customer())
+    number = site.engine.start("loan", *reversed(account(Customer.get()))).instance_id
+    site = sites(loans=brings(lambda: {"loan": PluginProcedure((loan(folder, days=7),))}, **with_pages))
+    hanako = member(create_app(site))
+    hanako.open("/top")
+    token = hanako.value("csrf_token")
+    for address, fields in (("", {"key": "k"}), (str(number), {"seen": 1})):
+        answer = hanako.client.post(f"/x/loans/{address}", data={"csrf_token": token, **fields})
+        assert (answer.status_code, "ただいまご利用いただけません" in answer.text) == (503, True)
+    assert hanako.client.get(f"/x/loans/{number}").text == "gone "
+    assert "a page of plugin loans (given by the site -) is not shown: No definition of workflow" in caplog.text
+
+
 def test_staff_find_it_where_it_waits_for_them_and_decide_there(sites: Sites, folder: Path, clock: Clock) -> None:
     site = sites(loans=with_loans(folder))
     number = lend(site)
@@ -460,9 +490,12 @@ def test_what_a_plugin_has_to_forget_waits_until_it_is_back(sites: Sites, folder
     assert state(site, number) == "withdrawn"
 
 
-def test_a_plugin_that_cannot_forget_is_named_and_holds_back_no_other(sites: Sites, folder: Path, clock: Clock) -> None:
+@pytest.mark.parametrize("raised", [KeyError, SystemExit])
+def test_a_plugin_that_cannot_forget_is_named_and_holds_back_no_other(
+    sites: Sites, folder: Path, clock: Clock, raised: type[BaseException]
+) -> None:
     def breaks(records: Any, customer: int) -> None:
-        raise KeyError(customer)
+        raise raised(customer)
 
     def library() -> Mapping[str, Any]:
         return {"library": PluginProcedure((loan(folder, name="library", writes=()),), forgets=breaks)}
@@ -472,11 +505,33 @@ def test_a_plugin_that_cannot_forget_is_named_and_holds_back_no_other(sites: Sit
     remove(site)
     assert Loan.select().count() == 0
     (row,) = site.db.execute_sql("SELECT state, error FROM outbox WHERE kind = 'withdrawal'").fetchall()
-    assert row == ("waiting", "plugin library, procedure library: it raised KeyError")
+    assert row == ("waiting", f"plugin library, procedure library: it raised {raised.__name__}")
     for _ in range(20):
         clock.forward(hours=12)
         do_all_due(site)
     assert site.db.execute_sql("SELECT state FROM outbox WHERE kind = 'withdrawal'").fetchall() == [("incident",)]
+
+
+def test_whoever_was_merged_is_forgotten_when_the_plugin_is_back_and_the_customer_long_erased(
+    sites: Sites, folder: Path, clock: Clock
+) -> None:
+    site = sites(loans=with_loans(folder, moves=None))
+    number = lend(site)
+    goes, stays = Customer.get(), add_customer("A07654321")
+    other = lend(site, "A05555555")
+    Contract.delete().execute()
+    site.engine.start("customer_merge", f"customer:{goes.id}", staff(), MergeInput("重複のため", into=stays.id))
+    do_all_due(site)
+    site = sites()
+    remove(site, "A07654321")
+    clock.forward(days=31)
+    do_all_due(site)
+    assert [one.number for one in Customer.select()] == ["A05555555"]
+    site = sites(loans=with_loans(folder, moves=None))
+    clock.forward(hours=2)
+    do_all_due(site)
+    assert [one.instance for one in Loan.select()] == [other]
+    assert (state(site, number), state(site, other)) == ("withdrawn", "lent")
 
 
 def test_a_merge_moves_the_records_and_the_procedure_goes_on(sites: Sites, folder: Path) -> None:
