@@ -18,7 +18,7 @@ from engine.plugins.found import reason_of
 from engine.plugins.loaded import Claim, Plugins
 from engine.store.base import SiteDatabase
 from workflows.business.plugin_procedures import note
-from workflows.ports.procedures import HOOK, Brought
+from workflows.ports.procedures import HOOK, LONGEST_PLUGIN, Brought
 from workflows.registry import WORKFLOWS
 
 _OWN = frozenset(one.name for one in WORKFLOWS)
@@ -36,6 +36,8 @@ def admit(plugins: Plugins) -> None:
 def _wrong(claim: Claim, kinds: frozenset[str]) -> str:
     if claim.name in _OWN:
         return "the site has a procedure of this name; give it another one"
+    if len(claim.plugin) > LONGEST_PLUGIN:
+        return f"the name of a plugin with procedures has {LONGEST_PLUGIN} letters at most, not {len(claim.plugin)}"
     try:
         return "; ".join(_problems(tuple(claim.thing.workflows), kinds))
     except Exception as error:

@@ -942,6 +942,20 @@ def test_titles_are_told_by_what_they_are_missing_of() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("title", "wrong"),
+    [
+        (Text("%(who)s leaves", (("whom", 1),)), "KeyError: 'who'"),
+        (Text("100 % of %(count)d", (("count", "many"),)), "TypeError: "),
+        (Text("%(inner)s", (("inner", Text("%(x)s", (("y", 1),))),)), "KeyError: 'x'"),
+    ],
+)
+def test_a_title_that_nothing_fits_is_told_before_a_page_shows_it(title: Text, wrong: str) -> None:
+    (told,) = said(replace(minimal(), title=title))
+    assert told.startswith(f'WRONG_TITLE title "{title.msgid}" of workflow "minimal" cannot be filled: {wrong}')
+    assert said(replace(minimal(), title=Text("%(count)d of 100 %%", (("count", 1),)))) == []
+
+
 def test_a_title_that_is_no_text_is_told_once() -> None:
     made: Any = Text
     wrongs: tuple[Any, ...] = ("text", made(5), made("a", ["b"]), made("a", ("bc",)), made("a", (("b", 1, 2),)))

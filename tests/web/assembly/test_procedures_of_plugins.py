@@ -165,6 +165,13 @@ def test_a_name_of_the_sites_own_is_refused(folder: Path) -> None:
     assert "'notice': the site has a procedure of this name; give it another one" in reason
 
 
+def test_a_plugin_whose_name_the_database_cannot_note_is_left_out(sites: Sites, folder: Path) -> None:
+    site = sites(**{"l" * 65: with_loans(folder)})
+    (said,) = [str(one) for one in site.plugins.failures if one.plugin.startswith("ll")]
+    assert said.endswith("'loan': the name of a plugin with procedures has 64 letters at most, not 65")
+    assert sites(**{"l" * 64: with_loans(folder)}).plugins.failures == ()
+
+
 def test_a_name_that_two_plugins_claim_is_told_before_the_start_with_both(sites: Sites, folder: Path) -> None:
     with pytest.raises(PluginError, match=r"'loan' is claimed by library \(.*\) and loans \(.*\). Disable one of them"):
         sites(loans=with_loans(folder), library=brings(lambda: procedure(folder)))
