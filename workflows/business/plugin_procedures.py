@@ -74,13 +74,17 @@ def _marks(some: Iterable[object]) -> str:
 
 def away(db: SiteDatabase, brought: Mapping[str, Brought], concerned: Iterable[str]) -> list[str]:
     """The plugins that are away and have something to do for a customer, because a procedure of theirs keeps records of
-    customers, or has an instance under way that is about one of `concerned`."""
+    customers, or has an instance under way that is about one of `concerned`. So is one that does not bring the version
+    of such an instance here, as in an upgrade of one process after the other."""
     asked = tuple(concerned)
+    here = {(name, one.version) for name, by in brought.items() for one in by.procedure.workflows}
     found = set()
     with db.store().reading() as unit:
         for row in unit.rows("SELECT name, version, plugin, last_states, keeps_people FROM plugin_definition"):
             name, version, plugin, last, keeps_people = row
-            if name not in brought and (keeps_people or _concerns(unit, name, version, last.split(), asked)):
+            if (name, version) in here:
+                continue
+            if (keeps_people and name not in brought) or _concerns(unit, name, version, last.split(), asked):
                 found.add(plugin)
     return sorted(found)
 

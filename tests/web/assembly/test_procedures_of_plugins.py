@@ -22,7 +22,7 @@ from tests.kit.browser import Browser, add_customer
 from tests.kit.contract_scenes import do_all_due, staff
 from tests.kit.customers import customer
 from tests.kit.handlers import Handler
-from tests.kit.loans import TITLE, Loan, brings, folder_of_mails, loan, procedure
+from tests.kit.loans import TITLE, Loan, brings, folder_of_mails, forget, loan, procedure
 from tests.kit.members import add_account, member
 from tests.kit.probes import ready
 from tests.kit.sites import CHEAP, SECRET, memory_plugin
@@ -494,6 +494,25 @@ def test_what_a_plugin_has_to_forget_waits_until_it_is_back(sites: Sites, folder
     clock.forward(hours=2)
     do_all_due(site)
     assert Loan.select().count() == 0
+    assert state(site, number) == "withdrawn"
+
+
+def test_a_removal_waits_for_the_process_that_has_the_version_of_an_instance(
+    sites: Sites, folder: Path, clock: Clock
+) -> None:
+    def both() -> Mapping[str, Any]:
+        return {"loan": PluginProcedure((loan(folder), loan(folder, version=2, days=7)), forgets=forget)}
+
+    newer = brings(both, folder / "migrations")
+    number = lend(sites(loans=newer))
+    site = sites(loans=with_loans(folder))
+    remove(site)
+    (row,) = site.db.execute_sql("SELECT state, error FROM outbox WHERE kind = 'withdrawal'").fetchall()
+    assert row == ("waiting", "waits for plugins that are away: loans")
+    assert Loan.select().count() == 0  # which this version can do already
+    site = sites(loans=newer)
+    clock.forward(hours=2)
+    do_all_due(site)
     assert state(site, number) == "withdrawn"
 
 
