@@ -45,6 +45,13 @@ def forget_definitions(plugin: str) -> None:
     PluginDefinition.delete().where(PluginDefinition.plugin == plugin).execute()
 
 
+def is_asked(db: SiteDatabase, plugin: str) -> bool:
+    """Whether a plugin is asked to forget customers who are removed, or to move those who are merged."""
+    with db.store().reading() as unit:
+        sql = "SELECT 1 FROM plugin_definition WHERE plugin = ? AND keeps_people = 1 LIMIT 1"
+        return bool(unit.rows(sql, (plugin,)))
+
+
 def names(unit: Unit) -> dict[str, str]:
     """The workflows that plugins brought to this database, at work or not: each with the plugin's name."""
     return dict(unit.rows("SELECT name, plugin FROM plugin_definition ORDER BY name, version"))
