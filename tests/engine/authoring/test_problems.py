@@ -1006,6 +1006,32 @@ def greeting(folder: Path, name: str = "hello") -> Workflow:
     return shutting(Mail(name, to="applicant"), recipients={"applicant": APPLICANT}, folder=folder)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{{ name | alined }}", 'names the filter "alined", and there is no such filter'),
+        ('{% include "foot.txt" %}', 'names "foot.txt", and there is no such template'),
+        ('{% extends "site/frames.ja.html" %}', 'names "site/frames.ja.html", and there is no such template'),
+        ('{% from "macros.txt" import fact %}', 'names "macros.txt", and there is no such template'),
+        ("{{ name | aligned | unlinked | upper }}", ""),
+        ('{% include "site/frame.ja.html" %}{% include "hello.en.txt" %}', ""),
+        ('{% include "foot.txt" ignore missing %}{% include name %}{% include ["a", "b"] %}', ""),
+    ],
+)
+def test_what_a_mail_names_must_be_there(tmp_path: Path, line: str, said: str) -> None:
+    mail_folder(tmp_path, "hello")
+    text = tmp_path / "mail" / "hello.ja.txt"
+    text.write_text(f"Subject: so\n\n{line}\n", "utf-8")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "frame.ja.html").touch()
+    found = check(greeting(tmp_path), kinds=KINDS, languages=("ja",), shared=tmp_path / "shared")
+    assert [(one.code, one.where, one.message) for one in found] == (
+        [("TEMPLATE_ERROR", Location(str(text), 3), f'template "hello.ja.txt" {said}')] if said else []
+    )
+    if "site/" in line:
+        assert check(greeting(tmp_path), kinds=KINDS, languages=("ja",)) == []
+
+
 def test_a_mail_that_shows_figures_and_has_none_is_told_where_it_shows_them(tmp_path: Path) -> None:
     mail_folder(tmp_path, "hello")
     text = tmp_path / "mail" / "hello.ja.txt"
