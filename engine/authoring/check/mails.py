@@ -95,14 +95,15 @@ def _fault(source: str) -> tuple[int, str] | None:
 @lru_cache(maxsize=1024)
 def _named(source: str) -> tuple[tuple[int, str], ...]:
     """The other templates that one must have, each with the line that names it."""
-    found = _TEMPLATES.parse(source).find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport))
-    return tuple(
-        (one.lineno, one.template.value)
-        for one in found
-        if isinstance(one.template, nodes.Const)
-        and isinstance(one.template.value, str)
-        and not (isinstance(one, nodes.Include) and one.ignore_missing)
-    )
+    parsed = _TEMPLATES.parse(source)
+    needed = [
+        *parsed.find_all(nodes.Extends),
+        *(one for one in parsed.find_all(nodes.Include) if not one.ignore_missing),
+        *parsed.find_all(nodes.Import),
+        *parsed.find_all(nodes.FromImport),
+    ]
+    written = [(one.lineno, one.template.value) for one in needed if isinstance(one.template, nodes.Const)]
+    return tuple((line, name) for line, name in written if isinstance(name, str))
 
 
 def _is_there(name: str, folder: Path, shared: Path | None) -> bool:

@@ -413,11 +413,13 @@ def test_readers_of_its_pages_act_in_their_own_name_once_for_each_form(sites: Si
 def test_a_page_whose_procedure_was_left_out_says_that_it_is_away(
     sites: Sites, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with_pages = {"steps": folder / "migrations", "register_pages": pages_of_loans}
-    site = sites(loans=brings(lambda: procedure(folder), **with_pages))
+    steps = folder / "migrations"
+    site = sites(loans=brings(lambda: procedure(folder), steps, register_pages=pages_of_loans))
     add_account(site, add_customer())
-    number = site.engine.start("loan", *reversed(account(Customer.get()))).instance_id
-    site = sites(loans=brings(lambda: {"loan": PluginProcedure((loan(folder, days=7),))}, **with_pages))
+    actor, about = account(Customer.get())
+    number = site.engine.start("loan", about, actor).instance_id
+    changed = {"loan": PluginProcedure((loan(folder, days=7),))}
+    site = sites(loans=brings(lambda: changed, steps, register_pages=pages_of_loans))
     hanako = member(create_app(site))
     hanako.open("/top")
     token = hanako.value("csrf_token")
