@@ -96,13 +96,13 @@ def _fault(source: str) -> tuple[int, str] | None:
 def _named(source: str) -> tuple[tuple[int, str], ...]:
     """The other templates that one must have, each with the line that names it."""
     parsed = _TEMPLATES.parse(source)
-    needed = [
-        *parsed.find_all(nodes.Extends),
-        *(one for one in parsed.find_all(nodes.Include) if not one.ignore_missing),
-        *parsed.find_all(nodes.Import),
-        *parsed.find_all(nodes.FromImport),
+    needed: list[tuple[int, nodes.Expr]] = [
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.Extends)),
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.Include) if not one.ignore_missing),
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.Import)),
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.FromImport)),
     ]
-    written = [(one.lineno, one.template.value) for one in needed if isinstance(one.template, nodes.Const)]
+    written = [(line, named.value) for line, named in needed if isinstance(named, nodes.Const)]
     return tuple((line, name) for line, name in written if isinstance(name, str))
 
 
