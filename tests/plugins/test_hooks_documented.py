@@ -341,7 +341,8 @@ def test_example_of_a_procedure_is_what_plugins_new_writes(tmp_path: Path) -> No
     """`test_new` runs it; the shape of the example is the procedure of the page."""
     folder = write_package("device_loan", "workflow", tmp_path)
     package = folder / "tetsuzuki_device_loan"
-    shown = [*blocks(PROCEDURES, "python"), *blocks(PROCEDURES, "html"), *blocks(PROCEDURES, "text")]
+    page = PROCEDURES.split("\n## A refusal with a reason\n", 1)[0]
+    shown = [*blocks(page, "python"), *blocks(page, "html"), *blocks(page, "text")]
     files = [package / name for name in ("workflow.py", "rules.py", "__init__.py")]
     files += [folder / "tests" / "test_device_loan.py", package / "mail" / "reminder.ja.html"]
     files += [package / "templates" / "device_loan" / "show.html", package / "mail" / "reminder.ja.txt"]
