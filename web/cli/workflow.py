@@ -90,6 +90,7 @@ def check(name: str | None, strict: bool) -> None:
     from web.assembly.procedures import definitions_of
     from web.assembly.settings import read
     from web.assembly.site import plugins_of
+    from workflows.business.mail_frames import FRAMES
     from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
     plugins = plugins_of(read())
@@ -98,7 +99,8 @@ def check(name: str | None, strict: bool) -> None:
     chosen = tuple(one for one in every if name in (None, one.name))
     if not chosen:
         raise UnknownWorkflow(_no_workflow(name, every))
-    problems = [*check_all(chosen, kinds=kinds, strict=strict), *_without_index(chosen, plugins.migrations())]
+    found = check_all(chosen, kinds=kinds, strict=strict, shared=FRAMES)
+    problems = [*found, *_without_index(chosen, plugins.migrations())]
     for problem in problems:
         click.echo(str(problem))
     if problems:
