@@ -45,6 +45,10 @@ def written_with_a_reason(folder: Path) -> None:
     change(package / "rules.py", "RECIPIENTS = ", f"{rules}\n\nRECIPIENTS = ")
     change(package / "__init__.py", "import LARGEST", "import LARGEST, storable")
     change(package / "__init__.py", '"everybody": STAFF', '"everybody": STAFF, "decide": STAFF, "decline": STAFF')
+    change(package / "__init__.py", "customer_panels=", 'handles=("device_loan",), customer_panels=')
+    everybody = package / "templates" / "device_loan" / "everybody.html"
+    (there,) = re.findall(r"url_for\('\.decide'.*?\)", SECTION.split("```", 1)[0])
+    change(everybody, "url_for('staff.request_page', instance_id=loan.instance)", there)
     change(package / "__init__.py", "def _page(", f"{views}\n\ndef _page(")
     (package / "templates" / "device_loan" / "decide.html").write_text(decide, encoding="utf-8")
     for language in ("ja", "en"):
@@ -96,6 +100,8 @@ def test_the_staffs_own_page_asks_for_the_reason_as_well(kit: Any) -> None:
     try:
         loan, staff = cls().ask("スキャナ"), cls.trial.staff()
         page = f"/staff/requests/{loan}"
+        assert f'href="/x/device_loan/staff/{loan}"' in staff.get("/x/device_loan/staff").text
+        assert page not in staff.get("/staff/requests").text
         asked = next(form for form in forms_in(staff.get(page).text) if "reason" in form.names)
         assert asked.filled.get("event", "decline") == "decline"
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import peewee as pw
@@ -77,7 +78,7 @@ def _is_of_a_plugin(model: Any) -> bool:
 
 
 def _sample(model: type[Record], equal: Mapping[str, Any]) -> Record:
-    filled = {name: _sample_of(one) for name, one in model._meta.fields.items()}  # type: ignore[attr-defined]  # peewee
+    filled = {name: _sample_of(one) for name, one in model._meta.fields.items()}
     return model(**{**filled, **equal})
 
 
@@ -89,19 +90,21 @@ def wrong_mails(
     workflow: Workflow, records: Records, site_facts: Mapping[str, Any], abouts: Sequence[str]
 ) -> Iterator[str]:
     """What is wrong with the mail templates of a definition: each is rendered in both languages, for procedures about
-    one of `abouts`. It has to be right for one of them. Where the procedure's `mail_context` raises for all of them,
-    because it needs more than records, nothing is told."""
-    made = [one for about in abouts if (one := _context(workflow, records, about)) is not None]
+    one of `abouts` in each state. It has to be right for one of them. Where the procedure's `mail_context` raises for
+    all of them, because it needs more than records, nothing is told."""
+    places = [(about, state) for state in workflow.by_name for about in abouts]
+    made = [one for place in places if (one := _context(workflow, records, *place)) is not None]
     names = [effect.name for effect in workflow.effects.values() if effect.kind == "mail"]
     files = [(name, language, form) for name in names for language in LANGUAGES for form in ("txt", "html")]
     for name, language, form in files if made else ():
-        wrongs = [_wrong(workflow, f"{name}.{language}.{form}", language, {**one, "site": site_facts}) for one in made]
-        if all(wrongs):
-            yield f"mail/{name}.{language}.{form}: {wrongs[0]}"
+        template = f"{name}.{language}.{form}"
+        tried = [partial(_wrong, workflow, template, language, {**one, "site": site_facts}) for one in made]
+        if all(wrong() for wrong in tried):
+            yield f"mail/{template}: {tried[0]()}"
 
 
-def _context(workflow: Workflow, records: Records, about: str) -> dict[str, Any] | None:
-    instance = Instance(1, workflow.name, workflow.version, about, workflow.start.state, 1, 1, b"")
+def _context(workflow: Workflow, records: Records, about: str, state: str) -> dict[str, Any] | None:
+    instance = Instance(1, workflow.name, workflow.version, about, state, 1, 1, b"")
     sample: Any = _SampleRecords(records)
     try:
         context = answers.context(workflow, instance, sample)
