@@ -115,8 +115,8 @@ class Pages:
     `addresses` are for plugins that come with the site: the beginnings of addresses, as `/faq`, that the blueprint has
     instead of `/x/<name>`. Its rules then begin with one of them.
 
-    `handles` are those of the plugin's own procedures that the staff handle on these pages: their list of what waits
-    for them leaves these out.
+    `handles` are those of the plugin's own procedures that the staff handle on these pages: their lists of requests
+    leave these out, and an entry of `staff_menu` should lead to them.
     """
 
     blueprint: Blueprint
