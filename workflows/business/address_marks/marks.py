@@ -10,6 +10,7 @@ from engine.configuration import one_line
 from engine.definition import Actor, Records
 from engine.errors import EngineError
 from engine.store.base import storable, transaction
+from engine.store.prepared import prepared
 from workflows.business.address_marks.records import LONGEST_WORDS, AddressMark, AddressMarkAct
 from workflows.business.records import Account, Customer
 from workflows.ports.returned_mails import KINDS, ReturnedMail
@@ -81,9 +82,21 @@ def holds_notices(email: str) -> AddressMark | None:
 
 def marks_of(customer: int, also: Iterable[str] = ()) -> list[AddressMark]:
     """The marks of the addresses of a customer's accounts and of `also`, those that were cleared too, by address."""
+    found = {one.id: one for one in _of_accounts(customer)}
+    for email in sorted({one for one in also if one}):
+        found |= {one.id: one for one in _of_address(email)}
+    return sorted(found.values(), key=lambda one: str(one.email))
+
+
+@prepared
+def _of_accounts(customer: Any) -> Any:
     of_accounts = Account.select(Account.email).where(Account.customer == customer)
-    theirs = AddressMark.email.in_(of_accounts) | AddressMark.email.in_(sorted({one for one in also if one}))
-    return list(AddressMark.select().where(theirs).order_by(AddressMark.email))
+    return AddressMark.select().where(AddressMark.email.in_(of_accounts))
+
+
+@prepared
+def _of_address(email: Any) -> Any:
+    return AddressMark.select().where(AddressMark.email == email)
 
 
 def marks(most: int) -> list[AddressMark]:
