@@ -65,7 +65,7 @@ def shown_marks(customer: Customer, going_on: Sequence[UnderWay]) -> list[ShownM
 
 
 def _marks(customer: Customer, going_on: Sequence[UnderWay]) -> list[AddressMark]:
-    return address_marks.marks_of(customer.id, (customer.contractor_email, *(one.email for one in going_on)))
+    return address_marks.marks_of(customer.id, (one.email for one in going_on))
 
 
 def _shown(mark: AddressMark) -> ShownMark:

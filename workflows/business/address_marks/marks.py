@@ -81,17 +81,19 @@ def holds_notices(email: str) -> AddressMark | None:
 
 
 def marks_of(customer: int, also: Iterable[str] = ()) -> list[AddressMark]:
-    """The marks of the addresses of a customer's accounts and of `also`, those that were cleared too, by address."""
-    found = {one.id: one for one in _of_accounts(customer)}
+    """The marks of the addresses of a customer's contractor, of the accounts, and of `also`, those that were cleared too,
+    by address."""
+    found = {one.id: one for one in _of_customer(customer)}
     for email in sorted({one for one in also if one}):
         found |= {one.id: one for one in _of_address(email)}
     return sorted(found.values(), key=lambda one: str(one.email))
 
 
 @prepared
-def _of_accounts(customer: Any) -> Any:
+def _of_customer(customer: Any) -> Any:
     of_accounts = Account.select(Account.email).where(Account.customer == customer)
-    return AddressMark.select().where(AddressMark.email.in_(of_accounts))
+    of_contractor = Customer.select(Customer.contractor_email).where(Customer.id == customer)
+    return AddressMark.select().where(AddressMark.email.in_(of_accounts) | AddressMark.email.in_(of_contractor))
 
 
 @prepared
