@@ -81,7 +81,7 @@ def holds_notices(email: str) -> AddressMark | None:
 
 
 def marks_of(customer: int, also: Iterable[str] = ()) -> list[AddressMark]:
-    """The marks of the addresses of a customer's contractor, of the accounts, and of `also`, those that were cleared too,
+    """The marks of the addresses of a customer's contractor and accounts, and of `also`, those that were cleared too,
     by address."""
     found = {one.id: one for one in _of_customer(customer)}
     for email in sorted({one for one in also if one}):
