@@ -8,12 +8,14 @@ error pages, as what a view of the site raises is. Where no plugin has pages, no
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, make_response, request
+from peewee import OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
@@ -38,12 +40,21 @@ View = Callable[..., Any]
 
 _BEHIND_OURS = 1000  # the place of a plugin's entries in a menu, behind all of the site
 
+# SQLite's words for a statement that is wrong. PostgreSQL's error for it is of another class (ProgrammingError).
+_MISTAKEN = re.compile(
+    r"no such (table|column|function|index)|table \S+ has no column|near .*syntax error|incomplete input"
+)
+
 log = logging.getLogger("tetsuzuki.plugins")
 
 _AWAY = Explanation(
     _("この画面は、ただいまご利用いただけません"),
     _("時間をおいて、もう一度お試しください。送信した内容が反映されているかどうかは、画面を開き直してご確認ください。"),
 )
+
+
+class MistakenStatement(Exception):
+    """A plugin's statement does not fit its tables. The database is there; the plugin is wrong."""
 
 
 def register_plugin_pages(app: Flask, of: Site) -> None:
@@ -97,6 +108,10 @@ def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: time
                     return make_response(current_app.ensure_sync(view)(**values))
             except HTTPException as error:  # an answer too, however long it took
                 return error
+            except OperationalError as error:
+                if _MISTAKEN.match(str(error)) is None:
+                    raise
+                raise MistakenStatement(str(error)) from error
 
         site().db.give_back()  # the view has a connection of its own: nobody needs two
         try:
