@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+import peewee as pw
+
 from engine.plugins.needs import PluginNeed
 from engine.store.base import SiteDatabase, Unit, transaction
 from workflows.ports.procedures import HOOK, Brought, PluginDefinition
@@ -39,14 +41,28 @@ def _rows(brought: Mapping[str, Brought]) -> Iterator[dict[str, Any]]:
 
 
 def forget_definitions(plugin: str) -> None:
-    """Forget what a plugin brought that is gone for good, with its tables: nothing waits for it. Inside a
-    transaction."""
-    PluginDefinition.delete().where(PluginDefinition.plugin == plugin).execute()
+    """Forget what a plugin brought that is gone for good, with its tables: nothing waits for it. What versions with
+    instances say of their end is kept, because these are read and removed later. Inside a transaction."""
+    theirs = PluginDefinition.plugin == plugin
+    PluginDefinition.update(keeps_people=0).where(theirs).execute()
+    PluginDefinition.delete().where(theirs, pw.SQL(_WITHOUT_INSTANCES)).execute()
+
+
+_WITHOUT_INSTANCES = (
+    "NOT EXISTS (SELECT 1 FROM instance i WHERE i.workflow = plugin_definition.name "
+    "AND i.version = plugin_definition.version)"
+)
 
 
 def names(unit: Unit) -> dict[str, str]:
     """The workflows that plugins brought to this database, at work or not: each with the plugin's name."""
     return dict(unit.rows("SELECT name, plugin FROM plugin_definition ORDER BY name, version"))
+
+
+def last_states(unit: Unit) -> dict[tuple[str, int], frozenset[str]]:
+    """The final states of every version that a plugin has brought to this database."""
+    rows = unit.rows("SELECT name, version, last_states FROM plugin_definition")
+    return {(name, version): frozenset(last.split()) for name, version, last in rows}
 
 
 def procedures(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:

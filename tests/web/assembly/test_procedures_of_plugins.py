@@ -16,6 +16,7 @@ from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError
 from engine.operations.backlog import backlog
 from engine.plugins.loaded import Plugins
+from engine.runtime import checkpoints
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import Browser, add_customer
 from tests.kit.contract_scenes import do_all_due, staff
@@ -257,6 +258,10 @@ def test_what_would_wait_without_the_plugin_is_told_before_it_is_removed(sites: 
     site.engine.fire(1, "take_back", Actor("plugin", "loans"))
     assert {one.hook for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))} == {"register_migrations"}
     drop(site.db, Leaving("loans", (), False, ("loan",)))
+    (kept,) = PluginDefinition.select()  # for whoever reads or removes the loan that has ended
+    assert (kept.keeps_people, kept.last_states) == (0, "returned withdrawn")
+    checkpoints.remove(site.engine, 1, Actor("operator", "taro"), "kept long enough")
+    drop(site.db, Leaving("loans", (), False, ()))
     assert PluginDefinition.select().count() == 0
 
 
