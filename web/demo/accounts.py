@@ -25,7 +25,10 @@ _ACCOUNTS = ((EMAIL, NAME, ADMIN), ("viewer@demo-bussan.example", "出茂 次郎
 
 def open_demo_accounts(site: Site) -> None:
     """Create the demo's accounts, one of 管理 and one of 閲覧. Idempotent. Where their customer was merged,
-    they are those of whom it was merged into; where it was removed, there are none. Raises RuntimeError outside a demo."""
+    they are those of whom it was merged into; where it was removed, there are none.
+
+    Raises RuntimeError outside a demo.
+    """
     if not site.settings.demo:
         raise RuntimeError("an account whose password is public belongs to a demo only")
     customer = customer_numbered(_NUMBER)
