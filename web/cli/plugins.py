@@ -246,6 +246,8 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
             drop(db, found)
             click.echo(f"dropped {', '.join(found.tables)}")
     if found.needed:
+        if drop_tables:
+            click.echo("nothing was dropped, because something needs it", err=True)
         sys.exit(1)
 
 

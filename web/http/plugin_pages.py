@@ -24,7 +24,7 @@ from engine.plugins.breakers import REST, Breaker, NotNow, TooSlow
 from engine.plugins.loaded import Claim
 from engine.text import Text, _
 from web.assembly.blueprints import FILES, HOOK, prefix_of, register, rules_of, same_address
-from web.http.areas import MAIN_MENU, STAFF_MENU, Entry, PluginPanel, declared_in
+from web.http.areas import MAIN_MENU, STAFF_MENU, Entry, HandledBy, PluginPanel, declared_in
 from web.http.current import site
 from web.http.errors import Explanation, error_page
 from web.http.guard import HEADERS
@@ -64,6 +64,8 @@ def register_plugin_pages(app: Flask, of: Site) -> None:
         taken = _taken(app, claim)
         if taken is not None:
             of.plugins.leave_out(HOOK, claim, f"the address {taken.rule} is taken by {taken.endpoint}")
+        elif wrong := _wrong_shown(claim.thing, rules_of(claim.name, claim.thing), prefix_of(claim.name)):
+            of.plugins.leave_out(HOOK, claim, wrong)
         else:
             _mount(app, of, claim)
 
@@ -94,7 +96,27 @@ def _mount(app: Flask, of: Site, claim: Claim) -> None:
     declared.customer_panels += _guarded_panels(claim, pages.customer_panels, breaker)
     declared.request_panels += _guarded_panels(claim, pages.request_panels, breaker)
     own = of.plugins.brought_by(claim.plugin).get(PROCEDURES, {})
-    declared.with_own_pages.update(name for name in pages.handles if name in own)
+    handled = [name for name in pages.handles if name in own]
+    declared.with_own_pages.update(handled)
+    declared.handled_by_plugins.update((name, _handled_by(blueprint, claim, name)) for name in handled)
+
+
+def _handled_by(blueprint: str, claim: Claim, name: str) -> HandledBy:
+    """Where the plugin's pages handle the procedure `name`."""
+    pages: Pages = claim.thing
+    entry = pages.staff_menu[0] if pages.staff_menu else None
+    one, first = pages.shows.get(name, ""), entry.view if entry is not None else ""
+    title = _text(entry.title) if entry is not None else Text(claim.plugin)
+    return HandledBy(title, one and blueprint + one, first and blueprint + first)
+
+
+def _wrong_shown(pages: Pages, rules: Sequence[Rule], blueprint: str) -> str:
+    """Why an instance cannot be shown by its number alone; "" where it can."""
+    for name, view in pages.shows.items():
+        theirs = [one for one in rules if one.endpoint == blueprint + view and "GET" in (one.methods or ())]
+        if not any(one.arguments <= {"instance_id"} for one in theirs):
+            return f"shows[{name!r}] leads to {view!r}, whose address must need instance_id alone"
+    return ""
 
 
 def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: timedelta) -> View:

@@ -81,6 +81,24 @@ def procedures(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
             yield PluginNeed(HOOK, "procedure", name, f"instances under way, of the plugin {plugins[name]}", count)
 
 
+def left_to_do(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
+    """The removals and merges of customers that wait for plugins which were away when they were asked."""
+    with db.store().reading() as unit:
+        first = {plugin: name for name, plugin in reversed(names(unit).items())}
+        counts = dict[str, int]()
+        for error, count in unit.rows(_LEFT, (f"{WAITS_FOR}%",)):
+            for plugin in error.removeprefix(WAITS_FOR).split(", "):
+                counts[plugin] = counts.get(plugin, 0) + count
+    for plugin, count in sorted(counts.items()):
+        if plugin in first:
+            things = f"removals or merges of customers, which wait for the plugin {plugin}"
+            yield PluginNeed(HOOK, "procedure", first[plugin], things, count)
+
+
+WAITS_FOR = "waits for plugins that are away: "
+_LEFT = "SELECT error, COUNT(*) FROM outbox WHERE state = 'waiting' AND error LIKE ? GROUP BY error ORDER BY error"
+
+
 def _marks(some: Iterable[object]) -> str:
     return ", ".join("?" for _ in some) or "''"
 

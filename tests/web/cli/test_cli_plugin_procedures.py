@@ -102,6 +102,8 @@ def test_what_is_under_way_is_named_before_its_plugin_goes_and_while_it_is_away(
     said = run("plugins", "remove", "lent_devices")
     need = "procedure loan: 1 instances under way, of the plugin lent_devices"
     assert (said.code, f"    would wait for it: {need}\n" in said.out) == (1, True)
+    said = run("plugins", "remove", "lent_devices", "--drop-tables", "--yes")
+    assert (said.code, said.err) == (1, "nothing was dropped, because something needs it\n")
     (tmp_path / "tetsuzuki.toml").write_text("[plugins.lent_devices]\nenabled = false\n")
     said = run("plugins", "check")
     assert (said.code, said.err) == (1, f"the database: no plugin brings {need}; it waits until one does\n")
