@@ -4,6 +4,7 @@ what becomes of customers who are removed or merged. On each kind of database.""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -451,6 +452,21 @@ def test_the_staffs_pages_know_of_it_while_its_plugin_is_away(sites: Sites, fold
     tanto.open(f"/staff/requests/{number}")
     assert "この手続きのプラグイン「loans」が動いていないため、保存されている内容だけを表示しています。" in tanto.text
     assert "スタッフが今行う操作はありません。" in tanto.text
+
+
+def test_a_mail_that_nobody_reads_says_so_to_the_staff(
+    sites: Sites, folder: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    nobodys = replace(loan(folder), recipients={"contractor": parties.to_owner(lambda instance, records: None)})
+    site = sites(loans=brings(lambda: {"loan": PluginProcedure((nobodys,))}, folder / "migrations"))
+    lend(site)
+    clock.forward(days=14)
+    do_all_due(site)
+    assert mailer.sent == []
+    of, tanto = Customer.get(), logged_in(site, clock)
+    tanto.open(f"/staff/customers/{of.id}/mails")
+    assert "送信せず（宛先の方がいません）" in tanto.text
+    assert "メールサーバーの応答" not in tanto.text
 
 
 # -- customers who are removed or merged ------------------------------------------------------------------------------
