@@ -125,11 +125,14 @@ class NobodyLeft(EngineError):
 
 
 class UnknownWorkflow(EngineError):
-    """No definition of this workflow and version is loaded. `workflow` is the name, where an instance runs on it."""
+    """No definition of this workflow and version is loaded.
+
+    `workflow` is the name, where an instance runs on it.
+    """
 
     status = 500
 
-    def __init__(self, message: str, workflow: str = "") -> None:
+    def __init__(self, message: str | Text | None = None, workflow: str = "") -> None:
         super().__init__(message)
         self.workflow = workflow
 

@@ -4,18 +4,23 @@ A text for people is written where it is used, `_("期限切れ")`, and stays a 
 Japanese for one reader and English for the next. Translations are gettext catalogues (`locale/en.po`, `locale/ja.po`)
 beside the code that uses them. They are read on first use, so nothing has to be compiled, and a command that prints no
 translation costs nothing for them.
+
+The texts of all packages are one space of names, and a plugin may bring any catalogue. The folder that was added first
+decides how a text is said, in both languages: the site adds its own before it imports a plugin. A catalogue that cannot
+be read is left out, and a translation that its values do not fit is not used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from markupsafe import Markup, escape
 
@@ -23,6 +28,8 @@ LANGUAGES = ("ja", "en")
 DEFAULT_LANGUAGE = "ja"
 
 _MOST_KEPT = 10_000  # texts that are kept as they stand in pages
+
+log = logging.getLogger("tetsuzuki.texts")
 
 _language: ContextVar[str] = ContextVar("language", default=DEFAULT_LANGUAGE)
 
@@ -37,8 +44,10 @@ class Catalogue:
         self._lock = Lock()
 
     def add(self, folder: Path) -> None:
-        """Add the catalogues of `folder`: `en.po` and `ja.po`, and `<area>.en.po` where an area has its own.
-        Idempotent."""
+        """Add the catalogues of `folder`: `en.po` and `ja.po`, and `<area>.en.po` where an area has its own. A text
+        that a folder added before has a translation of keeps that one. Idempotent. Raises TypeError where `folder` is
+        no path."""
+        folder = Path(folder)
         with self._lock:
             if folder not in self._folders:
                 self._folders.append(folder)
@@ -73,19 +82,34 @@ class Catalogue:
         return html
 
     def _read(self) -> dict[str, dict[str, str]]:
-        from babel.messages.pofile import read_po
-
         with self._lock:
             messages: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+            known: set[str] = set()
             for folder in self._folders:
-                for language in LANGUAGES:
-                    for path in sorted((*folder.glob(f"{language}.po"), *folder.glob(f"*.{language}.po"))):
-                        with path.open("rb") as file:
-                            for entry in read_po(file, locale=language):
-                                if entry.id and entry.string and not entry.fuzzy:
-                                    messages[language][str(entry.id)] = str(entry.string)
+                found = [(language, msgid, said) for language in LANGUAGES for msgid, said in _of(folder, language)]
+                for language, msgid, said in found:
+                    if msgid not in known:
+                        messages[language][msgid] = said
+                known.update(msgid for _language, msgid, _said in found)
             self._messages = messages
             return messages
+
+
+def _of(folder: Path, language: str) -> Iterator[tuple[str, str]]:
+    """The translations of a folder into a language, each with its msgid."""
+    for path in sorted((*folder.glob(f"{language}.po"), *folder.glob(f"*.{language}.po"))):
+        try:
+            yield from _in_file(path, language)
+        except Exception as error:  # of the disk, of the encoding, or of Babel: the pages are shown without it
+            log.error("the catalogue %s is left out, because it cannot be read: %s", path, error)
+
+
+def _in_file(path: Path, language: str) -> list[tuple[str, str]]:
+    from babel.messages.pofile import read_po
+
+    with path.open("rb") as file:
+        entries = read_po(file, locale=language, abort_invalid=True)
+    return [(str(one.id), str(one.string)) for one in entries if one.id and one.string and not one.fuzzy]
 
 
 catalogue = Catalogue()
@@ -104,7 +128,7 @@ class Text:
         text = catalogue.find(self.msgid, language) or self.msgid
         if self.params:
             values = {k: v.render(language) if isinstance(v, _READ_LATER) else v for k, v in self.params}
-            return text % values
+            return _filled(text, self.msgid, values)
         return text
 
     def __str__(self) -> str:
@@ -112,6 +136,14 @@ class Text:
 
     def __html__(self) -> str:
         return escape(str(self)) if self.params else catalogue.html(self.msgid, _language.get())
+
+
+def _filled(text: str, msgid: str, values: Mapping[str, Any]) -> str:
+    """A translation with the values of its text; the text itself where they do not fit the translation."""
+    try:
+        return text % values
+    except (KeyError, ValueError, TypeError):  # the translation's fault, unless the text raises as well
+        return (escape(msgid) if isinstance(text, Markup) else msgid) % values
 
 
 _MONTHS = (
@@ -173,7 +205,7 @@ def _(msgid: str, **params: Any) -> Text:
 def as_html(msgid: str, **params: Any) -> Markup:
     """The `_` of templates: the translated text, escaped for HTML, in the language of the current context."""
     html = catalogue.html(msgid, _language.get())
-    return html % params if params else html
+    return cast(Markup, _filled(html, msgid, params)) if params else html
 
 
 def current_language() -> str:

@@ -76,7 +76,8 @@ def migrate(
 
     `meanwhile` is called again and again while another process migrates; what it raises ends the wait. `progress` hears
     the name of each step before it begins, how many are done, and of how many. Each step is one transaction: after a
-    crash the next call goes on with the step that was under way. Raises ConfigurationError where the tables for workers
+    crash the next call goes on with the step that was under way. What a step raises has a note that names the step and
+    its folder. Raises ConfigurationError where the tables for workers
     on several machines cannot be made.
     """
     make_jobs = _jobs_of(db)
@@ -85,7 +86,11 @@ def migrate(
         applied: list[str] = []
         for done, (runner, name) in enumerate(plan):
             progress(name, done, len(plan))
-            applied += runner.up(name)
+            try:
+                applied += runner.up(name)
+            except Exception as error:  # of a plugin's step, too: whoever reads it must know whose it is
+                error.add_note(f"raised by the step {name} of {runner.directory}, of which nothing is kept")
+                raise
         return applied + make_jobs(db)
 
 

@@ -114,7 +114,7 @@ def test_a_text_of_a_page_is_translated_and_escaped_once(tmp_path: Path) -> None
     assert found.html("a & b", "en") is found.html("a & b", "en")
 
 
-def test_an_area_may_have_a_catalogue_of_its_own_and_later_folders_win(tmp_path: Path) -> None:
+def test_an_area_may_have_a_catalogue_of_its_own_and_the_first_folder_decides(tmp_path: Path) -> None:
     for folder, files in (("first", {"en.po": "one", "area.en.po": "uno"}), ("second", {"b.en.po": "eins"})):
         (tmp_path / folder).mkdir()
         for number, (name, text) in enumerate(files.items()):
@@ -128,8 +128,64 @@ def test_an_area_may_have_a_catalogue_of_its_own_and_later_folders_win(tmp_path:
     assert found.find("一", "en") == "one"
     found.add(tmp_path / "second")
     assert [found.find(text, "en") for text in ("first0", "first1", "second0")] == ["there"] * 3
-    assert found.find("一", "en") == "eins"
+    assert found.find("一", "en") == "one"
     assert (found.find("one", "ja"), found.find("one", "fr")) == ("一", None)
+
+
+def test_a_catalogue_that_comes_later_changes_no_text_of_those_before_in_either_language(tmp_path: Path) -> None:
+    for folder, files in (
+        ("own", {"en.po": ("承認する", "Approve"), "ja.po": ("It is gone.", "ありません。")}),
+        ("other", {"en.po": ("承認する", "Reject"), "ja.po": ("承認する", "却下する")}),
+    ):
+        (tmp_path / folder).mkdir()
+        for name, (msgid, said) in files.items():
+            (tmp_path / folder / name).write_text(PO + f'msgid "{msgid}"\nmsgstr "{said}"\n')
+    found = Catalogue()
+    found.add(tmp_path / "own")
+    found.add(tmp_path / "other")
+    assert (found.find("承認する", "en"), found.find("承認する", "ja")) == ("Approve", None)
+    assert found.find("It is gone.", "ja") == "ありません。"
+
+
+@pytest.mark.parametrize(
+    "written", [b"nonsense", b"\xff\xfe", PO.replace("UTF-8", "none").encode() + b'msgid "\xe4"\nmsgstr "b"\n']
+)
+def test_a_catalogue_that_cannot_be_read_is_named_and_left_out(
+    tmp_path: Path, written: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in ("broken", "whole"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "broken" / "en.po").write_bytes(written)
+    (tmp_path / "whole" / "en.po").write_text(PO + 'msgid "一"\nmsgstr "one"\n')
+    found = Catalogue()
+    found.add(tmp_path / "broken")
+    found.add(tmp_path / "whole")
+    assert (found.find("一", "en"), found.html("a", "en")) == ("one", "a")
+    (said,) = caplog.messages
+    assert said.startswith(f"the catalogue {tmp_path / 'broken' / 'en.po'} is left out, because it cannot be read: ")
+
+
+def test_a_folder_is_a_path_and_may_be_missing(tmp_path: Path) -> None:
+    found = Catalogue()
+    found.add(str(tmp_path / "missing"))  # type: ignore[arg-type]
+    assert found.find("一", "en") is None
+    with pytest.raises(TypeError):
+        found.add(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("said", ["%(name)s", "100 % of %(count)s", "%s of %s", "%(count)d"])
+def test_a_translation_that_its_values_do_not_fit_is_not_used(
+    tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "en.po").write_text(PO + f'msgid "%(count)s<台"\nmsgstr "{said}"\n')
+    found = Catalogue()
+    found.add(tmp_path)
+    monkeypatch.setattr("engine.text.catalogue", found)
+    with reading_in("en"):
+        assert str(_("%(count)s<台", count="two")) == "two<台"
+        assert as_html("%(count)s<台", count="two") == "two&lt;台"
+    with pytest.raises(KeyError):
+        str(_("%(count)s", other=1))
 
 
 def test_a_folder_that_comes_later_changes_what_pages_show(tmp_path: Path) -> None:

@@ -48,11 +48,12 @@ class Standing:
 
 
 class Before(NamedTuple):
-    """What there was before anything was tried: how many accounts no procedure had made, and how many procedures that
-    may remove any number of accounts."""
+    """What there was before anything was tried: how many accounts no procedure had made, how many procedures that may
+    remove any number of accounts, and the instances of mandates that no procedure had made."""
 
     accounts: int
     takers: int
+    mandates: frozenset[int] = frozenset()
 
 
 def faults(site: Site, before: Before, known: Collection[str] = ()) -> Iterator[str]:
@@ -63,7 +64,7 @@ def faults(site: Site, before: Before, known: Collection[str] = ()) -> Iterator[
     yield from _applications(site, states, before)
     yield from _invitations(states)
     yield from _requests(states)
-    yield from _payments(states)
+    yield from _payments(states, before)
     yield from _addresses(states)
     yield from _notices(states)
 
@@ -71,7 +72,8 @@ def faults(site: Site, before: Before, known: Collection[str] = ()) -> Iterator[
 def there_before(site: Site) -> Before:
     """What there is before anything is tried, by what procedures say of it."""
     states = _states(site)
-    return Before(Account.select().count() - _grown(states), _takers(states))
+    mandates = frozenset(row.instance for row in Mandate.select(Mandate.instance)) - states.keys()
+    return Before(Account.select().count() - _grown(states), _takers(states), mandates)
 
 
 def _states(site: Site) -> dict[int, Standing]:
@@ -201,8 +203,9 @@ def _requests(states: dict[int, Standing]) -> Iterator[str]:
             yield f"a customer {customer.__data__}"
 
 
-def _payments(states: dict[int, Standing]) -> Iterator[str]:
-    mandates = {row.instance: row for row in Mandate.select(Mandate, Contract).join(Contract, pw.JOIN.LEFT_OUTER)}
+def _payments(states: dict[int, Standing], before: Before) -> Iterator[str]:
+    rows = Mandate.select(Mandate, Contract).join(Contract, pw.JOIN.LEFT_OUTER)
+    mandates = {row.instance: row for row in rows if row.instance not in before.mandates}
     orders = {number: one for number, one in _of(states, "contract_change").items() if number in mandates}
     changes = _of(states, "payment_method_change")
     if mandates.keys() - orders.keys() != changes.keys():

@@ -365,6 +365,35 @@ def test_a_name_that_cannot_be_one_is_refused_and_nothing_is_written(name: str, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "why"),
+    [
+        ("customer", "workflow", "the site has a table of this name"),
+        ("instance", "pages", "the site has a table of this name"),
+        ("customer_removal", "workflow", "the site has a procedure of this name"),
+        ("loan", "workflow", "its class would be called Loan, as something else in its module"),
+        ("wish", "pages", "its class would be called Wish, as something else in its module"),
+        ("tile", "workflow", "its class would be called Tile"),
+        ("health", "health", "its class would be called Health"),
+    ],
+)
+def test_a_name_that_something_has_is_told_before_anything_is_written(
+    tmp_path: Path, name: str, shape: str, why: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        write_package(name, shape, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shape", ["pages", "workflow"])
+def test_a_word_of_sql_is_a_name_as_any_other(tmp_path: Path, shape: str, database_url: str) -> None:
+    package = write_package("order", shape, tmp_path)
+    db = open_database(database_url)
+    migrate(db, (package / "tetsuzuki_order" / "migrations",))
+    assert "order" in db.get_tables()
+    db.close()
+
+
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     folder = write_package(NAME, "mailer", tmp_path)
     (folder / "README.md").write_text("mine")

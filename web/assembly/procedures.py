@@ -17,8 +17,9 @@ from engine.errors import DefinitionChanged
 from engine.plugins.found import reason_of
 from engine.plugins.loaded import Claim, Plugins
 from engine.store.base import SiteDatabase
+from workflows.business.mail_frames import FRAMES
 from workflows.business.plugin_procedures import note
-from workflows.ports.procedures import HOOK, Brought
+from workflows.ports.procedures import HOOK, LONGEST_PLUGIN, Brought
 from workflows.registry import WORKFLOWS
 
 _OWN = frozenset(one.name for one in WORKFLOWS)
@@ -36,6 +37,8 @@ def admit(plugins: Plugins) -> None:
 def _wrong(claim: Claim, kinds: frozenset[str]) -> str:
     if claim.name in _OWN:
         return "the site has a procedure of this name; give it another one"
+    if len(claim.plugin) > LONGEST_PLUGIN:
+        return f"the name of a plugin with procedures has {LONGEST_PLUGIN} letters at most, not {len(claim.plugin)}"
     try:
         return "; ".join(_problems(tuple(claim.thing.workflows), kinds))
     except Exception as error:
@@ -44,7 +47,7 @@ def _wrong(claim: Claim, kinds: frozenset[str]) -> str:
 
 @lru_cache(maxsize=128)  # definitions do not change; a process that builds several sites asks each of them again
 def _problems(workflows: tuple[Workflow, ...], kinds: frozenset[str]) -> tuple[str, ...]:
-    return tuple(str(problem) for problem in check_all(workflows, kinds=kinds))
+    return tuple(str(problem) for problem in check_all(workflows, kinds=kinds, shared=FRAMES))
 
 
 def definitions_of(plugins: Plugins) -> tuple[Workflow, ...]:

@@ -41,6 +41,7 @@ from workflows.business.access.throttle import Throttles
 from workflows.business.address_marks import ReturnedMails
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
+from workflows.business.mail_frames import FRAMES
 from workflows.organisation import Organisation
 from workflows.ports import hookspecs
 from workflows.ports.guarded import Times
@@ -109,7 +110,7 @@ def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> N
     definitions = tuple(workflows)
     if kinds == _sound[1] and len(definitions) == len(_sound[0]) and all(map(is_, definitions, _sound[0])):
         return
-    problems = check_all(definitions, kinds=kinds)
+    problems = check_all(definitions, kinds=kinds, shared=FRAMES)
     if problems:
         raise InvalidDefinition("\n".join(str(problem) for problem in problems))
     _sound = (definitions, kinds)

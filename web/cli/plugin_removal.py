@@ -17,7 +17,7 @@ from engine.plugins.needs import PluginNeed
 from engine.store.schema import HISTORY_OF_STEPS, migrate_alone
 from web.assembly.plugin_needs import day_of, is_up_to_date, met_by
 from web.assembly.site import CHOICES, plugins_of
-from workflows.business.plugin_procedures import forget_definitions
+from workflows.business.plugin_procedures import forget_definitions, is_asked
 from workflows.schedule.plugin_needs import SCHEDULES
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """What leaves with the plugin `name`. `lines` say it; `needed` is true while something needs the plugin; `tables`
-    are its own, in the order in which they can be dropped, the histories of their steps among them."""
+    are its own, in the order in which they can be dropped, the histories of their steps among them. `asked` is true
+    where the plugin is asked to forget each customer who is removed, until it is gone for good."""
 
     name: str
     lines: tuple[str, ...]
     needed: bool
     tables: tuple[str, ...]
+    asked: bool = False
 
 
 def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
@@ -55,12 +57,17 @@ def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
     needs = met_by(db, plugins, name, day_of(settings, db.now())) if db is not None and is_up_to_date(db) else ()
     # A schedule only comes to its end with its plugin: nothing waits for it.
     waiting = [need for need in needs if need.hook not in (STEPS, SCHEDULES)]
+    asked = db is not None and is_up_to_date(db) and is_asked(db, name)
     named = [key for key, hook in CHOICES.items() if _names(settings, key) in one.adds.get(hook, ())]
     return Leaving(
         name,
-        tuple(_lines(one, waiting, [str(settings.place(key)) for key in named], _counted(db, tables), settings)),
+        (
+            *_lines(one, waiting, [str(settings.place(key)) for key in named], _counted(db, tables), settings),
+            *(_lines_on_customers(name) if asked and not waiting and not named else ()),
+        ),
         bool(waiting or named),
         tables,
+        asked,
     )
 
 
@@ -119,6 +126,11 @@ def _counted(db: SiteDatabase | None, tables: Sequence[str]) -> list[str]:
 def what_it_adds(hook: str) -> str:
     """What a hook registers, in words: disk usage for register_disk_usage."""
     return "extensions" if hook == EXTENSIONS else hook.removeprefix("register_").replace("_", " ")
+
+
+def _lines_on_customers(name: str) -> Iterator[str]:
+    yield f"    each customer who is removed waits for it to forget them, until tetsuzuki plugins remove {name}"
+    yield "    --drop-tables says that it is gone for good"
 
 
 def _lines(

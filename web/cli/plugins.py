@@ -240,11 +240,13 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
         found = leaving(settings, name, db)
         for line in found.lines:
             click.echo(line)
-        if drop_tables and db is not None and found.tables and not found.needed:
-            if not yes:
+        if drop_tables and db is not None and (found.tables or found.asked) and not found.needed:
+            if found.tables and not yes:
                 click.confirm(f"Drop {', '.join(found.tables)}, with all that is in them?", abort=True)
             drop(db, found)
-            click.echo(f"dropped {', '.join(found.tables)}")
+            click.echo(f"dropped {', '.join(found.tables) or 'no table'}")
+            if found.asked:
+                click.echo(f"customers who are removed no longer wait for {name}")
     if found.needed:
         if drop_tables:
             click.echo("nothing was dropped, because something needs it", err=True)

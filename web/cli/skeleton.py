@@ -6,6 +6,7 @@ their English, with `$name` and the like.
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 import sys
@@ -66,6 +67,7 @@ _BESIDE: Mapping[str, Mapping[str, str]] = {
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_TABLE = re.compile(r"CREATE (?:VIRTUAL |UNLOGGED )?TABLE (?:IF NOT EXISTS )?\"?([a-z_]+)")
 _LONGEST = 32  # as methods, channels and pages may be called
 
 
@@ -73,7 +75,8 @@ def write_package(name: str, shape: str, into: Path) -> Path:
     """Write the package of a plugin `name` into a new folder in `into`. Returns the folder.
 
     `shape` is one of `SHAPES`, or of `SHORT`.
-    Raises ConfigurationError where the name is not valid, is that of a module of Python, or the folder exists already.
+    Raises ConfigurationError where the name is not valid, is that of a module of Python, of a table or a procedure of
+    the site or of something in the plugin's own module, or the folder exists already.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST or keyword.iskeyword(name) or name in sys.stdlib_module_names:
         raise ConfigurationError(
@@ -83,10 +86,50 @@ def write_package(name: str, shape: str, into: Path) -> Path:
     folder = into / f"tetsuzuki-{name.replace('_', '-')}"
     if folder.exists():
         raise ConfigurationError(f"{folder} is already there; choose another name, or another folder with --into")
-    for path, text in _files(name, SHORT.get(shape, shape)):
+    files = dict(_files(name, SHORT.get(shape, shape)))
+    taken = _taken(name, SHORT.get(shape, shape), files[f"tetsuzuki_{name}/__init__.py"])
+    if taken:
+        raise ConfigurationError(f"plugin name {name!r}: {taken}; choose another name, as in convenience_store")
+    for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return folder
+
+
+def _taken(name: str, shape: str, module: str) -> str:
+    """Why a plugin of a shape cannot have this name, although it is one; "" where it can."""
+    own = _class(name)
+    if own in _imported(module) or module.count(f"\nclass {own}") > 1:
+        return f"its class would be called {own}, as something else in its module"
+    if shape in _BESIDE and name in _tables():
+        return "the site has a table of this name"
+    if shape == "workflow" and name in _procedures():
+        return "the site has a procedure of this name"
+    return ""
+
+
+def _imported(module: str) -> set[str]:
+    """The names that a module imports."""
+    found = [one for one in ast.walk(ast.parse(module)) if isinstance(one, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name for one in found for alias in one.names}
+
+
+def _tables() -> set[str]:
+    """The tables that the steps of the site make, as they write it."""
+    from workflows.registry import MIGRATIONS
+
+    steps = (path.read_text(encoding="utf-8") for folder in MIGRATIONS for path in sorted(folder.glob("*.py")))
+    return {table for step in steps for table in _TABLE.findall(step)}
+
+
+def _procedures() -> set[str]:
+    from workflows.registry import WORKFLOWS
+
+    return {one.name for one in WORKFLOWS}
+
+
+def _class(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def _files(name: str, shape: str) -> Iterator[tuple[str, str]]:
@@ -94,7 +137,7 @@ def _files(name: str, shape: str) -> Iterator[tuple[str, str]]:
         "name": name,
         "dashed": name.replace("_", "-"),
         "module": f"tetsuzuki_{name}",
-        "class": "".join(part.capitalize() for part in name.split("_")),
+        "class": _class(name),
         "what": SHAPES[shape],
     }
     values["settings"] = _filled(f"{shape}.settings.txt", values).rstrip("\n")

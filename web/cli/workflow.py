@@ -90,12 +90,14 @@ def check(strict: bool) -> None:
     from web.assembly.procedures import definitions_of
     from web.assembly.settings import read
     from web.assembly.site import plugins_of
+    from workflows.business.mail_frames import FRAMES
     from workflows.registry import EFFECT_KINDS, WORKFLOWS
 
     plugins = plugins_of(read())
     kinds = frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()})
     every = (*WORKFLOWS, *definitions_of(plugins))
-    problems = [*check_all(every, kinds=kinds, strict=strict), *_without_index(every, plugins.migrations())]
+    found = check_all(every, kinds=kinds, strict=strict, shared=FRAMES)
+    problems = [*found, *_without_index(every, plugins.migrations())]
     for problem in problems:
         click.echo(str(problem))
     if problems:

@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from engine.definition import Actor
+from engine.errors import UnknownWorkflow
 from engine.plugins.breakers import REST, Breaker, NotNow, TooSlow
 from engine.plugins.loaded import Claim
 from engine.text import Text, _
@@ -141,6 +142,9 @@ def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: time
         except (NotNow, TooSlow) as error:
             log.error("a page of %s is not shown: %s", claim, error)
             return error_page(503, _AWAY, retry_after=int(REST.total_seconds()))
+        except UnknownWorkflow as error:  # its procedure was left out, or another process has a newer version of it
+            log.error("a page of %s is not shown: %s", claim, error)
+            return error_page(503, _AWAY)
         if isinstance(answered, HTTPException):
             raise answered
         return answered

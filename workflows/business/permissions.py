@@ -8,9 +8,11 @@ concerns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from engine.definition import OPERATOR, Attempt, Permission, Records, Refusal
+from engine.store.base import LARGEST
 from engine.text import Text, _
 from workflows.business.records import (
     OPEN,
@@ -18,6 +20,7 @@ from workflows.business.records import (
     Account,
     ChangeRequest,
     Contract,
+    Customer,
     CustomerAlias,
     StaffAct,
     StaffMember,
@@ -43,10 +46,16 @@ def number_of(about: str) -> int:
     return int(about.partition(":")[2])
 
 
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+
+
 def customer_of(about: str, records: Records) -> int | None:
-    """The id of the customer to whom `customer:3`, `contract:7` or `account:5` belongs; None where the record is
-    gone."""
+    """The id of the customer to whom `customer:3`, `contract:7` or `account:5` belongs; None where the record is gone,
+    and for what is about something else, as a plugin's procedure may be. One customer is written in one way:
+    `customer:03` is nobody, because what is about it would not be found by the customer."""
     kind, _colon, number = about.partition(":")
+    if not _ID.fullmatch(number) or int(number) > LARGEST:
+        return None
     if kind == "customer":
         return int(number)
     if kind in ("contract", "account"):
@@ -96,8 +105,23 @@ def _staff_act_ends_it(attempt: Attempt) -> bool:
     request = attempt.records.get(ChangeRequest, instance=attempt.instance.id)
     if act is None:
         return False
+    if request is None and act.about.startswith("customer:") and _is_nobodys(attempt):
+        return True
     ended = ended_with(request) if request is not None else _customers_of(attempt)
     return act.about == attempt.instance.about or act.about in ended
+
+
+def _is_nobodys(attempt: Attempt) -> bool:
+    """Whether a procedure is about a customer or a contract that was erased, so that nothing says any more with which
+    removal it ends: one of a plugin that was away until then."""
+    about = attempt.instance.about
+    kind, _colon, number = about.partition(":")
+    if kind not in ("customer", "contract") or not _ID.fullmatch(number):
+        return False
+    records, customer = attempt.records, customer_of(about, attempt.records)
+    return customer is None or not (
+        records.exists(Customer, id=customer) or records.exists(CustomerAlias, former=customer)
+    )
 
 
 def _customers_of(attempt: Attempt) -> tuple[str, ...]:

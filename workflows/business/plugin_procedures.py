@@ -9,6 +9,7 @@ from typing import Any
 import peewee as pw
 
 from engine.plugins.needs import PluginNeed
+from engine.store import outbox_rows
 from engine.store.base import SiteDatabase, Unit, transaction
 from workflows.ports.procedures import HOOK, Brought, PluginDefinition
 
@@ -54,6 +55,13 @@ _WITHOUT_INSTANCES = (
 )
 
 
+def is_asked(db: SiteDatabase, plugin: str) -> bool:
+    """Whether a plugin is asked to forget customers who are removed, or to move those who are merged."""
+    with db.store().reading() as unit:
+        sql = "SELECT 1 FROM plugin_definition WHERE plugin = ? AND keeps_people = 1 LIMIT 1"
+        return bool(unit.rows(sql, (plugin,)))
+
+
 def names(unit: Unit) -> dict[str, str]:
     """The workflows that plugins brought to this database, at work or not: each with the plugin's name."""
     return dict(unit.rows("SELECT name, plugin FROM plugin_definition ORDER BY name, version"))
@@ -66,13 +74,15 @@ def last_states(unit: Unit) -> dict[tuple[str, int], frozenset[str]]:
 
 
 def procedures(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
-    """The procedures of plugins that have instances under way."""
+    """The procedures of plugins that have instances under way: they have not ended, or a mail of theirs or another
+    effect is not delivered, for which the definition must be there."""
     with db.store().reading() as unit:
         plugins, counts = names(unit), dict[str, int]()
         for name, version, last in unit.rows("SELECT name, version, last_states FROM plugin_definition"):
             final = last.split()
             ((count,),) = unit.rows(
-                f"SELECT COUNT(*) FROM instance WHERE workflow = ? AND version = ? AND state NOT IN ({_marks(final)})",
+                f"SELECT COUNT(*) FROM instance i WHERE i.workflow = ? AND i.version = ? "
+                f"AND (i.state NOT IN ({_marks(final)}) OR {outbox_rows.open_effect_of('i.id')})",
                 (name, version, *final),
             )
             counts[name] = counts.get(name, 0) + count
@@ -105,13 +115,17 @@ def _marks(some: Iterable[object]) -> str:
 
 def away(db: SiteDatabase, brought: Mapping[str, Brought], concerned: Iterable[str]) -> list[str]:
     """The plugins that are away and have something to do for a customer, because a procedure of theirs keeps records of
-    customers, or has an instance under way that is about one of `concerned`."""
+    customers, or has an instance under way that is about one of `concerned`. So is one that does not bring the version
+    of such an instance here, as in an upgrade of one process after the other."""
     asked = tuple(concerned)
+    here = {(name, one.version) for name, by in brought.items() for one in by.procedure.workflows}
     found = set()
     with db.store().reading() as unit:
         for row in unit.rows("SELECT name, version, plugin, last_states, keeps_people FROM plugin_definition"):
             name, version, plugin, last, keeps_people = row
-            if name not in brought and (keeps_people or _concerns(unit, name, version, last.split(), asked)):
+            if (name, version) in here:
+                continue
+            if (keeps_people and name not in brought) or _concerns(unit, name, version, last.split(), asked):
                 found.add(plugin)
     return sorted(found)
 

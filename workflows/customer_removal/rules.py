@@ -39,7 +39,9 @@ from workflows.business.shared import languages, staff_acts
 from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import DETAILS, day_said, listed, said
 from workflows.business.shared.forgetting import forget_person
+from workflows.business.shared.plugin_customers import concerned_by
 from workflows.business.shared.removed_customers import locked_customer
+from workflows.business.shared.withdrawals import CONCERNED
 
 BEING_BOOKED = Refusal(
     "being_booked",
@@ -171,6 +173,11 @@ def forget_contacts(attempt: Attempt) -> None:
     records.update(StaffAct, {"customer": number}, reason="")
     records.delete(InternalNote, customer=number)
     records.delete(QuietCustomer, customer=number)
+
+
+def whom_it_concerns(attempt: Attempt) -> Mapping[str, Any]:
+    """What procedures of plugins are about that concern the customer, before the records that tell it are erased."""
+    return {CONCERNED: concerned_by(number_of(attempt.instance.about))}
 
 
 def nothing_is_kept(attempt: Attempt) -> Refusal | None:

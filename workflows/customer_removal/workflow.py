@@ -31,7 +31,7 @@ CUSTOMER_REMOVAL = Workflow(
         effects=(
             Mail("customer_removed", to="contractor", done="told"),
             Effect("removed_owners", "owners"),
-            Effect("withdrawal", "requests"),
+            Effect("withdrawal", "requests", figures=rules.whom_it_concerns),
         ),
     ),
     states=(

@@ -22,6 +22,7 @@ HOOK = "register_workflows"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _LONGEST = 40
+LONGEST_PLUGIN = 64  # of the name of a plugin with procedures: the database notes who brought each
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class PluginDefinition(Record):
 
     name = pw.CharField(64)
     version = pw.IntegerField()
-    plugin = pw.CharField(64)
+    plugin = pw.CharField(LONGEST_PLUGIN)
     last_states = pw.TextField()
     keeps_people = pw.IntegerField()
 

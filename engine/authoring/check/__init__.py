@@ -8,6 +8,7 @@ misspelt name is one problem, not one more for everything behind it (see `Graph`
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from pathlib import Path
 
 from engine.authoring.check.candidates import check_candidates
 from engine.authoring.check.effects import check_done, check_kinds, check_loops
@@ -37,11 +38,13 @@ def check(
     languages: Iterable[str] = LANGUAGES,
     translations: Catalogue = catalogue,
     strict: bool = False,
+    shared: Path | None = None,
 ) -> list[Problem]:
     """Every problem of one definition, in order of file and line; an empty list means that it is valid.
 
     `kinds` are the effect kinds that a plugin can deliver; `languages` those in which mails are sent and titles shown.
-    With `strict` a state that waits for a person must say what happens while nobody comes (`engine.waits`).
+    With `strict` a state that waits for a person must say what happens while nobody comes (`engine.waits`). `shared`
+    has the mail templates that are named `site/…`; without it these are not looked for.
 
     Where a part is of a wrong type, as a text in the place of a guard, only such problems are reported: the rest can be
     checked once they are mended.
@@ -67,7 +70,7 @@ def check(
             problems += check_links(workflow, graph)
             if strict:
                 problems += check_endless_waits(workflow, graph)
-        problems += check_mails(workflow, languages)
+        problems += check_mails(workflow, languages, shared)
         problems += check_titles(workflow, languages, translations)
     return sorted(problems, key=position)
 
@@ -79,12 +82,15 @@ def check_all(
     languages: Iterable[str] = LANGUAGES,
     translations: Catalogue = catalogue,
     strict: bool = False,
+    shared: Path | None = None,
 ) -> list[Problem]:
     """Every problem of every definition, and of the definitions against each other, in order of file and line."""
     workflows, languages = tuple(workflows), tuple(languages)
     problems = contradictions(workflows)
     for workflow in workflows:
-        problems += check(workflow, kinds=kinds, languages=languages, translations=translations, strict=strict)
+        problems += check(
+            workflow, kinds=kinds, languages=languages, translations=translations, strict=strict, shared=shared
+        )
     if any(workflow.migrates for workflow in workflows):
         graphs = [graph for workflow in workflows if (graph := definition_problems(workflow).graph) is not None]
         whole = {(graph.workflow.name, graph.workflow.version): graph.workflow for graph in graphs}

@@ -1,4 +1,4 @@
-"""Checks mail templates: that they exist, and that Jinja2 can parse them."""
+"""Checks mail templates: that they exist, that Jinja2 can parse them, and that what they name is there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from engine.runtime.soundness.problems import Problem
 
 _SUBJECT = re.compile(r"Subject: *[^\s]")
 _TEMPLATES = Environment(autoescape=True)
+_OURS = ("aligned", "unlinked")  # the filters of `engine.templates`
+_SHARED = "site/"  # the beginning of the names of shared templates
 # What a template writes instead of a mapping's method (see `engine.templates`).
 _FILTERS = {
     "get": "mapping[key] | default(…), or “mapping.key is defined”",
@@ -25,15 +27,16 @@ _FILTERS = {
 }
 
 
-def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Problem]:
-    """Missing and broken template files, one problem each; a mail without any template is one problem."""
+def check_mails(workflow: Workflow, languages: tuple[str, ...], shared: Path | None) -> Iterator[Problem]:
+    """Missing and broken template files, one problem each; a mail without any template is one problem. `shared` has the
+    templates that are named `site/…`; where it is None, these are not looked for."""
     mails = {effect.name: effect for effect in reversed(written_effects(workflow)) if effect.kind == "mail"}
     for effect in mails.values():
         folder = workflow.home / "mail"
         names = [f"{effect.name}.{language}.{suffix}" for language in languages for suffix in ("txt", "html")]
         there = [folder / name for name in names if (folder / name).is_file()]
         for path in there:
-            yield from _template(path, effect)
+            yield from _template(path, effect, shared)
         if names and not there:
             known = {path.name.split(".")[0] for path in folder.glob("*.txt")}
             message = f'mail "{effect.name}" has no template{nearest(effect.name, sorted(known))}'
@@ -46,7 +49,7 @@ def check_mails(workflow: Workflow, languages: tuple[str, ...]) -> Iterator[Prob
                 yield Problem(effect.where, "MISSING_MAIL_TEMPLATE", message)
 
 
-def _template(path: Path, effect: Effect) -> Iterator[Problem]:
+def _template(path: Path, effect: Effect, shared: Path | None) -> Iterator[Problem]:
     try:
         source = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -61,7 +64,12 @@ def _template(path: Path, effect: Effect) -> Iterator[Problem]:
     if fault is not None:
         line, what = fault
         yield Problem(Location(str(path), line), "TEMPLATE_ERROR", f'template "{path.name}" {what}')
-    elif effect.figures is None and "figures" in source and (at := _shows_figures(source)):
+        return
+    for line, named in _named(source):
+        if not _is_there(named, path.parent, shared):
+            message = f'template "{path.name}" names "{named}", and there is no such template'
+            yield Problem(Location(str(path), line), "TEMPLATE_ERROR", message)
+    if effect.figures is None and "figures" in source and (at := _shows_figures(source)):
         message = f'template "{path.name}" shows figures, and mail "{effect.name}" has none; expected figures=…'
         yield Problem(Location(str(path), at), "TEMPLATE_ERROR", message)
 
@@ -74,11 +82,34 @@ def _fault(source: str) -> tuple[int, str] | None:
         parsed = _TEMPLATES.parse(source)
     except TemplateSyntaxError as error:
         return error.lineno, f"is not valid Jinja2: {error.message or ''}"
+    for filtered in parsed.find_all(nodes.Filter):
+        if filtered.name not in _TEMPLATES.filters and filtered.name not in _OURS:
+            return filtered.lineno, f'names the filter "{filtered.name}", and there is no such filter'
     called = (call.node for call in parsed.find_all(nodes.Call))
     methods = [one for one in called if isinstance(one, nodes.Getattr) and one.attr in _FILTERS]
     for method in methods[:1]:
         return method.lineno, f"calls .{method.attr}(), and a mapping has no methods; expected {_FILTERS[method.attr]}"
     return None
+
+
+@lru_cache(maxsize=1024)
+def _named(source: str) -> tuple[tuple[int, str], ...]:
+    """The other templates that one must have, each with the line that names it."""
+    parsed = _TEMPLATES.parse(source)
+    needed: list[tuple[int, nodes.Expr]] = [
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.Extends)),
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.Include) if not one.ignore_missing),
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.Import)),
+        *((one.lineno, one.template) for one in parsed.find_all(nodes.FromImport)),
+    ]
+    written = [(line, named.value) for line, named in needed if isinstance(named, nodes.Const)]
+    return tuple((line, name) for line, name in written if isinstance(name, str))
+
+
+def _is_there(name: str, folder: Path, shared: Path | None) -> bool:
+    if (folder / name).is_file():
+        return True
+    return name.startswith(_SHARED) and (shared is None or (shared / name.removeprefix(_SHARED)).is_file())
 
 
 def _shows_figures(source: str) -> int:

@@ -30,6 +30,8 @@ def check_titles(workflow: Workflow, languages: tuple[str, ...], translations: C
         if title is not None and not _can_be_read(title) and what not in told:
             told.add(what)
             yield Problem(where, "WRONG_TYPE", f'title of {what} is {title!r}; expected _("…"), a translated text')
+        if isinstance(title, Text) and _can_be_read(title) and (wrong := _unfit(title)):
+            yield Problem(where, "WRONG_TITLE", f'title "{title.msgid}" of {what} cannot be filled: {wrong}')
         for text in _texts(title):
             for language in languages:
                 if language == DEFAULT_LANGUAGE or (text, language) in seen or not _JAPANESE.search(text):
@@ -49,6 +51,15 @@ def _can_be_read(title: object) -> bool:
         and isinstance(title.params, tuple)
         and all(isinstance(param, tuple) and len(param) == 2 for param in title.params)
     )
+
+
+def _unfit(title: Text) -> str:
+    """Why what fills a title does not fit it, so that every page that shows it would fail; "" where it does."""
+    try:
+        title.render(DEFAULT_LANGUAGE)
+    except (KeyError, ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _texts(title: object) -> Iterator[str]:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from tetsuzuki_erp_billing import ErpBilling
-from tetsuzuki_erp_billing.erp import NoAnswer
+from tetsuzuki_erp_billing.erp import NoAnswer, content
 from tetsuzuki_erp_billing.sandbox import MODES, Refusal, Sandbox, serve
 
 from engine.definition import Secret
 from engine.errors import ConfigurationError
-from engine.plugins import SiteFacts
+from engine.plugins import HttpResponse, SiteFacts
 from engine.testing import Clock
 from workflows.ports.billing import Applied, BilledContract, Queued, Rejected, Unavailable
 from workflows.ports.testing import BillingBackendContract, host
@@ -216,6 +216,13 @@ def test_an_answer_that_cannot_be_read_says_neither_yes_nor_no(said: Any) -> Non
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404, 409])
+@pytest.mark.parametrize("page", [b"<html>It works!</html>", b"{}", b"[]", b"null"])
+def test_a_page_of_a_proxy_is_no_answer_of_the_erp(status: int, page: bytes) -> None:
+    with pytest.raises(NoAnswer, match=f"the ERP answered {status}"):
+        content(HttpResponse(status, {}, page, NOON))
 
 
 def test_without_settings_there_is_no_backend_and_half_of_them_is_an_error() -> None:

@@ -9,6 +9,7 @@
 | 409 `price_changed` and any other | the booking contradicts the books | `Refused` |
 | 408, 425, 429, 500 and above | not now | `NoAnswer`: asked again |
 | any other | the ERP will not do it | `Refused` |
+| an error that is not named in JSON | not the ERP answered, but a proxy before it | `NoAnswer`: asked again |
 """
 
 from __future__ import annotations
@@ -128,24 +129,25 @@ class Erp:
             )
         except NotReached as error:
             raise NoAnswer(str(error)) from error
-        return _content(answer)
+        return content(answer)
 
 
-def _content(answer: HttpResponse) -> Any:
+def content(answer: HttpResponse) -> Any:
     """What the ERP said. Raises NoAnswer, Unknown and Refused."""
     try:
         told = answer.json()
     except ValueError:
         told = None
-    error = str(told.get("error", ""))[:_LONGEST] if isinstance(told, Mapping) else ""
-    if answer.status in _NOT_NOW or answer.status >= 500 or (answer.status == 409 and error in _PASSING):
+    if answer.is_success:
+        return told
+    said = told if isinstance(told, Mapping) else {}
+    error, reason = (str(said.get(name, ""))[:_LONGEST] for name in ("error", "reason"))
+    passes = answer.status in _NOT_NOW or answer.status >= 500 or (answer.status == 409 and error in _PASSING)
+    if passes or not error:  # without its word it was something before the ERP, as a proxy
         raise NoAnswer(f"the ERP answered {answer.status} {error}".strip())
     if answer.status == 404:
         raise Unknown
-    if not answer.is_success:
-        reason = str(told.get("reason", ""))[:_LONGEST] if isinstance(told, Mapping) else ""
-        raise Refused(error or f"status_{answer.status}", reason)
-    return told
+    raise Refused(error, reason)
 
 
 def _read(shape: Any, told: Any) -> Any:

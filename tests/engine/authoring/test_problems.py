@@ -942,6 +942,20 @@ def test_titles_are_told_by_what_they_are_missing_of() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("title", "wrong"),
+    [
+        (Text("%(who)s leaves", (("whom", 1),)), "KeyError: 'who'"),
+        (Text("100 % of %(count)d", (("count", "many"),)), "TypeError: "),
+        (Text("%(inner)s", (("inner", Text("%(x)s", (("y", 1),))),)), "KeyError: 'x'"),
+    ],
+)
+def test_a_title_that_nothing_fits_is_told_before_a_page_shows_it(title: Text, wrong: str) -> None:
+    (told,) = said(replace(minimal(), title=title))
+    assert told.startswith(f'WRONG_TITLE title "{title.msgid}" of workflow "minimal" cannot be filled: {wrong}')
+    assert said(replace(minimal(), title=Text("%(count)d of 100 %%", (("count", 1),)))) == []
+
+
 def test_a_title_that_is_no_text_is_told_once() -> None:
     made: Any = Text
     wrongs: tuple[Any, ...] = ("text", made(5), made("a", ["b"]), made("a", ("bc",)), made("a", (("b", 1, 2),)))
@@ -990,6 +1004,32 @@ def test_what_is_written_in_japanese_is_translated(text: str) -> None:
 
 def greeting(folder: Path, name: str = "hello") -> Workflow:
     return shutting(Mail(name, to="applicant"), recipients={"applicant": APPLICANT}, folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{{ name | alined }}", 'names the filter "alined", and there is no such filter'),
+        ('{% include "foot.txt" %}', 'names "foot.txt", and there is no such template'),
+        ('{% extends "site/frames.ja.html" %}', 'names "site/frames.ja.html", and there is no such template'),
+        ('{% from "macros.txt" import fact %}', 'names "macros.txt", and there is no such template'),
+        ("{{ name | aligned | unlinked | upper }}", ""),
+        ('{% include "site/frame.ja.html" %}{% include "hello.en.txt" %}', ""),
+        ('{% include "foot.txt" ignore missing %}{% include name %}{% include ["a", "b"] %}', ""),
+    ],
+)
+def test_what_a_mail_names_must_be_there(tmp_path: Path, line: str, said: str) -> None:
+    mail_folder(tmp_path, "hello")
+    text = tmp_path / "mail" / "hello.ja.txt"
+    text.write_text(f"Subject: so\n\n{line}\n", "utf-8")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "frame.ja.html").touch()
+    found = check(greeting(tmp_path), kinds=KINDS, languages=("ja",), shared=tmp_path / "shared")
+    assert [(one.code, one.where, one.message) for one in found] == (
+        [("TEMPLATE_ERROR", Location(str(text), 3), f'template "hello.ja.txt" {said}')] if said else []
+    )
+    if "site/" in line:
+        assert check(greeting(tmp_path), kinds=KINDS, languages=("ja",)) == []
 
 
 def test_a_mail_that_shows_figures_and_has_none_is_told_where_it_shows_them(tmp_path: Path) -> None:

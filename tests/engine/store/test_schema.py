@@ -49,6 +49,31 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     close_database(db)
 
 
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        ("def up(migrator, db):\n    db.execute_sql('CREATE TABLE instance (id BIGINT)')\n", pw.DatabaseError),
+        ("def up(migrator, db):\n    raise KeyError('x')\n", KeyError),
+        ("no python", SyntaxError),
+    ],
+)
+def test_a_step_that_fails_is_named_with_its_folder_and_the_others_are_kept(
+    database_url: str, tmp_path: Path, step: str, kind: type[Exception]
+) -> None:
+    folder = tmp_path / "vouchers" / "migrations"
+    folder.mkdir(parents=True)
+    (folder / "0001_first.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE voucher (id BIGINT)')\n"
+    )
+    (folder / "0002_second.py").write_text(step)
+    db = open_database(database_url)
+    with pytest.raises(kind) as raised:
+        migrate(db, (*MIGRATIONS, folder))
+    assert raised.value.__notes__ == [f"raised by the step 0002_second of {folder}, of which nothing is kept"]
+    assert pending(db, (*MIGRATIONS, folder)) == ["0002_second"]
+    close_database(db)
+
+
 def test_when_several_migrate_at_once_one_does_it_and_all_are_content(empty_url: str, tmp_path: Path) -> None:
     environment = os.environ | {
         "TETSUZUKI_DATABASE_URL": empty_url,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Blueprint, request
 
-from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal
+from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal, plugin
 from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError
 from engine.operations.backlog import backlog
@@ -23,7 +23,7 @@ from tests.kit.browser import Browser, add_customer
 from tests.kit.contract_scenes import do_all_due, staff
 from tests.kit.customers import customer
 from tests.kit.handlers import Handler
-from tests.kit.loans import TITLE, Loan, brings, folder_of_mails, loan, procedure
+from tests.kit.loans import TITLE, Loan, brings, folder_of_mails, forget, loan, procedure
 from tests.kit.members import add_account, member
 from tests.kit.probes import ready
 from tests.kit.sites import CHEAP, SECRET, memory_plugin
@@ -167,6 +167,13 @@ def test_a_name_of_the_sites_own_is_refused(folder: Path) -> None:
     assert "'notice': the site has a procedure of this name; give it another one" in reason
 
 
+def test_a_plugin_whose_name_the_database_cannot_note_is_left_out(sites: Sites, folder: Path) -> None:
+    site = sites(**{"l" * 65: with_loans(folder)})
+    (said,) = [str(one) for one in site.plugins.failures if one.plugin.startswith("ll")]
+    assert said.endswith("'loan': the name of a plugin with procedures has 64 letters at most, not 65")
+    assert sites(**{"l" * 64: with_loans(folder)}).plugins.failures == ()
+
+
 def test_a_name_that_two_plugins_claim_is_told_before_the_start_with_both(sites: Sites, folder: Path) -> None:
     with pytest.raises(PluginError, match=r"'loan' is claimed by library \(.*\) and loans \(.*\). Disable one of them"):
         sites(loans=with_loans(folder), library=brings(lambda: procedure(folder)))
@@ -267,6 +274,18 @@ def test_what_would_wait_without_the_plugin_is_told_before_it_is_removed(sites: 
     assert PluginDefinition.select().count() == 0
 
 
+def test_what_has_ended_and_has_a_mail_that_waits_is_under_way(sites: Sites, folder: Path, clock: Clock) -> None:
+    site = sites(loans=with_loans(folder))
+    number = lend(site)
+    clock.forward(days=14)
+    site.engine.run_due()  # the reminder is in the outbox
+    site.engine.fire(number, "take_back", Actor("plugin", "loans"))
+    under_way = "procedure loan: 1 instances under way, of the plugin loans"
+    assert under_way in {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
+    do_all_due(site)
+    assert under_way not in {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
+
+
 def test_a_process_that_has_not_the_plugin_yet_leaves_its_procedures_to_those_that_have(
     sites: Sites, database_url: str, folder: Path, clock: Clock, mailer: MemoryMailer
 ) -> None:
@@ -310,6 +329,41 @@ def test_the_staffs_pages_show_what_stands_while_the_plugin_is_away(sites: Sites
     tanto.open(f"/staff/requests/{number}")
     assert "スタッフが今行う操作はありません。" in tanto.text
     assert tanto.open("/staff/requests/999999").status_code == 404
+
+
+ODD = (
+    *("customer:abc", "customer:", "customer:0", "customer:01", "customer:9223372036854775808", "customer:٣"),
+    *("contract:x", "account:99999999999999999999", "device:1", "device", "機器:1"),
+)
+
+
+def test_what_is_about_no_customer_at_all_is_shown_to_the_staff(sites: Sites, folder: Path, clock: Clock) -> None:
+    def about_anything() -> Mapping[str, Any]:
+        definition = loan(folder, writes=())
+        start = replace(definition.start, allow=plugin("loans"), guards=())
+        return {"loan": PluginProcedure((replace(definition, start=start),))}
+
+    site = sites(loans=brings(about_anything))
+    add_account(site, customer("A01234567"))
+    numbers = [site.engine.start("loan", about, Actor("plugin", "loans")).instance_id for about in ODD]
+    clock.forward(days=14)
+    do_all_due(site)  # its mail is for nobody
+    assert [state(site, number) for number in numbers] == ["lent"] * len(ODD)
+    assert (backlog(site.engine).timer_incidents, backlog(site.engine).effect_incidents) == (0, 0)
+    _member, secret = enrol(site)
+    clock.forward(seconds=30)
+    tanto = Browser(create_app(site))
+    enter(tanto, secret, clock)
+    for page in ("", "requests", "requests?list=every", "incidents", *(f"requests/{number}" for number in numbers)):
+        assert tanto.open(f"/staff/{page}").status_code == 200, page
+
+
+@pytest.mark.parametrize("about", ODD)
+def test_an_account_begins_nothing_about_no_customer(sites: Sites, folder: Path, about: str) -> None:
+    site = sites(loans=with_loans(folder))
+    lend(site)
+    with pytest.raises(Forbidden):
+        site.engine.start("loan", about, account(Customer.get())[0])
 
 
 # -- on pages and in commands -----------------------------------------------------------------------------------------
@@ -360,6 +414,26 @@ def test_readers_of_its_pages_act_in_their_own_name_once_for_each_form(sites: Si
     assert hanako.client.post(f"/x/loans/{number}", data={"csrf_token": token, "seen": 1}).text == "ended"
     assert "loan" in declared_in(app).with_own_pages  # of the plugin's own; the other is not its to hide
     assert "loan" not in declared_in(create_app(sites(loans=with_loans(folder)))).with_own_pages
+
+
+def test_a_page_whose_procedure_was_left_out_says_that_it_is_away(
+    sites: Sites, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = folder / "migrations"
+    site = sites(loans=brings(lambda: procedure(folder), steps, register_pages=pages_of_loans))
+    add_account(site, add_customer())
+    actor, about = account(Customer.get())
+    number = site.engine.start("loan", about, actor).instance_id
+    changed = {"loan": PluginProcedure((loan(folder, days=7),))}
+    site = sites(loans=brings(lambda: changed, steps, register_pages=pages_of_loans))
+    hanako = member(create_app(site))
+    hanako.open("/top")
+    token = hanako.value("csrf_token")
+    for address, fields in (("", {"key": "k"}), (str(number), {"seen": 1})):
+        answer = hanako.client.post(f"/x/loans/{address}", data={"csrf_token": token, **fields})
+        assert (answer.status_code, "ただいまご利用いただけません" in answer.text) == (503, True)
+    assert hanako.client.get(f"/x/loans/{number}").text == "gone "
+    assert "a page of plugin loans (given by the site -) is not shown: No definition of workflow" in caplog.text
 
 
 def test_staff_find_it_where_it_waits_for_them_and_decide_there(sites: Sites, folder: Path, clock: Clock) -> None:
@@ -526,9 +600,31 @@ def test_what_a_plugin_has_to_forget_waits_until_it_is_back(sites: Sites, folder
     assert need not in {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
 
 
-def test_a_plugin_that_cannot_forget_is_named_and_holds_back_no_other(sites: Sites, folder: Path, clock: Clock) -> None:
+def test_a_removal_waits_for_the_process_that_has_the_version_of_an_instance(
+    sites: Sites, folder: Path, clock: Clock
+) -> None:
+    def both() -> Mapping[str, Any]:
+        return {"loan": PluginProcedure((loan(folder), loan(folder, version=2, days=7)), forgets=forget)}
+
+    newer = brings(both, folder / "migrations")
+    number = lend(sites(loans=newer))
+    site = sites(loans=with_loans(folder))
+    remove(site)
+    (row,) = site.db.execute_sql("SELECT state, error FROM outbox WHERE kind = 'withdrawal'").fetchall()
+    assert row == ("waiting", "waits for plugins that are away: loans")
+    assert Loan.select().count() == 0  # which this version can do already
+    site = sites(loans=newer)
+    clock.forward(hours=2)
+    do_all_due(site)
+    assert state(site, number) == "withdrawn"
+
+
+@pytest.mark.parametrize("raised", [KeyError, SystemExit])
+def test_a_plugin_that_cannot_forget_is_named_and_holds_back_no_other(
+    sites: Sites, folder: Path, clock: Clock, raised: type[BaseException]
+) -> None:
     def breaks(records: Any, customer: int) -> None:
-        raise KeyError(customer)
+        raise raised(customer)
 
     def library() -> Mapping[str, Any]:
         return {"library": PluginProcedure((loan(folder, name="library", writes=()),), forgets=breaks)}
@@ -538,11 +634,33 @@ def test_a_plugin_that_cannot_forget_is_named_and_holds_back_no_other(sites: Sit
     remove(site)
     assert Loan.select().count() == 0
     (row,) = site.db.execute_sql("SELECT state, error FROM outbox WHERE kind = 'withdrawal'").fetchall()
-    assert row == ("waiting", "plugin library, procedure library: it raised KeyError")
+    assert row == ("waiting", f"plugin library, procedure library: it raised {raised.__name__}")
     for _ in range(20):
         clock.forward(hours=12)
         do_all_due(site)
     assert site.db.execute_sql("SELECT state FROM outbox WHERE kind = 'withdrawal'").fetchall() == [("incident",)]
+
+
+def test_whoever_was_merged_is_forgotten_when_the_plugin_is_back_and_the_customer_long_erased(
+    sites: Sites, folder: Path, clock: Clock
+) -> None:
+    site = sites(loans=with_loans(folder, moves=None))
+    number = lend(site)
+    goes, stays = Customer.get(), add_customer("A07654321")
+    other = lend(site, "A05555555")
+    Contract.delete().execute()
+    site.engine.start("customer_merge", f"customer:{goes.id}", staff(), MergeInput("重複のため", into=stays.id))
+    do_all_due(site)
+    site = sites()
+    remove(site, "A07654321")
+    clock.forward(days=31)
+    do_all_due(site)
+    assert [one.number for one in Customer.select()] == ["A05555555"]
+    site = sites(loans=with_loans(folder, moves=None))
+    clock.forward(hours=2)
+    do_all_due(site)
+    assert [one.instance for one in Loan.select()] == [other]
+    assert (state(site, number), state(site, other)) == ("withdrawn", "lent")
 
 
 def test_a_merge_moves_the_records_and_the_procedure_goes_on(sites: Sites, folder: Path) -> None:

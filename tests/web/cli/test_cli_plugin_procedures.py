@@ -132,3 +132,20 @@ def test_what_ended_is_read_and_removed_when_its_plugin_is_gone_for_good(
     removed = run("workflow", "remove", str(number), "--reason", "kept long enough")
     assert (removed.code, removed.out) == (0, f"instance {number} is removed\n"), removed.err
     assert run("workflow", "verify", "--all").code == 0
+
+
+def test_a_plugin_without_tables_can_be_gone_for_good_too(
+    run: Run, install_plugin: InstallPlugin, sqlite_template: Path
+) -> None:
+    begin_from(sqlite_template)
+    told = "PluginProcedure((LOAN,), forgets=lambda records, customer: None)"
+    install_plugin("lent_devices", SOURCE.replace("PluginProcedure((LOAN,))", told))
+    build(read()).close()
+    said = run("plugins", "remove", "lent_devices")
+    assert "each customer who is removed waits for it to forget them" in said.out
+    said = run("plugins", "remove", "lent_devices", "--drop-tables")
+    assert (said.code, said.out.splitlines()[-2:]) == (
+        0,
+        ["dropped no table", "customers who are removed no longer wait for lent_devices"],
+    )
+    assert "waits for it" not in run("plugins", "remove", "lent_devices").out

@@ -43,7 +43,10 @@ NAMES = (
     "(番号)",
 )
 # Words that Japanese pages have in Latin letters: formats, the workflow `notice`, and an operator by their own name.
-LATIN = frozenset({"Atom", "Cookie", "English", "Mermaid", "iCalendar", "mail", "notice", "root", "schedule"})
+LATIN = frozenset({"Atom", "Cookie", "English", "Mermaid", "iCalendar", "root"}) | {
+    *("mail", "collection"),  # effects, and procedures below, by the names that their definitions give them
+    *("notice", "payment", "schedule"),
+}
 
 
 @dataclass(frozen=True)

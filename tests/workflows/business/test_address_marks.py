@@ -57,6 +57,24 @@ def test_a_mail_that_is_only_late_or_arrived_is_none_that_came_back() -> None:
         assert read(bounce(ID, status="4.4.1", action=action)) == address_marks.Read()
 
 
+@pytest.mark.parametrize("kind", ["delivery-status", "global-delivery-status"])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (HANAKO, HANAKO),
+        ("花子@mihon.example", "花子@mihon.example"),
+        (r"\x{82B1}\x{5B50}@mihon.example", "花子@mihon.example"),
+    ],
+)
+def test_an_internationalized_report_says_it_as_well(kind: str, written: str, meant: str) -> None:
+    """RFC 6533 §3."""
+    raw = bounce(ID).replace(b"message/delivery-status", f"message/{kind}".encode())
+    for field in ("Final-Recipient: rfc822; ", "Original-Recipient: rfc822;"):
+        assert f"{field}{HANAKO}".encode() in raw
+        raw = raw.replace(f"{field}{HANAKO}".encode(), f"{field.partition(':')[0]}: utf-8; {written}".encode())
+    assert read(raw).failures == (("hard_bounce", meant, "5.1.1", "550 5.1.1 User unknown"),)
+
+
 @pytest.mark.parametrize("sender", ["From: MAILER-DAEMON@mail.example", "From: <>", "X-Nobody: here"])
 def test_forms_from_before_the_standard_are_read_too(sender: str) -> None:
     qmail = f"""\

@@ -1,8 +1,9 @@
-"""Reads mails that come back to the site's sender: reports on delivery (RFC 3464), complaints (RFC 5965), and the forms
-that mail servers had before there was a standard.
+"""Reads mails that come back to the site's sender: reports on delivery (RFC 3464, RFC 6533), complaints (RFC 5965), and
+the forms that mail servers had before there was a standard.
 
-flufl.bounce finds whose address it is and whether the failure is final, in all these forms; it gives the recipients
-alone. The status code and the words come from the machine-readable part. The Message-ID of the mail that came back is
+flufl.bounce finds whose address it is and whether the failure is final, in all these forms but that of RFC 6533; it
+gives the recipients alone. The status code and the words come from the machine-readable part, and so does who has an
+address of the type "utf-8", of which it knows nothing. The Message-ID of the mail that came back is
 looked for wherever such a report may have it: anything may claim to be one, and only a Message-ID that this site has
 made proves anything.
 """
@@ -11,9 +12,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from email import message_from_bytes
+from email import message_from_bytes, message_from_string
 from email.message import Message
 from email.utils import parseaddr
 from typing import Any
@@ -28,6 +29,9 @@ _ABOUT_THE_MAIL = re.compile(r"5\.(2\.[23]|3\.\d+|6\.\d+|7\.\d+)")
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _MESSAGE_ID = re.compile(r"^[> ]*message-id:\s*<([^<>\s]{1,200}@[^<>\s]{1,200})>", re.IGNORECASE | re.MULTILINE)
 _ID = re.compile(r"<([^<>\s]{1,200}@[^<>\s]{1,200})>")
+_REPORTS = ("message/delivery-status", "message/global-delivery-status")
+_RECIPIENTS = ("Original-Recipient", "Final-Recipient")
+_ESCAPED = re.compile(r"\\x\{([0-9A-F]{2,5})\}")  # RFC 6533 §3
 _COMPLAINTS = (
     "abuse",
     "fraud",
@@ -86,7 +90,7 @@ def _fields(part: Message) -> Message:
     payload: Any = part.get_payload()
     if isinstance(payload, list) and payload:
         return payload[0]  # type: ignore[no-any-return]
-    return message_from_bytes(part.get_payload(decode=True) or b"")  # type: ignore[arg-type]
+    return message_from_bytes(_octets(part))
 
 
 def _bounces(message: Message) -> Iterator[tuple[Kind, str, str, str]]:
@@ -96,25 +100,52 @@ def _bounces(message: Message) -> Iterator[tuple[Kind, str, str, str]]:
         del message["From"]
         message["From"] = "mailer-daemon@invalid"
     _delayed, failed = all_failures(message)
-    told = dict(_blocks(message))
-    for recipient in sorted(address.decode("ascii", "replace") for address in failed):
+    blocks = list(_blocks(message))
+    found = {address.decode("ascii", "replace") for address in failed} | _failed_by_utf8_type(blocks)
+    told = {address.lower(): what for block in blocks for address, what in _told(block)}
+    for recipient in sorted(found):
         status, words = told.get(recipient.lower(), ("", ""))
         yield kind_of(status), recipient, status, words
 
 
-def _blocks(message: Message) -> Iterator[tuple[str, tuple[str, str]]]:
-    """By each address that the machine-readable part names: status and words."""
+def _blocks(message: Message) -> Iterator[Message]:
+    """The blocks of fields of the machine-readable part: one about the mail, and one for each recipient.
+
+    They are read from their octets. The parser knows UTF-8 in no field, and takes an internationalized report for an
+    embedded mail.
+    """
     for part in message.walk():
-        if part.get_content_type() not in ("message/delivery-status", "message/global-delivery-status"):
-            continue
-        payload: Any = part.get_payload()
-        for block in payload if isinstance(payload, list) else ():
-            words = _words(str(block.get("Diagnostic-Code", "")))
-            status = _STATUS.search(str(block.get("Status", ""))) or _STATUS.search(words)
-            for field in ("Original-Recipient", "Final-Recipient"):
-                address = _address(str(block.get(field, "")))
-                if address:
-                    yield address.lower(), (status[0] if status else "", words)
+        if part.get_content_type() in _REPORTS:
+            payload: Any = part.get_payload()
+            octets = [one.as_bytes() for one in payload] if isinstance(payload, list) else [_octets(part)]
+            text = b"\n\n".join(octets).decode("utf-8", "replace").replace("\r\n", "\n")
+            yield from map(message_from_string, re.split(r"\n(?:[ \t]*\n)+", text.strip()))
+
+
+def _octets(part: Message) -> bytes:
+    found: Any = part.get_payload(decode=True)
+    return found or b""
+
+
+def _told(block: Message) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Status and words by each address that a block names."""
+    words = _words(str(block.get("Diagnostic-Code", "")))
+    status = _STATUS.search(str(block.get("Status", ""))) or _STATUS.search(words)
+    for field in _RECIPIENTS:
+        address = _address(str(block.get(field, "")))
+        if address:
+            yield address, (status[0] if status else "", words)
+
+
+def _failed_by_utf8_type(blocks: Iterable[Message]) -> set[str]:
+    """The recipients of blocks that name an address of the type "utf-8" (RFC 6533 §3), and say that it failed."""
+    found = set()
+    for block in blocks:
+        named = next((str(block[field]) for field in _RECIPIENTS if block[field]), "")
+        has_failed = str(block.get("Action", "")).strip().lower().startswith("failed")
+        if has_failed and named.partition(";")[0].strip().lower().startswith("utf-8"):
+            found.add(_address(named))
+    return found - {""}
 
 
 def _words(diagnostic: str) -> str:
@@ -124,8 +155,9 @@ def _words(diagnostic: str) -> str:
 
 
 def _address(field: str) -> str:
-    """The address of a field such as "rfc822; hanako@mihon.example"."""
-    return parseaddr(field.rpartition(";")[2].strip())[1]
+    """The address of a field such as "rfc822; hanako@mihon.example", where letters may be written as "\\x{5F}"."""
+    written = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), field.rpartition(";")[2])
+    return parseaddr(written.strip())[1]
 
 
 def kind_of(status: str) -> Kind:

@@ -9,7 +9,7 @@ away waits until it is back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from engine import Engine
@@ -34,10 +34,10 @@ class PluginCustomers:
         self._engine = engine
         self._brought = procedures.brought
 
-    def leave(self, customer: int, actor: Actor) -> Deferred | None:
-        """A customer was removed: withdraw what is under way in the name of `actor`, and forget the customer. Answers
-        what is left to do; None where nothing is."""
-        concerned = _concerned(customer)
+    def leave(self, concerned: Sequence[str], actor: Actor) -> Deferred | None:
+        """A customer was removed: withdraw what is under way in the name of `actor`, and forget the customer.
+        `concerned` is what procedures are about that concern the customer (`concerned_by`), as it was at the removal.
+        Answers what is left to do; None where nothing is."""
         customers = [number_of(about) for about in concerned if about.startswith("customer:")]
 
         def leave(name: str, brought: Brought) -> None:
@@ -57,7 +57,7 @@ class PluginCustomers:
 
         return self._each(move, ())
 
-    def _each(self, do: Callable[[str, Brought], None], concerned: tuple[str, ...]) -> Deferred | None:
+    def _each(self, do: Callable[[str, Brought], None], concerned: Sequence[str]) -> Deferred | None:
         """Do something for each procedure, whatever becomes of the others."""
         failed = [why for name, brought in sorted(self._brought.items()) if (why := _tried(do, name, brought))]
         if failed:
@@ -65,7 +65,7 @@ class PluginCustomers:
         waiting = away(self._engine.db, self._brought, concerned)
         return Deferred(f"{WAITS_FOR}{', '.join(waiting)}", waits=True) if waiting else None
 
-    def _withdraw(self, workflow: str, concerned: tuple[str, ...], actor: Actor) -> None:
+    def _withdraw(self, workflow: str, concerned: Sequence[str], actor: Actor) -> None:
         for about in concerned:
             for number in self._engine.find(workflow, about):
                 sight = self._engine.look_if_there(number)
@@ -91,19 +91,14 @@ def _tried(do: Callable[[str, Brought], None], name: str, brought: Brought) -> s
         do(name, brought)
     except EngineError as error:
         return f"plugin {brought.plugin}, procedure {name}: {type(error).__name__}"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("plugin %s, procedure %s: what it declares about customers raised", brought.plugin, name)
         return f"plugin {brought.plugin}, procedure {name}: it raised {type(error).__name__}"
     return ""
 
 
-def _concerned(customer: int) -> tuple[str, ...]:
+def concerned_by(customer: int) -> list[str]:
     """What procedures are about that concern a customer: the customer, each who was merged into them, and the
-    contracts."""
-
-    def found() -> Iterator[str]:
-        yield from abouts_of(customer)
-        contracts = Contract.select(Contract.id).where(Contract.customer == customer).order_by(Contract.id)
-        yield from (f"contract:{one.id}" for one in contracts)
-
-    return tuple(found())
+    contracts. Once the customer is erased, only the customer."""
+    contracts = Contract.select(Contract.id).where(Contract.customer == customer).order_by(Contract.id)
+    return [*abouts_of(customer), *(f"contract:{one.id}" for one in contracts)]

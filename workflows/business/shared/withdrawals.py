@@ -17,13 +17,16 @@ from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.errors import EngineError, EventNotPossible, Refused
 from workflows.business.permissions import STAFF_ACT_KIND, STOPPED_ACCOUNT_KIND, WITHDRAW, number_of
 from workflows.business.records import ChangeRequest, Contract, StaffAct
-from workflows.business.shared.plugin_customers import NO_PROCEDURES, PluginCustomers
+from workflows.business.shared.plugin_customers import NO_PROCEDURES, PluginCustomers, concerned_by
 from workflows.business.shared.put_off import put_off
 from workflows.ports.procedures import Procedures
 
 _ORDER = "order"  # the kind of the requests that begin a contract
 OF_STOPPED_ACCOUNT = "of_stopped_account"
 """The name of the effect where no act of the staff is recorded, because the contractor stopped the account."""
+CONCERNED = "concerned"
+"""The figure that says what procedures of plugins are about that concern a customer who is removed. It is frozen,
+because a plugin that is away may be asked when the customer has long been erased."""
 
 
 class Withdrawn(NamedTuple):
@@ -54,8 +57,10 @@ class WithdrawalEffect:
         found = self._withdraw(ended_by(act), actor)
         if isinstance(found, Deferred):
             return found
-        is_removal = act.about.startswith("customer:")
-        put_off_by = self._of_plugins.leave(number_of(act.about), actor) if is_removal else None
+        put_off_by = None
+        if act.about.startswith("customer:"):
+            concerned = delivery.figures.get(CONCERNED) or concerned_by(number_of(act.about))
+            put_off_by = self._of_plugins.leave(concerned, actor)
         return put_off_by or Accepted(_counted(found))
 
     def _of_stopped_account(self, delivery: Delivery) -> Outcome:

@@ -21,6 +21,8 @@ from workflows.business.records import Contract, Customer, KeptForm, Mandate, Pa
 from workflows.mandates import SEALED_FOR
 from workflows.payment_method_change.reports.states import SEALED_FOR as REPORTS
 from workflows.registry import SEALED
+from workflows.webhook_events.records import SEALED_FOR as EVENTS
+from workflows.webhook_events.records import WebhookEvent
 
 NEW = b"a newer secret of the tests, as long as the one before"
 OLD, BOTH, ALONE = Vault(SECRET), Vault((NEW, SECRET)), Vault(NEW)
@@ -70,6 +72,16 @@ def records(database_url: str) -> Iterator[None]:
         sealed=OLD.seal("paid", REPORTS),
         state="kept",
     )
+    WebhookEvent.create(
+        plugin="http_mailer",
+        webhook="events",
+        event="e1",
+        kind="bounce",
+        received_at=NOON,
+        last_at=NOON,
+        sealed=OLD.seal("bounced", EVENTS),
+        state="kept",
+    )
     yield
     close_database(db)
 
@@ -92,12 +104,13 @@ def test_everything_is_sealed_anew_once_and_opens_without_the_old_key(records: N
         "forms that wait for a yes or a log-in": 1,
         "stored payment data": 1,
         "events of payment providers": 1,
+        "events of webhooks": 1,
     }
     seen: list[int] = []
-    assert SEALED.seal_anew(BOTH, seen.append) == (5, 0)
-    assert seen == [1, 2, 3, 4, 5]
+    assert SEALED.seal_anew(BOTH, seen.append) == (6, 0)
+    assert seen == [1, 2, 3, 4, 5, 6]
     assert texts()[:2] == ["JBSWY3DPEHPK3PXP", "KRSXG5CTMVRXEZLU"]
-    assert texts()[3:] == ["1234567", "paid"]
+    assert sorted(texts()[3:]) == ["1234567", "bounced", "paid"]
     assert set(SEALED.older(BOTH).values()) == {0}
     assert KeptForms(ALONE, lambda: NOON).look(token, "account:5") is not None
     before = Mandate.get(instance=1).sealed
@@ -107,7 +120,7 @@ def test_everything_is_sealed_anew_once_and_opens_without_the_old_key(records: N
 
 def test_what_no_key_opens_stays_as_it_is_and_is_counted(records: None) -> None:
     StaffMember.update(totp_secret="bm90IHNlYWxlZA==").where(StaffMember.email == "a@example.jp").execute()
-    assert SEALED.seal_anew(BOTH) == (3, 1)
+    assert SEALED.seal_anew(BOTH) == (4, 1)
     assert StaffMember.get(email="a@example.jp").totp_secret == "bm90IHNlYWxlZA=="
 
 
@@ -117,7 +130,7 @@ def test_what_somebody_changes_meanwhile_is_not_overwritten(records: None) -> No
             Mandate.update(sealed="").execute()  # which has been read already, or will be
             StaffSetUp.delete().execute()
 
-    assert SEALED.seal_anew(BOTH, change)[0] == 2
+    assert SEALED.seal_anew(BOTH, change)[0] == 3
     assert {mandate.sealed for mandate in Mandate.select()} == {""}
 
 
@@ -125,7 +138,7 @@ def test_what_is_sealed_tells_which_key_is_right(records: None) -> None:
     assert SEALED.is_opened_by(Keyring((SECRET,))) is True
     assert SEALED.is_opened_by(Keyring((NEW, SECRET))) is True
     assert SEALED.is_opened_by(Keyring((NEW,))) is False
-    for model in (StaffSetUp, StaffMember, Mandate, PaymentReport):
+    for model in (StaffSetUp, StaffMember, Mandate, PaymentReport, WebhookEvent):
         model.delete().execute()
     assert SEALED.is_opened_by(Keyring((NEW,))) is None
 
@@ -133,7 +146,7 @@ def test_what_is_sealed_tells_which_key_is_right(records: None) -> None:
 def test_what_a_lost_key_had_sealed_is_forgotten_and_said(records: None) -> None:
     assert SEALED.unreadable(BOTH) == Forgotten((), 0)
     KeptForms(OLD, lambda: NOON).keep("account:5", "/", [])
-    expected = Forgotten(("a@example.jp",), 2)
+    expected = Forgotten(("a@example.jp",), 3)
     assert SEALED.unreadable(ALONE) == expected
     assert SEALED.forget_unreadable(ALONE) == expected
     assert SEALED.unreadable(ALONE) == Forgotten((), 0)
@@ -154,4 +167,4 @@ def test_every_purpose_that_something_is_sealed_for_is_listed() -> None:
         and file.name != "sealed.py"
     }
     assert purposes == {"TOTP_PURPOSE", "KEPT_FORM", "SEALED_FOR", "_purpose(contract, method)", "self._purpose"}
-    assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, KEPT_FORM, SEALED_FOR, REPORTS}
+    assert {column.purpose for column in SEALED.columns} == {TOTP_PURPOSE, KEPT_FORM, SEALED_FOR, REPORTS, EVENTS}
