@@ -528,6 +528,19 @@ def test_the_staffs_pages_know_of_it_while_its_plugin_is_away(sites: Sites, fold
     assert "スタッフが今行う操作はありません。" in tanto.text
 
 
+def test_what_has_ended_of_a_version_that_is_not_there_any_more_is_not_counted_as_open(
+    sites: Sites, folder: Path, clock: Clock
+) -> None:
+    site = sites(loans=with_loans(folder))
+    site.engine.fire(lend(site), "take_back", Actor("plugin", "loans"))
+    newer = brings(lambda: {"loan": PluginProcedure((loan(folder, version=2),))}, folder / "migrations")
+    tanto = logged_in(sites(loans=newer), clock)
+    tanto.open("/staff/workflows")
+    row = next(row for row in tanto.find("main").select("tr") if row.find("a", href="/staff/workflows/loan"))
+    assert [cell.get_text(strip=True) for cell in row.select("td")][-2:] == ["0", "1"]
+    assert "no definition of its version is loaded" not in tanto.text
+
+
 def test_a_mail_that_nobody_reads_says_so_to_the_staff(
     sites: Sites, folder: Path, clock: Clock, mailer: MemoryMailer
 ) -> None:
