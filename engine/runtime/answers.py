@@ -54,9 +54,15 @@ def wrong(instance: Instance, rule: object, where: Location, fault: str) -> Rule
     )
 
 
-def note(error: Exception, instance: Instance, rule: object, where: Location) -> None:
+def note(error: BaseException, instance: Instance, rule: object, where: Location) -> None:
     """Add a note to an error that a rule raised: which rule, and where it is asked. Idempotent. An EngineError names
-    both already, and gets no note."""
+    both already, and gets no note.
+
+    Raises RuleError for a SystemExit, as of something that the rule calls and that is meant for a command: a rule ends
+    its own attempt and never the process.
+    """
+    if isinstance(error, SystemExit):
+        raise wrong(instance, rule, where, f"it raised SystemExit: {error}") from error
     if isinstance(error, EngineError):
         return
     asked_in = f"state {instance.state!r}" if instance.state else "the start"
@@ -113,7 +119,7 @@ def due(timer: Timer, attempt: Attempt) -> datetime:
         return timer.due(attempt)
     try:
         answer = rule(attempt)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         note(error, attempt.instance, rule, timer.where)
         raise
     fault = ""
@@ -138,7 +144,7 @@ def figures(effect: Effect, attempt: Attempt) -> str:
         return "{}"
     try:
         answer = rule(attempt)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         note(error, attempt.instance, rule, effect.where)
         raise
     if not isinstance(answer, Mapping):
@@ -168,7 +174,7 @@ def language(effect: Effect, recipient: Recipient, attempt: Attempt) -> str:
     recipient's rule raises."""
     try:
         answer = recipient.language(attempt)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         note(error, attempt.instance, recipient.language, effect.where)
         raise
     if isinstance(answer, str) and len(answer) <= _LONGEST_LANGUAGE:
@@ -183,7 +189,11 @@ def address(
     """The address of the recipient `role`, to whom a mail of `effect` goes. Raises RuleError, and what the recipient's
     rule raises."""
     rule = workflow.recipients[role].address
-    answer = rule(instance, records)
+    try:
+        answer = rule(instance, records)
+    except SystemExit as error:
+        note(error, instance, rule, effect.where)
+        raise
     if answer is None or isinstance(answer, SiteAddress | Nobody):
         return answer
     if isinstance(answer, Address) and isinstance(answer.email, str) and isinstance(answer.language, str):
@@ -202,7 +212,11 @@ def context(workflow: Workflow, instance: Instance, records: Records) -> dict[st
     rule = workflow.mail_context
     if rule is None:
         return {}
-    answer = rule(instance, records)
+    try:
+        answer = rule(instance, records)
+    except SystemExit as error:
+        note(error, instance, rule, workflow.where)
+        raise
     if not isinstance(answer, Mapping):
         fault = f"the context of its mails answered {_shown(answer)}; expected a mapping"
         raise wrong(instance, rule, workflow.where, fault)

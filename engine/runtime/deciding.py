@@ -60,7 +60,7 @@ def admit(workflow: Workflow, attempt: Attempt) -> None:
             answer = rule(attempt)
             if answer is not None:
                 refusals.append(answers.refusal(start, rule, attempt, answer))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         answers.note(error, attempt.instance, rule, start.where)
         raise
     if refusals:
@@ -92,7 +92,7 @@ def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, 
                     verdicts[name] = answer
                 if verdicts[name] is not None:
                     passed = False
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             answers.note(error, attempt.instance, rule, candidate.transition.where)
             raise
         if passed:
@@ -213,5 +213,5 @@ def _forbidden(candidate: Candidate, attempt: Attempt) -> Refusal | None:
         return None if answers.permission(transition.allow, transition.where, attempt, answer) else NO_PERMISSION
     except (Busy, DatabaseAway, OutcomeUnknown):
         raise
-    except Exception:  # it was logged, or comes to nothing
+    except (Exception, SystemExit):  # it was logged, or comes to nothing
         return RULE_IS_BROKEN

@@ -82,7 +82,7 @@ class Steps:
                 attempt.extended.write()
         except pw.IntegrityError as error:
             raise self._db.violation_of(error) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if write is not None and not isinstance(error, Violation):
                 answers.note(error, attempt.instance, write, way.where)
             raise

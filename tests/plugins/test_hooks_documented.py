@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
+from jinja2 import Environment, meta
 from pluggy import HookimplMarker, HookspecMarker
 
 import engine.testing
@@ -341,11 +342,20 @@ def test_example_of_a_procedure_is_what_plugins_new_writes(tmp_path: Path) -> No
     """`test_new` runs it; the shape of the example is the procedure of the page."""
     folder = write_package("device_loan", "workflow", tmp_path)
     package = folder / "tetsuzuki_device_loan"
-    shown = [*blocks(PROCEDURES, "python"), *blocks(PROCEDURES, "html"), *blocks(PROCEDURES, "text")]
+    page = PROCEDURES.split("\n## A refusal with a reason\n", 1)[0]
+    shown = [*blocks(page, "python"), *blocks(page, "html"), *blocks(page, "text")]
     files = [package / name for name in ("workflow.py", "rules.py", "__init__.py")]
     files += [folder / "tests" / "test_device_loan.py", package / "mail" / "reminder.ja.html"]
     files += [package / "templates" / "device_loan" / "show.html", package / "mail" / "reminder.ja.txt"]
     assert shown == [file.read_text(encoding="utf-8") for file in files]
+
+
+def test_page_names_what_the_frame_reads() -> None:
+    templates, known = ROOT / "web" / "templates", {"_", "csrf_token", "get_flashed_messages", "url_for"}
+    frames = [(templates / name).read_text(encoding="utf-8") for name in ("base.html", "staff/base.html")]
+    read = set[str]().union(*(meta.find_undeclared_variables(Environment().parse(frame)) for frame in frames))
+    told = section(written("register_pages")).split("The frame reads ", 1)[1].split(":", 1)[0]
+    assert set(re.findall(r"`(\w+)`", told)) == read - known
 
 
 def test_page_shows_every_field_of_a_procedure_and_what_its_rules_may_use() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
@@ -35,7 +36,7 @@ from web.assembly.settings import read
 from web.assembly.site import build
 from web.cli.plugins import new
 from web.cli.skeleton import SHAPES, SHORT, SKELETONS, write_package
-from web.testing import WorkflowsContract
+from web.testing import PagesContract, TrialSite, WorkflowsContract
 from workflows.business.records import Account, Contract
 from workflows.ports import hookspecs
 from workflows.ports.host import SiteHost
@@ -324,6 +325,86 @@ def test_the_kit_of_procedures_finds_what_changed_what_is_gone_and_who_cannot_be
         kit.teardown_class()
         for name in [name for name in sys.modules if name.startswith(module.name)]:
             sys.modules.pop(name)
+
+
+def written_with(name: str, shape: str, into: Path, file: str, before: str, after: str) -> Any:
+    """The class of a new plugin in whose `file` one thing is another: what an author may get wrong."""
+    module = write_package(name, shape, into) / f"tetsuzuki_{name}"
+    source = (module / file).read_text(encoding="utf-8")
+    assert before in source
+    (module / file).write_text(source.replace(before, after, 1), encoding="utf-8")
+    made = importlib.import_module(module.name)
+    return next(thing for thing in vars(made).values() if isinstance(thing, type) and hasattr(thing, "Config"))
+
+
+TOKEN = '<input type="hidden" name="csrf_token" value="{{ csrf_token() }}">'
+SHOWN = "test_each_page_answers_in_both_languages_those_who_may_open_it"
+MISTAKES = [
+    ("pages", "templates/$name/show.html", TOKEN, "",
+     "test_every_form_that_is_posted_has_a_token", "show.html has a form without csrf_token"),
+    ("pages", "templates/$name/show.html", "取り消す", "取り消してみる",
+     "test_every_text_of_a_template_has_its_english", "show.html: without English in locale/en.po: 取り消してみる"),
+    ("pages", "__init__.py", "ご希望を承りました。", "承りました。",
+     "test_every_text_in_the_code_has_its_english", "__init__.py: without English in locale/en.po: 承りました。"),
+    ("pages", "__init__.py", "        wishes=wishes_of(_customer()),",
+     '        language="",\n        wishes=wishes_of(_customer()),', SHOWN, 'says <html lang=""> .*passes `language`'),
+    ("pages", "templates/$name/show.html", '{% extends "plugin/page.html" %}', "", SHOWN, "does not extend"),
+    ("workflow", "__init__.py", "customer_panels=", 'handles=("loan_of_testz",), customer_panels=',
+     "test_what_the_pages_handle_are_procedures_of_the_plugin", "handles names 'loan_of_testz', which is no procedure"),
+    ("workflow", "mail/reminder.en.txt", "loan.device", "loans.device",
+     "test_every_mail_can_be_rendered_in_both_languages", "mail/reminder.en.txt: UndefinedError: 'loans' is undefined"),
+    ("workflow", "mail/reminder.ja.html", "customer.contractor", "customer.contracter",
+     "test_every_mail_can_be_rendered_in_both_languages", "mail/reminder.ja.html: .* has no attribute 'contracter'"),
+    ("workflow", "mail/reminder.ja.txt", "loan.device", "loan.devise",
+     "test_every_mail_can_be_rendered_in_both_languages", "mail/reminder.ja.txt: .* has no attribute 'devise'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "file", "before", "after", "test", "said"), MISTAKES)
+def test_the_kits_find_what_an_author_may_get_wrong(
+    shape: str,
+    file: str,
+    before: str,
+    after: str,
+    test: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = f"of_{hashlib.sha256(repr((file, after, test)).encode()).hexdigest()[:12]}"
+    monkeypatch.syspath_prepend(tmp_path / f"tetsuzuki-{name.replace('_', '-')}")
+    plugin = written_with(name, shape, tmp_path, file.replace("$name", name), before, after)
+    on_pages = hasattr(PagesContract, test)
+    kit: Any = type("Kit", (PagesContract if on_pages else WorkflowsContract,), {"plugins": {name: plugin}})
+    kit.setup_class()
+    try:
+        with pytest.raises(AssertionError, match=said):
+            getattr(kit(), test)()
+    finally:
+        kit.teardown_class()
+        for one in [one for one in sys.modules if one.startswith(f"tetsuzuki_{name}")]:
+            sys.modules.pop(one)
+
+
+def test_a_form_is_submitted_as_it_stands_and_what_is_not_on_the_page_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path / "tetsuzuki-wished-in-tests")
+    plugin = written_with("wished_in_tests", "pages", tmp_path, "__init__.py", "most: int = 5", "most: int = 6")
+    trial = TrialSite({"wished_in_tests": plugin})
+    try:
+        page = "/x/wished_in_tests/"
+        viewer, hanako = trial.customer("viewer"), trial.customer(language="en")
+        with pytest.raises(AssertionError, match=f"{page} has no form whose action is {page}"):
+            trial.submit(viewer, page, words="土曜日")
+        with pytest.raises(AssertionError, match=f"the form to {page} has no field word$"):
+            trial.submit(hanako, page, word="土曜日")
+        assert trial.submit(hanako, page, words="土曜日").status_code == 200
+        assert '<html lang="en">' in hanako.get(page).text
+        assert trial.send(viewer, "/top", page, words="日曜日").status_code == 403
+    finally:
+        trial.close()
+        sys.modules.pop("tetsuzuki_wished_in_tests")
 
 
 @pytest.mark.parametrize("short", SHORT)

@@ -16,7 +16,7 @@ from web.cli.sites import INSTANCE, opened_site
 from workflows.business.request_number import request_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from engine.authoring.check import Problem
     from engine.definition import Instance, Workflow
@@ -37,7 +37,7 @@ def _named(name: str) -> Workflow:
     if name not in newest:
         newest |= {one.name: one for one in sorted(of_plugins(), key=lambda one: one.version)}
     if name not in newest:
-        raise UnknownWorkflow(f"There is no workflow {name!r}; there are {', '.join(sorted(newest))}.")
+        raise UnknownWorkflow(_no_workflow(name, newest.values()))
     return newest[name]
 
 
@@ -73,20 +73,22 @@ def show(name: str, language: str) -> None:
                     click.echo(f"  {event} → {way.target}{guards}  ({way.allow.title})")
 
 
-@workflow.command(epilog="Example: tetsuzuki workflow check --strict")
+@workflow.command(epilog="Example: tetsuzuki workflow check account_creation --strict")
+@click.argument("name", required=False)
 @click.option(
     "--strict",
     is_flag=True,
     help="Also report a wait for a person of which nothing is said: no reminder, no escalation, no end, and no reason.",
 )
-def check(strict: bool) -> None:
-    """Report every problem of every definition as `file:line: CODE message`.
+def check(name: str | None, strict: bool) -> None:
+    """Report every problem of every definition, or of the versions of NAME alone, as `file:line: CODE message`.
 
     Unique indexes are looked for in an empty database that the migrations make; the site's own is not touched. Those of
     plugins are checked too; what keeps one of them out altogether is in `tetsuzuki plugins check`. Ends with 1 where
     anything is wrong.
     """
     from engine.authoring.check import check_all
+    from engine.errors import UnknownWorkflow
     from web.assembly.procedures import definitions_of
     from web.assembly.settings import read
     from web.assembly.site import plugins_of
@@ -96,13 +98,20 @@ def check(strict: bool) -> None:
     plugins = plugins_of(read())
     kinds = frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()})
     every = (*WORKFLOWS, *definitions_of(plugins))
-    found = check_all(every, kinds=kinds, strict=strict, shared=FRAMES)
-    problems = [*found, *_without_index(every, plugins.migrations())]
+    chosen = tuple(one for one in every if name in (None, one.name))
+    if not chosen:
+        raise UnknownWorkflow(_no_workflow(name, every))
+    found = check_all(chosen, kinds=kinds, strict=strict, shared=FRAMES)
+    problems = [*found, *_without_index(chosen, plugins.migrations())]
     for problem in problems:
         click.echo(str(problem))
     if problems:
         sys.exit(1)
-    click.echo(f"{len(every)} workflows are well", err=True)
+    click.echo("1 workflow is well" if len(chosen) == 1 else f"{len(chosen)} workflows are well", err=True)
+
+
+def _no_workflow(name: str | None, every: Iterable[Workflow]) -> str:
+    return f"There is no workflow {name!r}; there are {', '.join(sorted({one.name for one in every}))}."
 
 
 def _without_index(workflows: Sequence[Workflow], more: Sequence[Path]) -> list[Problem]:

@@ -116,10 +116,10 @@ class Pages:
     `addresses` are for plugins that come with the site: the beginnings of addresses, as `/faq`, that the blueprint has
     instead of `/x/<name>`. Its rules then begin with one of them.
 
-    `handles` are those of the plugin's own procedures that the staff handle on these pages: their list of what waits
-    for them leaves these out, and their page of one has no buttons but a link here. `shows` are the views that show one
-    of them, by its procedure: each is for the staff, and is given its number as `instance_id`, in its address or in the
-    query. Where there is none, the link leads to the first entry of `staff_menu`.
+    `handles` are those of the plugin's own procedures that the staff handle on these pages: their lists of requests
+    leave these out, an entry of `staff_menu` should lead to them, and the staff's page of one has no buttons but a link
+    here. `shows` are the views that show one of them, by its procedure: each is for the staff, and is given its number
+    as `instance_id`, in its address or in the query. Where there is none, the link leads to the first of `staff_menu`.
     """
 
     blueprint: Blueprint

@@ -12,9 +12,22 @@ from typing import Any
 import pytest
 from flask import Blueprint, request
 
-from engine.definition import NOBODY, Actor, Address, Attempt, Conflict, Effect, Instance, Permission, Refusal, plugin
+from engine.definition import (
+    NOBODY,
+    Actor,
+    Address,
+    Attempt,
+    Conflict,
+    Effect,
+    Instance,
+    Permission,
+    Refusal,
+    Transition,
+    Workflow,
+    plugin,
+)
 from engine.delivery import Accepted
-from engine.errors import Forbidden, PluginError
+from engine.errors import Forbidden, PluginError, RuleError
 from engine.operations.backlog import backlog
 from engine.plugins.loaded import Plugins
 from engine.runtime import checkpoints
@@ -329,6 +342,49 @@ def test_the_staffs_pages_show_what_stands_while_the_plugin_is_away(sites: Sites
     tanto.open(f"/staff/requests/{number}")
     assert "スタッフが今行う操作はありません。" in tanto.text
     assert tanto.open("/staff/requests/999999").status_code == 404
+
+
+def ends_the_process(*_asked: Any) -> Any:
+    raise SystemExit(2)
+
+
+def test_a_rule_that_would_end_the_process_ends_its_own_attempt(
+    sites: Sites, folder: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """A write of a timer, a guard, a permission, and what a mail shows; the other procedures go on."""
+
+    def registers() -> Mapping[str, Any]:
+        base = loan(folder, writes=())
+        writes = replace(base, name="writes", transitions=tuple(_with(base, "remind", writes=(ends_the_process,))))
+        asks = replace(base, name="asks", transitions=tuple(_with(base, "write_off", guards=(ends_the_process,))))
+        nobody = Permission("nobody", TITLE, ends_the_process)
+        allows = replace(base, name="allows", transitions=tuple(_with(base, "write_off", allow=nobody)))
+        shows = replace(base, name="shows", mail_context=ends_the_process)
+        return {one.name: PluginProcedure((one,)) for one in (base, writes, asks, allows, shows)}
+
+    site = sites(loans=brings(registers))
+    of = customer("A01234567")
+    add_account(site, of)
+    actor, about = account(of)
+    names = ("writes", "asks", "allows", "shows", "loan")
+    numbers = {name: site.engine.start(name, about, actor).instance_id for name in names}
+    _member, secret = enrol(site)
+    clock.forward(seconds=30)
+    tanto = Browser(create_app(site))
+    enter(tanto, secret, clock)
+    for number in numbers.values():
+        assert tanto.open(f"/staff/requests/{number}").status_code == 200
+    with pytest.raises(RuleError, match="ends_the_process"):
+        site.engine.fire(numbers["asks"], "write_off", staff())
+    clock.forward(days=14)
+    do_all_due(site)
+    assert len(mailer.sent) == 3  # of all but the one whose write fails, and the one whose mail cannot be written
+    assert backlog(site.engine).timer_incidents + backlog(site.engine).effect_incidents >= 1
+
+
+def _with(definition: Workflow, event: str, **changed: Any) -> Iterator[Transition]:
+    for one in definition.transitions:
+        yield replace(one, **changed) if one.event == event else one
 
 
 ODD = (

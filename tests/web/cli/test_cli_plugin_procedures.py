@@ -69,6 +69,14 @@ def test_it_is_listed_shown_drawn_described_and_checked(run: Run, source: Path) 
     assert run("workflow", "check").code == 0
     strict = run("workflow", "check", "--strict")
     assert (strict.code, f"{source.name}:" in strict.out) == (1, True)
+    alone = run("workflow", "check", "loan", "--strict")
+    lines = alone.out.splitlines()
+    assert (alone.code, bool(lines)) == (1, True)
+    assert all(f"{source.name}:" in line for line in lines)
+    well = run("workflow", "check", "loan")
+    assert (well.code, well.err) == (0, "1 workflow is well\n")
+    unknown = run("workflow", "check", "lona")
+    assert (unknown.code, "There is no workflow 'lona'" in unknown.err) == (1, True)
     assert "    adds workflows: loan\n" in run("plugins", "list").out
     assert run("plugins", "check").code == 0
 

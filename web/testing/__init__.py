@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -30,18 +29,29 @@ from werkzeug.test import TestResponse
 from engine.authoring.diagram import mermaid
 from engine.authoring.readme import readme
 from engine.authoring.release import digest
+from engine.configuration import nearest
 from engine.definition import Actor, Records, Workflow
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.plugins.found import installed
 from engine.testing import KANJI, Clock, MemoryMailer
-from engine.text import LANGUAGES, reading_in
+from engine.text import DEFAULT_LANGUAGE, LANGUAGES, reading_in
 from web.app import create_app
 from web.assembly.blueprints import FILES, HOOK, prefix_of
 from web.assembly.settings import Settings
 from web.assembly.site import build, plugins_of
 from web.http import cookies
 from web.http.who_may import ANYONE, STAFF, access_of
+from web.testing.forms import Form, form_for, forms_in, posted_without_token
+from web.testing.sample_mails import wrong_mails
+from web.testing.texts import (
+    has_form_without_token,
+    sources_of,
+    templates_of,
+    texts_in_code,
+    texts_in_template,
+    without_english,
+)
 from workflows.business import records
 from workflows.business.permissions import ROLES, reaches
 from workflows.business.shared.staff_acts import StaffActInput
@@ -55,8 +65,9 @@ _CHEAP = (1, 8, 1)  # the lowest cost of Argon2id: nobody types a password here
 _NO_HASH = "-"
 _MEMBER = "tanto@office.example"
 _MAILER = "mails_of_the_trial"
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_TOKEN = "csrf_token"  # noqa: S105  # the name of a field
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+_LANGUAGE = re.compile(r'<html lang="([^"]*)">')
 _MARKUP = "<b>&"
 _ODD_NAME = f"株式会社{KANJI}商店 {_MARKUP}"
 _NOBODY = 999_999  # the id of a customer who is not there
@@ -108,24 +119,27 @@ class TrialSite:
         """A browser in which nobody is logged in."""
         return self.app.test_client()
 
-    def customer(self, role: str = "editor", customer_id: int | None = None) -> FlaskClient:
+    def customer(
+        self, role: str = "editor", customer_id: int | None = None, *, language: str = DEFAULT_LANGUAGE
+    ) -> FlaskClient:
         """A browser in which an account with this role is logged in: one of `customer_id`, by default of the first
-        customer."""
-        account = self._account(role, customer_id)
+        customer. The account reads pages and mails in `language`, "ja" or "en"."""
+        account = self._account(role, customer_id, language)
         with self.site.db.bound():
             token = self.site.access.sessions.open(account, _NO_HASH, self.site.clock())
         client = self.stranger()
+        client.set_cookie(cookies.LANGUAGE.name(secure=False), language, domain="localhost")
         with client.session_transaction() as session:
             session["_user_id"], session["_fresh"] = token, True
         return client
 
-    def actor(self, role: str = "editor", customer_id: int | None = None) -> Actor:
+    def actor(self, role: str = "editor", customer_id: int | None = None, *, language: str = DEFAULT_LANGUAGE) -> Actor:
         """An actor for `site.engine`: a member of staff, where the role is "staff", or a new account, as `customer`."""
         if role == STAFF:
             return Actor(STAFF, str(self.member().id))
-        return Actor("account", str(self._account(role, customer_id).id))
+        return Actor("account", str(self._account(role, customer_id, language).id))
 
-    def _account(self, role: str, customer_id: int | None) -> records.Account:
+    def _account(self, role: str, customer_id: int | None, language: str) -> records.Account:
         self._logged_in += 1
         with self.site.db.bound():
             made: records.Account = records.Account.create(
@@ -134,6 +148,7 @@ class TrialSite:
                 user_name="見本 花子",
                 password_hash=_NO_HASH,
                 role=role,
+                language=language,
                 created_at=self.site.clock(),
             )
         return made
@@ -160,9 +175,9 @@ class TrialSite:
         self.site.engine.start("customer_merge", f"customer:{former}", self.actor(STAFF), why)
         self.pass_time()
 
-    def other_customer(self, role: str = "editor") -> FlaskClient:
+    def other_customer(self, role: str = "editor", *, language: str = DEFAULT_LANGUAGE) -> FlaskClient:
         """A browser in which an account of another customer is logged in, who may see nothing of the first."""
-        return self.customer(role, self.other_customer_id)
+        return self.customer(role, self.other_customer_id, language=language)
 
     def oddly_named_customer(self) -> int:
         """The id of a third customer, whose name has letters beyond the basic plane and what markup is made of."""
@@ -187,12 +202,34 @@ class TrialSite:
         member: records.StaffMember = made
         return member
 
+    def submit(self, browser: FlaskClient, page: str, to: str = "", **typed: str) -> TestResponse:
+        """Submit the form of the page at the path `page` whose `action` is the path `to`, by default that of the page:
+        its fields as they stand, hidden ones among them, and what was `typed` in their places. Follows where the answer
+        leads.
+
+        Raises AssertionError where the page has no such form, or the form no field or button of a name that is typed.
+        """
+        html = browser.get(page, follow_redirects=True).get_data(as_text=True)
+        form = form_for(html, page, to or page, set(typed))
+        assert form is not None, f"{page} has no form whose action is {to or page}"
+        missing = sorted(set(typed) - form.names)
+        assert not missing, f"the form to {to or page} has no field {', '.join(missing)}"
+        return self._sent(browser, to or page, form, {**form.filled, **typed})
+
     def send(self, browser: FlaskClient, page: str, to: str = "", **typed: str) -> TestResponse:
-        """Send a form of the page at the path `page`, with its token and what was `typed`: to the path `to`, by default
-        that of the page. Follows where the answer leads."""
-        found = _TOKEN.search(browser.get(page).get_data(as_text=True))
-        token = unescape(found[1]) if found is not None else ""
-        return browser.post(to or page, data={"csrf_token": token, **typed}, follow_redirects=True)
+        """Send what was `typed` to the path `to`, by default `page`, as somebody may who writes requests by hand: with
+        the token of the page at the path `page` and, where that page has a form to `to`, with its hidden fields.
+        Follows where the answer leads. What people do by a form of a page is `submit`."""
+        html = browser.get(page).get_data(as_text=True)
+        form = form_for(html, page, to or page, set(typed))
+        tokens = [one.filled[_TOKEN] for one in forms_in(html) if _TOKEN in one.filled]
+        sent = {**({_TOKEN: tokens[0]} if tokens else {}), **(form.hidden if form is not None else {}), **typed}
+        return browser.post(to or page, data=sent, follow_redirects=True)
+
+    def _sent(self, browser: FlaskClient, to: str, form: Form, fields: Mapping[str, str]) -> TestResponse:
+        if form.method == "post":
+            return browser.post(to, data=fields, follow_redirects=True)
+        return browser.get(to, query_string=fields, follow_redirects=True)
 
     def _customer(self, number: str, company: str, subdomain: str) -> int:
         began = self.site.clock() - timedelta(days=400)
@@ -260,6 +297,12 @@ class _Tried:
         """End the site."""
         cls.trial.close()
 
+    def test_every_text_in_the_code_has_its_english(self) -> None:
+        for plugin in self.plugins.values():
+            for source in sources_of(plugin):
+                wanting = without_english(texts_in_code(source.read_text(encoding="utf-8")))
+                assert wanting == [], f"{source.name}: without English in locale/en.po: {', '.join(wanting)}"
+
 
 class WorkflowsContract(_Tried):
     """The contract of every plugin that has procedures, as tests.
@@ -284,6 +327,16 @@ class WorkflowsContract(_Tried):
             for language in LANGUAGES:
                 assert one.start.state in mermaid(one, language)
             assert one.name in readme(one)
+
+    def test_every_mail_can_be_rendered_in_both_languages(self) -> None:
+        site = self.trial.site
+        with site.db.bound():
+            contract = records.Contract.get(records.Contract.customer == self.trial.customer_id).id
+        abouts = (f"customer:{self.trial.customer_id}", f"contract:{contract}")
+        with site.db.bound(), site.engine.store.reading() as unit:
+            for one in self._workflows():
+                wrong = list(wrong_mails(one, unit, site.dispatcher.renderer.site_facts, abouts))
+                assert wrong == [], f"{one.name}: {'; '.join(wrong)}"
 
     def test_who_is_forgotten_or_moved_twice_is_so_once(self) -> None:
         store = self.trial.site.engine.store
@@ -324,7 +377,12 @@ class PagesContract(_Tried):
                 assert answer.status_code in (200, 302, 303), f"{rule.rule}: {answer.status}"
                 if answer.mimetype == "text/html" and answer.status_code == 200:
                     html = answer.get_data(as_text=True)
-                    assert f'<html lang="{language}">' in html, f"{rule.rule} does not extend plugin/page.html"
+                    found = _LANGUAGE.search(html)
+                    assert found is not None, f"{rule.rule} does not extend plugin/page.html"
+                    assert found[1] == language, (
+                        f'{rule.rule} says <html lang="{found[1]}"> to a reader of {language!r}: it does not extend '
+                        "plugin/page.html, or its view passes `language` to the template, a name that the frame reads"
+                    )
                     title = _TITLE.search(html)
                     assert title is not None, f"{rule.rule} has no title"
                     assert not title[1].startswith(" |"), f"{rule.rule} has no title"
@@ -406,6 +464,31 @@ class PagesContract(_Tried):
                 said = str(title)
                 with reading_in("en"):
                     assert said.isascii() or str(title) != said, f"{said} has no English"
+
+    def test_every_text_of_a_template_has_its_english(self) -> None:
+        for pages in self._pages().values():
+            for name, source in templates_of(pages.blueprint).items():
+                wanting = without_english(texts_in_template(source))
+                assert wanting == [], f"{name}: without English in locale/en.po: {', '.join(wanting)}"
+
+    def test_every_form_that_is_posted_has_a_token(self) -> None:
+        for pages in self._pages().values():
+            for name, source in templates_of(pages.blueprint).items():
+                assert not has_form_without_token(source), f"{name} has a form without csrf_token"
+        for rule, access in self._views():
+            if "GET" in (rule.methods or ()) and not rule.arguments:
+                answer = self._reader(access).get(rule.rule)
+                if answer.mimetype == "text/html":
+                    without = list(posted_without_token(answer.get_data(as_text=True)))
+                    assert without == [], f"{rule.rule} has a form without csrf_token: {', '.join(without)}"
+
+    def test_what_the_pages_handle_are_procedures_of_the_plugin(self) -> None:
+        plugins = self.trial.site.plugins
+        for claim in plugins.claims(HOOK):
+            if claim.plugin in self.plugins:
+                own = sorted(plugins.brought_by(claim.plugin).get(PROCEDURES, {}))
+                for one in claim.thing.handles:
+                    assert one in own, f"handles names {one!r}, which is no procedure of the plugin{nearest(one, own)}"
 
     def _pages(self) -> dict[str, Pages]:
         claims = self.trial.site.plugins.claims(HOOK)
