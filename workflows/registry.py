@@ -21,7 +21,7 @@ from workflows.business import address_marks, customer_search, records
 from workflows.business.access.sealed import OF_ACCESS, Sealed, SealedColumn
 from workflows.business.customer_search import OF_BUSINESS, CustomerSearch, Searched
 from workflows.business.plugin_needs import contracts
-from workflows.business.plugin_procedures import procedures
+from workflows.business.plugin_procedures import left_to_do, procedures
 from workflows.business.records import ChangeRequest
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.business.shared.effective_date import EffectiveDate
@@ -67,6 +67,7 @@ CHORES: tuple[Callable[[Engine, Services], object], ...] = (
 PLUGIN_NEEDS: tuple[Callable[[SiteDatabase, date], Iterable[PluginNeed]], ...] = (
     contracts,
     procedures,
+    left_to_do,
     webhook_events.webhooks,
     *(needs for procedure in PROCEDURES for needs in procedure.plugin_needs),
 )

@@ -22,6 +22,7 @@ from engine.runtime.engine import Engine
 from engine.runtime.sent_again import AGAIN_EVENT
 from engine.store import outbox_reports
 from engine.store.base import NEVER, Row, Unit, from_db, to_db
+from engine.store.outbox_rows import NOBODY_LEFT
 
 _LONGEST_NUMBER = 18  # digits of an instance
 _MOST_OF_ONE = 10_000  # mails of an instance
@@ -29,7 +30,16 @@ _MOST_OF_ONE = 10_000  # mails of an instance
 log = logging.getLogger("tetsuzuki.mails")
 
 Fate = Literal[
-    "queued", "paused", "handed_over", "delayed", "refused", "given_up", "event_refused", "skipped", "cancelled"
+    "queued",
+    "paused",
+    "handed_over",
+    "delayed",
+    "refused",
+    "given_up",
+    "event_refused",
+    "skipped",
+    "cancelled",
+    "nobody",
 ]
 """What became of a mail for one recipient.
 
@@ -37,6 +47,7 @@ Fate = Literal[
 answers for it. `delayed`: tried, and tried again later. `refused` and `given_up` are incidents: refused for good, or
 not delivered within its time. `event_refused`: handed over, and an incident because the procedure could not move on.
 `skipped`: an operator gave it up. `cancelled`: it lost its point, or a newer mail took its place.
+`nobody`: its procedure names nobody who reads it, or whoever reads it was removed.
 """
 
 
@@ -226,7 +237,7 @@ def _recipient(row: Row, role: str, copy: bool, address: str) -> MailRecipient:
         copy=copy,
         address=address,
         fate=fate,
-        words=answer or error,
+        words=answer or (error if fate != "nobody" else ""),
         answered_at=from_db(answered) if answered is not None else None,
         next_try=from_db(due) if fate == "delayed" and state == "waiting" else None,
         tries=attempts,
@@ -243,7 +254,7 @@ def _fate(row: Row) -> Fate:
     if state == "skipped":
         return "skipped"
     if state == "cancelled":
-        return "cancelled"
+        return "nobody" if error == NOBODY_LEFT else "cancelled"
     if state == "waiting" and from_db(due) == from_db(NEVER):
         return "paused"
     tried = attempts > 1 or (attempts == 1 and state == "waiting") or answered is not None

@@ -86,7 +86,9 @@ class Purger:
     def _is_final(self, workflow: str, version: int, state: str) -> bool:
         """Whether an instance has ended; False where its definition is not there, and nobody can say."""
         definition = self._engine.workflows.get((workflow, version))
-        return definition is not None and state in definition.by_name and definition.by_name[state].final
+        if definition is None:
+            return self._engine.definitions.is_known_end(workflow, version, state)
+        return state in definition.by_name and definition.by_name[state].final
 
     def _purge_keys(self, before: datetime) -> int:
         store, done = self._engine.store, 0

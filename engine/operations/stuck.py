@@ -72,6 +72,8 @@ class _PinnedState:
         name, version, state = self.pinned
         workflow = self.engine.workflows.get((name, version))
         if workflow is None:
+            if self.engine.definitions.is_known_end(*self.pinned):
+                return []
             return self._all("no definition of its version is loaded", "load")
         if state not in workflow.by_name:
             return self._all("its definition lacks the state", "move")

@@ -118,6 +118,9 @@ class Dispatcher:
             tried.paused = True
             halting.give_back(self.engine, claim, halted.scope)
             return None
+        except NobodyLeft:
+            self._results.end_try(claim, "cancelled", why=outbox_rows.NOBODY_LEFT)
+            return None
         if prepared is None:
             self._results.end_try(claim, "cancelled")
             return None
@@ -210,10 +213,8 @@ class Dispatcher:
                     last = claim.said or "nobody wrote down what came of it"
                     return effect, Late("deadline", f"{tries(claim.attempts - 1)}; the last: {last}"), None
                 return effect, *self._ready(claim, effect, workflow, instance, unit)
-        except _Halted:
+        except (_Halted, NobodyLeft):
             raise
-        except NobodyLeft:
-            return None
         except UnknownWorkflow as error:
             return None, self._without_definition(error), None
         except Exception as error:

@@ -99,9 +99,9 @@ class Results:
             outbox_fan_out.fan_out(unit, claim, self._engine.worker, to, to_db(store.now()))
             store.commit(unit)
 
-    def end_try(self, claim: Claim, state: str, *, untried: bool = False) -> None:
+    def end_try(self, claim: Claim, state: str, *, untried: bool = False, why: str = "") -> None:
         """End a try that asked nobody, in the state `state`."""
-        self._end(claim, outbox_rows.Outcome(state, "", self._engine.store.now(), untried=int(untried)))
+        self._end(claim, outbox_rows.Outcome(state, why, self._engine.store.now(), untried=int(untried)))
 
     def _end(self, claim: Claim, result: outbox_rows.Outcome) -> None:
         """Record the result of a try, unless another worker has claimed the row since, or it has ended."""

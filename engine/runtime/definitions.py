@@ -16,6 +16,7 @@ from engine.store.base import Unit
 
 RESTARTED, KEPT = 0, 1  # `timer_rules`: what a transition back into its own state makes of the other timers there
 NOBODY: Mapping[str, Listener] = MappingProxyType({})
+NONE_KNOWN: Mapping[tuple[str, int], Collection[str]] = MappingProxyType({})
 _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = ?"
 
 
@@ -23,7 +24,7 @@ class Definitions:
     """Workflows by name and version; `newest` by name alone. Rules read `services` as `Attempt.services`.
     `listeners` hear of transitions, by name, and `extensions` take part in them. `awaited` are the names of workflows
     whose definitions come and go, because plugins bring them: where one is not loaded, its instances wait, and nothing
-    is wrong with them.
+    is wrong with them. `last_states` are the final states of versions that may not be loaded, by name and version.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
@@ -35,6 +36,7 @@ class Definitions:
         listeners: Mapping[str, Listener] = NOBODY,
         extensions: Extensions | None = None,
         awaited: Collection[str] = (),
+        last_states: Mapping[tuple[str, int], Collection[str]] = NONE_KNOWN,
     ) -> None:
         workflows = tuple(workflows)
         refuse_unsound(workflows)
@@ -45,6 +47,7 @@ class Definitions:
         self.extensions = extensions or Extensions()
         self.extensions.bind(workflows)
         self.awaited = frozenset(awaited)
+        self.last_states = last_states
         self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
         self._keeps_timers: dict[Workflow, bool] = {}
 
@@ -79,6 +82,17 @@ class Definitions:
     def awaits(self, instance: Instance) -> bool:
         """Whether an instance waits for its definition to come back."""
         return instance.workflow in self.awaited and not self.has(instance)
+
+    def has_ended(self, instance: Instance) -> bool:
+        """Whether an instance is in a final state. Raises UnknownWorkflow where its version is not loaded and
+        `last_states` does not tell of it."""
+        if not self.has(instance) and (instance.workflow, instance.version) in self.last_states:
+            return self.is_known_end(instance.workflow, instance.version, instance.state)
+        return self.of(instance).by_name[instance.state].final
+
+    def is_known_end(self, workflow: str, version: int, state: str) -> bool:
+        """Whether `last_states` names a state of a version."""
+        return state in self.last_states.get((workflow, version), ())
 
     def has_versions(self, workflow: Workflow) -> bool:
         """Whether an instance on this version may have been migrated to it from another one."""

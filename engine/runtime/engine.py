@@ -30,7 +30,7 @@ from engine.runtime import conflicts, deadlines, deciding, verification, version
 from engine.runtime.catching_up import CatchUp
 from engine.runtime.commits import Commits
 from engine.runtime.completing import Completing
-from engine.runtime.definitions import NOBODY, Definitions
+from engine.runtime.definitions import NOBODY, NONE_KNOWN, Definitions
 from engine.runtime.due_timers import DueTimers
 from engine.runtime.events import Events
 from engine.runtime.extending import Extensions
@@ -58,7 +58,8 @@ class Engine:
     the time limit of the slowest plugin. Rules read `services` as `Attempt.services`. `listeners` hear of
     transitions, by name (`engine.runtime.listening`), and `extensions` take part in them (`engine.runtime.extending`).
     `awaited` are workflows whose definitions plugins bring: where one is not loaded, timers and effects of its
-    instances wait for it. `operators` is the permission of operators for workflows that name none of their own.
+    instances wait for it. `last_states` are the final states of their versions, by name and version. `operators` is the
+    permission of operators for workflows that name none of their own.
     `on_commit` is called after each commit that left something to do, in the thread that committed: it must be quick
     and must not raise. `observer` watches what is done (`engine.runtime.observer`).
 
@@ -81,6 +82,7 @@ class Engine:
         listeners: Mapping[str, Listener] = NOBODY,
         extensions: Extensions | None = None,
         awaited: Collection[str] = (),
+        last_states: Mapping[tuple[str, int], Collection[str]] = NONE_KNOWN,
         operators: Permission = OPERATOR,
         make_store: Callable[[SiteDatabase, Clock | None], Store] | None = None,
     ) -> None:
@@ -88,7 +90,7 @@ class Engine:
         self.db: Final = db
         store = db.store(clock) if make_store is None else make_store(db, clock)
         self.store: Final = store
-        self.definitions = definitions = Definitions(workflows, services, listeners, extensions, awaited)
+        self.definitions = definitions = Definitions(workflows, services, listeners, extensions, awaited, last_states)
         self.chance = chance
         self.keyring = Keyring.of(secret)
         self.history_keys = self.keyring.derived(HISTORY)
@@ -141,6 +143,16 @@ class Engine:
     def workflow(self, instance: Instance) -> Workflow:
         """The definition that an instance is pinned to (I7). Raises UnknownWorkflow."""
         return self.definitions.of(instance)
+
+    def has_ended(self, instance: Instance) -> bool:
+        """Whether an instance is in a final state; known also of a plugin that is gone. Raises UnknownWorkflow."""
+        return self.definitions.has_ended(instance)
+
+    def stored(self, instance_id: int) -> Instance:
+        """An instance as it is written, whether or not its definition is loaded. Read-only: timers that are due are not
+        looked at. Raises UnknownInstance."""
+        with self.store.reading() as unit:
+            return self.store.read(unit, instance_id)[0]
 
     def link(self, instance: Instance, role: str = HOLDER) -> str:
         """The text of the link to an instance that is mailed to `role`. It is a secret (I11): show it to that role

@@ -35,6 +35,8 @@ EffectId = tuple[int, int, int]
 """Names the row of an effect: instance, seq of the entry that put it, and position among the effects of that entry."""
 
 OPEN = "('waiting', 'leased', 'incident')"
+NOBODY_LEFT = "nobody: there is nobody to send it to"
+"""The `error` of a mail that was cancelled because its recipient's rule answered NOBODY."""
 """The states of effects that are not ended, as SQL."""
 
 ONE = "instance_id = ? AND seq = ? AND position = ?"

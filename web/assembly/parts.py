@@ -125,6 +125,7 @@ def engine(
         listeners=ground.plugins.listeners(),
         extensions=Extensions(installed(ground.plugins)),
         awaited=awaited(ground.db),
+        last_states=last_states(ground.db),
         operators=OPERATORS,
         **arguments,
     )
@@ -136,10 +137,17 @@ def awaited(db: SiteDatabase) -> frozenset[str]:
         return frozenset(plugin_procedures.names(unit))
 
 
+def last_states(db: SiteDatabase) -> dict[tuple[str, int], frozenset[str]]:
+    """The final states of every version that a plugin has brought to this database, also of one that is gone."""
+    with db.store().reading() as unit:
+        return plugin_procedures.last_states(unit)
+
+
 def know_awaited(engine: Engine) -> None:
     """Let the engine know of procedures whose plugin another process has brought since this one started, as in an
     upgrade of one process after the other."""
     engine.definitions.awaited = awaited(engine.db)
+    engine.definitions.last_states = last_states(engine.db)
 
 
 def dispatcher(ground: Ground, engine: Engine, services: Services) -> Dispatcher:

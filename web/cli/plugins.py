@@ -248,6 +248,8 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
             if found.asked:
                 click.echo(f"customers who are removed no longer wait for {name}")
     if found.needed:
+        if drop_tables:
+            click.echo("nothing was dropped, because something needs it", err=True)
         sys.exit(1)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from engine.authoring.check import Problem
-    from engine.definition import Workflow
+    from engine.definition import Instance, Workflow
+    from engine.runtime.engine import Engine
 
 
 @click.group(epilog="Example: tetsuzuki workflow show account_creation")
@@ -164,12 +166,10 @@ def history(instance_id: int) -> None:
     from engine.runtime.history import extensions_of
 
     with opened_site(looks=True) as site:
-        sight = site.engine.look(instance_id)
+        instance = _as_it_counts(site.engine, instance_id)
         entries = site.engine.history(instance_id)
     number = request_number(instance_id)
-    click.echo(
-        f"{sight.instance.workflow} v{sight.instance.version}, {sight.instance.about}: {sight.state.name} ({number})"
-    )
+    click.echo(f"{instance.workflow} v{instance.version}, {instance.about}: {instance.state} ({number})")
     for entry in entries:
         late = f"  {entry.late:.1f} s late" if entry.late is not None else ""
         data = f"  {entry.data}" if entry.data != "{}" else ""
@@ -180,6 +180,19 @@ def history(instance_id: int) -> None:
         )
         for one in extensions_of(entry):
             click.echo(f"      {'done without' if one.left_out else 'extended by'} {one}")
+
+
+def _as_it_counts(engine: Engine, number: int) -> Instance:
+    """An instance in the state that counts now; as it is written, where its definition is not loaded."""
+    from engine.errors import UnknownWorkflow
+
+    try:
+        sight = engine.look(number)
+    except UnknownWorkflow:
+        instance = engine.stored(number)
+        click.echo(f"no definition of {instance.workflow} v{instance.version} is loaded", err=True)
+        return instance
+    return replace(sight.instance, state=sight.state.name)
 
 
 for command in (

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workflows.business.customer_aliases import customer_numbered
 from workflows.business.permissions import ADMIN, VIEWER
-from workflows.business.records import Account, Customer
+from workflows.business.records import Account
 
 if TYPE_CHECKING:
     from web.assembly.site import Site
@@ -23,10 +24,16 @@ _ACCOUNTS = ((EMAIL, NAME, ADMIN), ("viewer@demo-bussan.example", "出茂 次郎
 
 
 def open_demo_accounts(site: Site) -> None:
-    """Create the demo's accounts, one of 管理 and one of 閲覧. Idempotent. Raises RuntimeError outside a demo."""
+    """Create the demo's accounts, one of 管理 and one of 閲覧. Idempotent. Where their customer was merged,
+    they are those of whom it was merged into; where it was removed, there are none.
+
+    Raises RuntimeError outside a demo.
+    """
     if not site.settings.demo:
         raise RuntimeError("an account whose password is public belongs to a demo only")
-    customer = Customer.get(Customer.number == _NUMBER)
+    customer = customer_numbered(_NUMBER)
+    if customer is None or customer.removed_on is not None:
+        return
     for email, name, role in _ACCOUNTS:
         if not Account.select().where(Account.customer == customer, Account.email == email).exists():
             Account.create(

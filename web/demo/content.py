@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from web.assembly.settings import Settings, read
 from web.demo.accounts import open_demo_accounts
 from web.demo.notices import show_demo_notices
 from web.demo.staff import EMAIL, enrol_demo_staff
+from workflows.business.customer_aliases import customer_numbered
 from workflows.business.customer_file import import_customers
 from workflows.business.customer_file.releasing import release
 from workflows.business.records import StaffMember
@@ -34,9 +36,21 @@ def demo_settings(var: Path, address: str) -> Settings:
 
 
 def fill(site: Site) -> None:
-    """Add what is missing, and reset customers to what the file says. Idempotent."""
-    import_customers(CUSTOMERS, catalogue=site.catalogue, overwrite=True)
+    """Add what is missing, and reset customers to what the file says, but for those who were removed. Idempotent."""
+    import_customers(_without_removed(CUSTOMERS), catalogue=site.catalogue, overwrite=True)
     release()
     open_demo_accounts(site)
     enrol_demo_staff(site)
     show_demo_notices(site, StaffMember.get(StaffMember.email == EMAIL))
+
+
+def _without_removed(file: Path) -> BytesIO:
+    """The file without the rows of customers who were removed, also after they were merged: no file brings them
+    back."""
+    head, *rows = file.read_bytes().splitlines(keepends=True)
+    return BytesIO(b"".join((head, *(row for row in rows if not _is_removed(row.decode().partition(",")[0])))))
+
+
+def _is_removed(number: str) -> bool:
+    customer = customer_numbered(number)
+    return customer is not None and customer.removed_on is not None

@@ -89,13 +89,24 @@ class PluginPanel:
     breaker: Breaker
 
 
+@dataclass(frozen=True, slots=True)
+class HandledBy:
+    """Where a plugin handles a procedure of its own: the title of its pages, and the endpoint that shows one instance,
+    by `instance_id`, or else the first page; "" where there is none for the staff."""
+
+    title: Text
+    one: str = ""
+    first: str = ""
+
+
 @dataclass(slots=True)
 class Declared:
     """The declarations of an app's areas.
 
     `change_request_pages` are endpoints by kind of change request, `change_pages` by what is changed there; `tones` are
     the looks of states by workflow; `decisions` are by workflow and event; `facts` are by workflow what the staff see
-    of an instance, and `with_own_pages` are the workflows that the staff handle elsewhere than in their queue;
+    of an instance, and `with_own_pages` are the workflows that the staff handle elsewhere than in their queue,
+    `handled_by_plugins` those of them that plugins handle;
     `same_for_all` are the endpoints whose answer is the same for every reader; `kept_names` are those of fields that
     may be kept where a form could not be sent. What plugins add: `tiles` are entries of TOP, `customer_panels` and
     `request_panels` stand on the staff's pages of these.
@@ -108,6 +119,7 @@ class Declared:
     decisions: dict[tuple[str, str], StaffDecision] = field(default_factory=dict)
     facts: dict[str, Callable[[int], Sequence[Fact]]] = field(default_factory=dict)
     with_own_pages: set[str] = field(default_factory=set)
+    handled_by_plugins: dict[str, HandledBy] = field(default_factory=dict)
     same_for_all: set[str] = field(default_factory=set)
     kept_names: set[str] = field(default_factory=set)
     tiles: tuple[Entry, ...] = ()

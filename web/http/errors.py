@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
-from flask import Flask, Response, make_response, render_template, request
-from peewee import InterfaceError, OperationalError
+from flask import Flask, Response, g, make_response, render_template, request
+from peewee import InterfaceError, OperationalError, PeeweeException
 from werkzeug.exceptions import HTTPException
 
 from engine.errors import EngineError, Paused, Refused
 from engine.text import Text, _
+from web.http.who_may import staff_member
 
 log = logging.getLogger("tetsuzuki.web")
 
 
+_STAFF = "/staff/"
 _OCTETS = 9  # that a browser sends for a Japanese letter: three, each of them as %E3
 
 
@@ -70,12 +73,25 @@ def error_page(
     hint: Text | None = None,
     retry_after: int | None = None,
 ) -> Response:
-    """The page for `status`. Does not use the database, which may be what failed."""
+    """The page for `status`, in the frame of the staff where a member reads it. One of 500 and above does not use the
+    database, which may be what failed."""
     shown = explanation or EXPLANATIONS.get(status) or EXPLANATIONS[500 if status >= 500 else 400]
-    response = make_response(render_template("error.html", status=status, explanation=shown, hint=hint), status)
+    page = render_template("error.html", status=status, explanation=shown, hint=hint, for_staff=_for_staff(status))
+    response = make_response(page, status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def _for_staff(status: int) -> bool:
+    """Whether a member of the staff, who is logged in, reads one of the staff's pages."""
+    if status >= 500:
+        return False
+    if "staff_member" in g or not request.path.startswith(_STAFF):
+        return g.get("staff_member") is not None
+    with suppress(EngineError, PeeweeException):  # an address that no page has: nobody has asked who reads it
+        return staff_member() is not None
+    return False
 
 
 def explain_errors(app: Flask) -> None:

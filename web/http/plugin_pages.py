@@ -8,12 +8,14 @@ error pages, as what a view of the site raises is. Where no plugin has pages, no
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, make_response, request
+from peewee import OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
@@ -23,7 +25,7 @@ from engine.plugins.breakers import REST, Breaker, NotNow, TooSlow
 from engine.plugins.loaded import Claim
 from engine.text import Text, _
 from web.assembly.blueprints import FILES, HOOK, prefix_of, register, rules_of, same_address
-from web.http.areas import MAIN_MENU, STAFF_MENU, Entry, PluginPanel, declared_in
+from web.http.areas import MAIN_MENU, STAFF_MENU, Entry, HandledBy, PluginPanel, declared_in
 from web.http.current import site
 from web.http.errors import Explanation, error_page
 from web.http.guard import HEADERS
@@ -39,12 +41,21 @@ View = Callable[..., Any]
 
 _BEHIND_OURS = 1000  # the place of a plugin's entries in a menu, behind all of the site
 
+# SQLite's words for a statement that is wrong. PostgreSQL's error for it is of another class (ProgrammingError).
+_MISTAKEN = re.compile(
+    r"no such (table|column|function|index)|table \S+ has no column|near .*syntax error|incomplete input"
+)
+
 log = logging.getLogger("tetsuzuki.plugins")
 
 _AWAY = Explanation(
     _("この画面は、ただいまご利用いただけません"),
     _("時間をおいて、もう一度お試しください。送信した内容が反映されているかどうかは、画面を開き直してご確認ください。"),
 )
+
+
+class MistakenStatement(Exception):
+    """A plugin's statement does not fit its tables. The database is there; the plugin is wrong."""
 
 
 def register_plugin_pages(app: Flask, of: Site) -> None:
@@ -54,6 +65,8 @@ def register_plugin_pages(app: Flask, of: Site) -> None:
         taken = _taken(app, claim)
         if taken is not None:
             of.plugins.leave_out(HOOK, claim, f"the address {taken.rule} is taken by {taken.endpoint}")
+        elif wrong := _wrong_shown(claim.thing, rules_of(claim.name, claim.thing), prefix_of(claim.name)):
+            of.plugins.leave_out(HOOK, claim, wrong)
         else:
             _mount(app, of, claim)
 
@@ -84,7 +97,27 @@ def _mount(app: Flask, of: Site, claim: Claim) -> None:
     declared.customer_panels += _guarded_panels(claim, pages.customer_panels, breaker)
     declared.request_panels += _guarded_panels(claim, pages.request_panels, breaker)
     own = of.plugins.brought_by(claim.plugin).get(PROCEDURES, {})
-    declared.with_own_pages.update(name for name in pages.handles if name in own)
+    handled = [name for name in pages.handles if name in own]
+    declared.with_own_pages.update(handled)
+    declared.handled_by_plugins.update((name, _handled_by(blueprint, claim, name)) for name in handled)
+
+
+def _handled_by(blueprint: str, claim: Claim, name: str) -> HandledBy:
+    """Where the plugin's pages handle the procedure `name`."""
+    pages: Pages = claim.thing
+    entry = pages.staff_menu[0] if pages.staff_menu else None
+    one, first = pages.shows.get(name, ""), entry.view if entry is not None else ""
+    title = _text(entry.title) if entry is not None else Text(claim.plugin)
+    return HandledBy(title, one and blueprint + one, first and blueprint + first)
+
+
+def _wrong_shown(pages: Pages, rules: Sequence[Rule], blueprint: str) -> str:
+    """Why an instance cannot be shown by its number alone; "" where it can."""
+    for name, view in pages.shows.items():
+        theirs = [one for one in rules if one.endpoint == blueprint + view and "GET" in (one.methods or ())]
+        if not any(one.arguments <= {"instance_id"} for one in theirs):
+            return f"shows[{name!r}] leads to {view!r}, whose address must need instance_id alone"
+    return ""
 
 
 def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: timedelta) -> View:
@@ -98,6 +131,10 @@ def _guarded(view: View, access: str, claim: Claim, breaker: Breaker, time: time
                     return make_response(current_app.ensure_sync(view)(**values))
             except HTTPException as error:  # an answer too, however long it took
                 return error
+            except OperationalError as error:
+                if _MISTAKEN.match(str(error)) is None:
+                    raise
+                raise MistakenStatement(str(error)) from error
 
         site().db.give_back()  # the view has a connection of its own: nobody needs two
         try:

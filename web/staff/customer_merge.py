@@ -13,6 +13,7 @@ from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.delivery import Message
+from engine.operations.census import standing_about
 from engine.outcomes import Preview
 from engine.text import Text, _
 from web.http.areas import NUMBER
@@ -22,8 +23,9 @@ from web.http.who_may import staff_only
 from web.shown.dates import day
 from web.staff.area import pages, typed_reason
 from web.staff.customer_acts import customer_or_alias, merged_already
+from web.staff.review import request_title
 from web.staff.sealed_acts import REASON_SAMPLE, NotDone, do_once, outcome_of_form, previewed
-from workflows.business import typed
+from workflows.business import plugin_procedures, typed
 from workflows.business.customer_aliases import abouts_of, customer_numbered
 from workflows.business.permissions import ROLES
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, CustomerAlias, Mandate
@@ -33,6 +35,7 @@ from workflows.customer_merge import MergeInput
 from workflows.registry import CHANGE_REQUEST_KINDS
 
 WORKFLOW = "customer_merge"
+_MOST = 100  # procedures of plugins that are looked at
 
 _UNKNOWN = Refusal("unknown", _("このお客様番号のお客様は見つかりません。"), "into")
 
@@ -146,13 +149,30 @@ def _side(customer: Customer) -> Side:
             for one in contracts
         ),
         tuple(f"{one.user_name} {one.email} {ROLES.get(one.role, one.role)}" for one in accounts),
-        tuple(_called(one) for one in _open(customer)),
+        (*(_called(one) for one in _open(customer)), *_of_plugins(customer, [one.id for one in contracts])),
         tuple(
             f"{said('payment_method', one.method, '', catalogue)} {one.label}".strip()
             for one in mandates.order_by(Mandate.id)
         )
         or tuple(dict.fromkeys(str(said("payment_method", one.payment_method, "", catalogue)) for one in contracts)),
     )
+
+
+def _of_plugins(customer: Customer, contracts: Sequence[int]) -> list[str]:
+    """The procedures of plugins, at work or away, that are about the customer or a contract and have not ended."""
+    engine = site().engine
+    with engine.store.reading() as unit:
+        brought = tuple(plugin_procedures.names(unit))
+    if not brought:
+        return []
+    abouts = [*abouts_of(customer.id), *(f"contract:{one}" for one in contracts)]
+    places = standing_about(engine, abouts, brought, _MOST)
+    return [
+        f"{request_title(None, engine.workflows.get((one.workflow, one.version)), one.workflow)} "
+        f"{request_number(one.instance_id)}"
+        for one in places
+        if not engine.definitions.is_known_end(one.workflow, one.version, one.state)
+    ]
 
 
 def _open(customer: Customer) -> list[ChangeRequest]:

@@ -63,6 +63,7 @@ FATES: Mapping[Fate, tuple[Text, str]] = {
     "event_refused": (_("引き渡し済み（手続きは停止）"), "wrong"),
     "skipped": (_("送信取りやめ"), "care"),
     "cancelled": (_("送信不要"), ""),
+    "nobody": (_("送信せず（宛先の方がいません）"), "care"),
 }
 """The fates of a mail in words, each with the look of its mark."""
 

@@ -27,6 +27,7 @@ from web.staff import decisions, money
 from web.staff.area import actor, pages, typed_reason
 from web.staff.history import event_title, part, state_title
 from web.staff.panels import shown_panels
+from web.staff.plugin_procedures import handled_elsewhere, missing_plugin
 from web.staff.request_filters import Filters, filters
 from workflows.business import assignments
 from workflows.business.customer_aliases import customer_about
@@ -419,6 +420,8 @@ def _found(instance_id: int) -> Found:
             "history_part": part(instance_id, workflow),
             "pauses": pauses_of(engine, instance_id),
             "seen": where.seq,
+            "handled": handled_elsewhere(where),
+            "missing": missing_plugin(where) if workflow is None else "",
         }
     return Found(where.seq, workflow, state, change_request, context)
 
@@ -459,7 +462,7 @@ def _as_confirmed(choice: decisions.Choice, change_request: ChangeRequest | None
 
 
 def _options(instance_id: int, found: Found) -> tuple[list[decisions.Option], list[decisions.Elsewhere]]:
-    if found.workflow is None:
+    if found.workflow is None or found.workflow.name in declared().handled_by_plugins:
         return [], []
     return decisions.options(instance_id, found.workflow, found.state, found.change_request, actor())
 

@@ -134,4 +134,6 @@ def can_draw() -> bool:
 
 def _is_final(name: str, one: Population) -> bool:
     definition = site().engine.workflows.get((name, one.version))
-    return definition is not None and one.state in definition.by_name and definition.by_name[one.state].final
+    if definition is None:
+        return site().engine.definitions.is_known_end(name, one.version, one.state)
+    return one.state in definition.by_name and definition.by_name[one.state].final

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+import peewee as pw
+
 from engine.plugins.needs import PluginNeed
 from engine.store import outbox_rows
 from engine.store.base import SiteDatabase, Unit, transaction
@@ -40,9 +42,17 @@ def _rows(brought: Mapping[str, Brought]) -> Iterator[dict[str, Any]]:
 
 
 def forget_definitions(plugin: str) -> None:
-    """Forget what a plugin brought that is gone for good, with its tables: nothing waits for it. Inside a
-    transaction."""
-    PluginDefinition.delete().where(PluginDefinition.plugin == plugin).execute()
+    """Forget what a plugin brought that is gone for good, with its tables: nothing waits for it. What versions with
+    instances say of their end is kept, because these are read and removed later. Inside a transaction."""
+    theirs = PluginDefinition.plugin == plugin
+    PluginDefinition.update(keeps_people=0).where(theirs).execute()
+    PluginDefinition.delete().where(theirs, pw.SQL(_WITHOUT_INSTANCES)).execute()
+
+
+_WITHOUT_INSTANCES = (
+    "NOT EXISTS (SELECT 1 FROM instance i WHERE i.workflow = plugin_definition.name "
+    "AND i.version = plugin_definition.version)"
+)
 
 
 def is_asked(db: SiteDatabase, plugin: str) -> bool:
@@ -55,6 +65,12 @@ def is_asked(db: SiteDatabase, plugin: str) -> bool:
 def names(unit: Unit) -> dict[str, str]:
     """The workflows that plugins brought to this database, at work or not: each with the plugin's name."""
     return dict(unit.rows("SELECT name, plugin FROM plugin_definition ORDER BY name, version"))
+
+
+def last_states(unit: Unit) -> dict[tuple[str, int], frozenset[str]]:
+    """The final states of every version that a plugin has brought to this database."""
+    rows = unit.rows("SELECT name, version, last_states FROM plugin_definition")
+    return {(name, version): frozenset(last.split()) for name, version, last in rows}
 
 
 def procedures(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
@@ -73,6 +89,24 @@ def procedures(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
     for name, count in sorted(counts.items()):
         if count:
             yield PluginNeed(HOOK, "procedure", name, f"instances under way, of the plugin {plugins[name]}", count)
+
+
+def left_to_do(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
+    """The removals and merges of customers that wait for plugins which were away when they were asked."""
+    with db.store().reading() as unit:
+        first = {plugin: name for name, plugin in reversed(names(unit).items())}
+        counts = dict[str, int]()
+        for error, count in unit.rows(_LEFT, (f"{WAITS_FOR}%",)):
+            for plugin in error.removeprefix(WAITS_FOR).split(", "):
+                counts[plugin] = counts.get(plugin, 0) + count
+    for plugin, count in sorted(counts.items()):
+        if plugin in first:
+            things = f"removals or merges of customers, which wait for the plugin {plugin}"
+            yield PluginNeed(HOOK, "procedure", first[plugin], things, count)
+
+
+WAITS_FOR = "waits for plugins that are away: "
+_LEFT = "SELECT error, COUNT(*) FROM outbox WHERE state = 'waiting' AND error LIKE ? GROUP BY error ORDER BY error"
 
 
 def _marks(some: Iterable[object]) -> str:

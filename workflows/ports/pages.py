@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.attempt import Actor
@@ -116,7 +117,9 @@ class Pages:
     instead of `/x/<name>`. Its rules then begin with one of them.
 
     `handles` are those of the plugin's own procedures that the staff handle on these pages: their lists of requests
-    leave these out, and an entry of `staff_menu` should lead to them.
+    leave these out, an entry of `staff_menu` should lead to them, and the staff's page of one has no buttons but a link
+    here. `shows` are the views that show one of them, by its procedure: each is for the staff, and is given its number
+    as `instance_id`, in its address or in the query. Where there is none, the link leads to the first of `staff_menu`.
     """
 
     blueprint: Blueprint
@@ -128,6 +131,7 @@ class Pages:
     request_panels: Sequence[Panel] = ()
     addresses: Sequence[str] = ()
     handles: Sequence[str] = ()
+    shows: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +245,7 @@ def wrong_pages(name: str, pages: Any) -> str:
         *_wrong_panels("request_panels", pages.request_panels),
         *_wrong_addresses(pages.addresses),
         *_wrong_handled(pages.handles),
+        *_wrong_shows(pages.shows, pages),
     ]
     return "; ".join(wrong)
 
@@ -290,3 +295,14 @@ def _wrong_handled(handles: Any) -> Iterator[str]:
     is_sequence = isinstance(handles, Sequence) and not isinstance(handles, str)
     if not is_sequence or not all(isinstance(one, str) for one in handles):
         yield f"handles must be a sequence of names of procedures, not {handles!r:.100}"
+
+
+def _wrong_shows(shows: Any, pages: Pages) -> Iterator[str]:
+    if not isinstance(shows, Mapping):
+        yield f"shows must be a mapping of views by procedure, not {shows!r:.100}"
+        return
+    for name, view in shows.items():
+        if not isinstance(pages.handles, Sequence) or name not in pages.handles:
+            yield f"shows has {name!r:.100}, which is not among the procedures of handles"
+        if not isinstance(pages.access, Mapping) or pages.access.get(view) != STAFF:
+            yield f"shows leads to {view!r:.100}, which must be a view for {STAFF!r}"

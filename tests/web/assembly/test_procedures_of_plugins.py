@@ -30,6 +30,7 @@ from engine.delivery import Accepted
 from engine.errors import Forbidden, PluginError, RuleError
 from engine.operations.backlog import backlog
 from engine.plugins.loaded import Plugins
+from engine.runtime import checkpoints
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import Browser, add_customer
 from tests.kit.contract_scenes import do_all_due, staff
@@ -39,19 +40,20 @@ from tests.kit.loans import TITLE, Loan, brings, folder_of_mails, forget, loan, 
 from tests.kit.members import add_account, member
 from tests.kit.probes import ready
 from tests.kit.sites import CHEAP, SECRET, memory_plugin
-from tests.kit.staff import enrol, enter
+from tests.kit.staff import MEMBER, enrol, enter
 from web.app import create_app
 from web.assembly.parts import know_awaited
-from web.assembly.plugin_needs import met_by
+from web.assembly.plugin_needs import met_by, unmet
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from web.cli.plugin_removal import Leaving, drop
 from web.http.areas import declared_in
 from workflows.business import parties
 from workflows.business.records import Account, Contract, Customer
+from workflows.business.request_number import request_number
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.customer_merge import MergeInput
-from workflows.ports.pages import EDITOR, STAFF, VIEWER, Access, Pages, reader
+from workflows.ports.pages import EDITOR, STAFF, VIEWER, Access, MenuEntry, Pages, reader, wrong_pages
 from workflows.ports.procedures import PluginDefinition, PluginProcedure, wrong_procedure
 
 Sites = Callable[..., Site]
@@ -278,6 +280,10 @@ def test_what_would_wait_without_the_plugin_is_told_before_it_is_removed(sites: 
     site.engine.fire(1, "take_back", Actor("plugin", "loans"))
     assert {one.hook for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))} == {"register_migrations"}
     drop(site.db, Leaving("loans", (), False, ("loan",)))
+    (kept,) = PluginDefinition.select()  # for whoever reads or removes the loan that has ended
+    assert (kept.keeps_people, kept.last_states) == (0, "returned withdrawn")
+    checkpoints.remove(site.engine, 1, Actor("operator", "taro"), "kept long enough")
+    drop(site.db, Leaving("loans", (), False, ()))
     assert PluginDefinition.select().count() == 0
 
 
@@ -502,6 +508,110 @@ def test_staff_find_it_where_it_waits_for_them_and_decide_there(sites: Sites, fo
     assert state(site, number) == "returned"
 
 
+def logged_in(site: Site, clock: Clock, email: str = MEMBER) -> Browser:
+    """A member of the staff."""
+    _member, secret = enrol(site, email)
+    tanto = Browser(create_app(site))
+    clock.forward(seconds=30)
+    enter(tanto, secret, clock, email)
+    return tanto
+
+
+def staffs_pages(**more: Any) -> Mapping[str, Pages]:
+    blueprint = Blueprint("loans", __name__)
+    blueprint.add_url_rule("/staff", "every", lambda: "every loan")
+    blueprint.add_url_rule("/staff/<int:instance_id>", "one", lambda instance_id: f"loan {instance_id}")
+    blueprint.add_url_rule("/staff/<int:instance_id>/<int:day>", "of_day", lambda instance_id, day: "of a day")
+    access: dict[str, Access] = {"every": STAFF, "one": STAFF, "of_day": STAFF}
+    return {"loans": Pages(blueprint, access, handles=("loan",), **more)}
+
+
+@pytest.mark.parametrize(
+    ("more", "address", "title"),
+    [
+        ({"shows": {"loan": "one"}}, "/x/loans/staff/{}", "loans"),
+        ({"staff_menu": (MenuEntry("every", "貸出の一覧"),)}, "/x/loans/staff", "貸出の一覧"),
+        ({}, "", "loans"),
+    ],
+)
+def test_the_staffs_page_leads_to_the_pages_that_handle_it_and_has_no_buttons(
+    more: dict[str, Any], address: str, title: str, sites: Sites, folder: Path, clock: Clock
+) -> None:
+    pages = brings(lambda: procedure(folder), folder / "migrations", register_pages=lambda: staffs_pages(**more))
+    site = sites(loans=pages)
+    number, tanto = lend(site), logged_in(site, clock)
+    tanto.open(f"/staff/requests/{number}")
+    assert f"この手続きは、プラグインの画面「{title}」で処理します。" in tanto.text
+    acts = tanto.find(id="acts")
+    assert not acts.select("button, textarea")
+    links = [link["href"] for link in acts.select("a")]
+    assert links == ([address.format(number)] if address else [])
+    fields = {"csrf_token": tanto.value("csrf_token"), "event": "write_off", "seen": "0"}
+    assert tanto.client.post(f"/staff/requests/{number}", data=fields).status_code == 409
+    assert state(site, number) == "lent"
+
+
+def test_pages_that_cannot_show_one_by_its_number_are_left_out(sites: Sites, folder: Path) -> None:
+    pages = lambda: staffs_pages(shows={"loan": "of_day"})  # noqa: E731
+    site = sites(loans=brings(lambda: procedure(folder), folder / "migrations", register_pages=pages))
+    create_app(site)
+    assert "shows['loan'] leads to 'of_day', whose address must need instance_id alone" in reasons(site.plugins)[0]
+
+
+@pytest.mark.parametrize(
+    ("shows", "why"),
+    [
+        (3, "shows must be a mapping of views by procedure, not 3"),
+        ({"other": "one"}, "shows has 'other', which is not among the procedures of handles"),
+        ({"loan": "nowhere"}, "shows leads to 'nowhere', which must be a view for 'staff'"),
+    ],
+)
+def test_what_shows_names_must_be_there(shows: Any, why: str) -> None:
+    assert wrong_pages("loans", staffs_pages(shows=shows)["loans"]) == why
+
+
+def test_the_staffs_pages_know_of_it_while_its_plugin_is_away(sites: Sites, folder: Path, clock: Clock) -> None:
+    site = sites(loans=with_loans(folder))
+    number, ended, stays = lend(site), lend(site), customer("A07654321")
+    site.engine.fire(ended, "take_back", Actor("plugin", "loans"))
+    goes = Customer.get(Customer.number == "A01234567")
+    for plugins, email in (({"loans": with_loans(folder)}, MEMBER), ({}, "hoka@example.jp")):
+        tanto = logged_in(sites(**plugins), clock, email)
+        tanto.open(f"/staff/customers/{goes.id}/merge?into={stays.number}")
+        assert (request_number(number) in tanto.text, request_number(ended) in tanto.text) == (True, False)
+    tanto.open(f"/staff/requests/{number}")
+    assert "この手続きのプラグイン「loans」が動いていないため、保存されている内容だけを表示しています。" in tanto.text
+    assert "スタッフが今行う操作はありません。" in tanto.text
+
+
+def test_what_has_ended_of_a_version_that_is_not_there_any_more_is_not_counted_as_open(
+    sites: Sites, folder: Path, clock: Clock
+) -> None:
+    site = sites(loans=with_loans(folder))
+    site.engine.fire(lend(site), "take_back", Actor("plugin", "loans"))
+    newer = brings(lambda: {"loan": PluginProcedure((loan(folder, version=2),))}, folder / "migrations")
+    tanto = logged_in(sites(loans=newer), clock)
+    tanto.open("/staff/workflows")
+    row = next(row for row in tanto.find("main").select("tr") if row.find("a", href="/staff/workflows/loan"))
+    assert [cell.get_text(strip=True) for cell in row.select("td")][-2:] == ["0", "1"]
+    assert "no definition of its version is loaded" not in tanto.text
+
+
+def test_a_mail_that_nobody_reads_says_so_to_the_staff(
+    sites: Sites, folder: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    nobodys = replace(loan(folder), recipients={"contractor": parties.to_owner(lambda instance, records: None)})
+    site = sites(loans=brings(lambda: {"loan": PluginProcedure((nobodys,))}, folder / "migrations"))
+    lend(site)
+    clock.forward(days=14)
+    do_all_due(site)
+    assert mailer.sent == []
+    of, tanto = Customer.get(), logged_in(site, clock)
+    tanto.open(f"/staff/customers/{of.id}/mails")
+    assert "送信せず（宛先の方がいません）" in tanto.text
+    assert "メールサーバーの応答" not in tanto.text
+
+
 # -- customers who are removed or merged ------------------------------------------------------------------------------
 
 
@@ -548,11 +658,15 @@ def test_what_a_plugin_has_to_forget_waits_until_it_is_back(sites: Sites, folder
     assert Loan.select().count() == 1
     (row,) = site.db.execute_sql("SELECT state, error FROM outbox WHERE kind = 'withdrawal'").fetchall()
     assert row == ("waiting", "waits for plugins that are away: loans")
+    need = "procedure loan: 1 removals or merges of customers, which wait for the plugin loans"
+    assert need in {str(one) for one in unmet(site.db, site.plugins, date(2026, 4, 1))}
     site = sites(loans=with_loans(folder))
+    assert need in {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
     clock.forward(hours=2)
     do_all_due(site)
     assert Loan.select().count() == 0
     assert state(site, number) == "withdrawn"
+    assert need not in {str(one) for one in met_by(site.db, site.plugins, "loans", date(2026, 4, 1))}
 
 
 def test_a_removal_waits_for_the_process_that_has_the_version_of_an_instance(

@@ -110,13 +110,36 @@ def test_what_is_under_way_is_named_before_its_plugin_goes_and_while_it_is_away(
     said = run("plugins", "remove", "lent_devices")
     need = "procedure loan: 1 instances under way, of the plugin lent_devices"
     assert (said.code, f"    would wait for it: {need}\n" in said.out) == (1, True)
+    said = run("plugins", "remove", "lent_devices", "--drop-tables", "--yes")
+    assert (said.code, said.err) == (1, "nothing was dropped, because something needs it\n")
     (tmp_path / "tetsuzuki.toml").write_text("[plugins.lent_devices]\nenabled = false\n")
     said = run("plugins", "check")
     assert (said.code, said.err) == (1, f"the database: no plugin brings {need}; it waits until one does\n")
-    assert run("workflow", "history", str(number)).code == 1
+    shown = run("workflow", "history", str(number))
+    assert (shown.code, shown.err) == (0, "no definition of loan v1 is loaded\n")
+    kept = run("workflow", "remove", str(number), "--reason", "kept long enough")
+    assert (kept.code, "has not ended: it is in 'lent'" in kept.err) == (1, True)
     assert need in run("doctor").out
     (tmp_path / "tetsuzuki.toml").unlink()
     assert run("plugins", "check").code == 0
+
+
+def test_what_ended_is_read_and_removed_when_its_plugin_is_gone_for_good(
+    run: Run, source: Path, sqlite_template: Path, tmp_path: Path
+) -> None:
+    begin_from(sqlite_template)
+    site = build(read())
+    number = site.engine.start("loan", "customer:1", Actor("plugin", "lent_devices")).instance_id
+    site.engine.fire(number, "take_back", Actor("plugin", "lent_devices"))
+    site.close()
+    run("plugins", "remove", "lent_devices", "--drop-tables", "--yes")
+    (tmp_path / "tetsuzuki.toml").write_text("[plugins.lent_devices]\nenabled = false\n")
+    assert "is stuck" not in run("doctor").out
+    shown = run("workflow", "history", str(number))
+    assert (shown.code, "loan v1, customer:1: returned" in shown.out, "lent → returned" in shown.out) == (0, True, True)
+    removed = run("workflow", "remove", str(number), "--reason", "kept long enough")
+    assert (removed.code, removed.out) == (0, f"instance {number} is removed\n"), removed.err
+    assert run("workflow", "verify", "--all").code == 0
 
 
 def test_a_plugin_without_tables_can_be_gone_for_good_too(

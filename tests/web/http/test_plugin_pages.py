@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from flask import Blueprint, abort, make_response, render_template_string, request, url_for
+from peewee import OperationalError
 
 from engine.definition import Actor, Refusal
 from engine.errors import PluginError, Refused
@@ -21,7 +22,7 @@ from engine.plugins import SiteFacts
 from engine.plugins.breakers import FAILURES
 from engine.plugins.loaded import Claim
 from engine.plugins.loading import load
-from engine.store.base import transaction
+from engine.store.base import database, transaction
 from engine.testing import Clock
 from engine.text import Text
 from tests.kit.browser import Browser, add_customer
@@ -460,6 +461,31 @@ def test_a_view_that_fails_shows_the_sites_page_and_the_log_names_the_plugin(
     assert "fault" not in browser.response.text
     assert browser.response.headers["Cache-Control"] == "no-store"
     assert "error while answering GET x.odd.show of plugin odd (given by the site -)" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT size FROM customer", "SELECT 1 FROM nowhere", "INSERT INTO customer (size) VALUES (1)"]
+)
+def test_a_view_whose_statement_does_not_fit_its_tables_is_the_plugins_fault(
+    statement: str, database_url: str, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = built(database_url, clock, tmp_path, {"odd": one_view(lambda: database.execute_sql(statement))})
+    try:
+        browser = Browser(create_app(site))
+        assert browser.open("/x/odd/show").status_code == 500
+        assert "Retry-After" not in browser.response.headers
+        assert "error while answering GET x.odd.show of plugin odd (given by the site -)" in caplog.messages
+        assert "database is not available" not in caplog.text
+    finally:
+        site.close()
+
+
+def test_a_database_that_is_away_is_no_fault_of_a_view(site_with: SiteWith) -> None:
+    def finds_it_locked() -> None:
+        raise OperationalError("database is locked")
+
+    browser = Browser(create_app(site_with(odd=one_view(finds_it_locked))))
+    assert browser.open("/x/odd/show").status_code == 503
 
 
 def test_what_a_view_says_by_a_status_or_a_refusal_is_shown_by_the_site(site_with: SiteWith) -> None:

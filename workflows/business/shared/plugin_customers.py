@@ -18,7 +18,7 @@ from engine.delivery import Deferred
 from engine.errors import EngineError, EventNotPossible, Forbidden, Refused
 from workflows.business.customer_aliases import abouts_of
 from workflows.business.permissions import WITHDRAW, number_of
-from workflows.business.plugin_procedures import away
+from workflows.business.plugin_procedures import WAITS_FOR, away
 from workflows.business.records import Contract
 from workflows.ports.procedures import Brought, Procedures
 
@@ -63,7 +63,7 @@ class PluginCustomers:
         if failed:
             return Deferred("; ".join(failed))
         waiting = away(self._engine.db, self._brought, concerned)
-        return Deferred(f"waits for plugins that are away: {', '.join(waiting)}", waits=True) if waiting else None
+        return Deferred(f"{WAITS_FOR}{', '.join(waiting)}", waits=True) if waiting else None
 
     def _withdraw(self, workflow: str, concerned: Sequence[str], actor: Actor) -> None:
         for about in concerned:
