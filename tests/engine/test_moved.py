@@ -63,6 +63,6 @@ def test_nothing_else_warns_of_a_deprecation() -> None:
     assert warned == []
 
 
-@pytest.mark.parametrize(("older", "newer"), [("0.1.0", "0.2.0"), ("0.9.0", "0.10.0"), ("0.10.3", "1.0.0")])
+@pytest.mark.parametrize(("older", "newer"), [("0.2.0", "0.3.0"), ("0.9.0", "0.10.0"), ("0.10.3", "1.0.0")])
 def test_versions_are_compared_by_their_numbers(older: str, newer: str) -> None:
     assert version(older) < version(newer)
