@@ -189,6 +189,16 @@ def timer_errors(unit: Unit, most: int) -> list[Row]:
     )
 
 
+def are_there(unit: Unit) -> bool:
+    """Whether an effect is an incident."""
+    return bool(unit.rows("SELECT 1 FROM outbox o WHERE o.state = 'incident' LIMIT 1"))
+
+
+INSTANCES = "FROM outbox o CROSS JOIN instance i WHERE o.state = 'incident' AND i.id = o.instance_id"
+"""The instances `i` of effects that are incidents, once for each effect, found by the effects: SQLite keeps the order
+of a CROSS JOIN."""
+
+
 def among(number: str) -> str:
     """The condition that an effect of the instance in the column `number` is an incident."""
     return f"EXISTS (SELECT 1 FROM outbox o WHERE o.instance_id = {number} AND o.state = 'incident')"

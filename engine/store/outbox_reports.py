@@ -89,3 +89,12 @@ def no_mails(unit: Unit, own_recipients: str, most: int) -> list[Row]:
         for kind, recipient, count in rows:
             found[kind, recipient] = found.get((kind, recipient), 0) + count
     return [(*effect, count) for effect, count in sorted(found.items())]
+
+
+def waiting_because(unit: Unit, words: str) -> list[Row]:
+    """The effects that wait for another try with an error that begins with `words`, as (error, count)."""
+    return unit.rows(
+        "SELECT error, COUNT(*) FROM outbox WHERE state = 'waiting' AND substr(error, 1, ?) = ? "
+        "GROUP BY error ORDER BY error",
+        (len(words), words),
+    )

@@ -87,7 +87,8 @@ def test_every_error_says_itself_in_both_languages() -> None:
     for kind in kinds:
         sentence = (kind.__doc__ or "").split("\n")[0]
         assert catalogue.find(sentence, "ja") is not None, f"{kind.__name__}: add it to engine/locale/ja.po"
-        if not issubclass(kind, errors.RuleError):  # which says what is wrong with which rule
+        # The former says what is wrong with which rule, the latter what its refusal says.
+        if not issubclass(kind, (errors.RuleError, errors.ExtensionFailed)):
             said = kind([]) if kind is errors.Refused else kind()
             assert said.message.render("en") == sentence
         assert 400 <= kind.status < 600

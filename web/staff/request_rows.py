@@ -160,7 +160,7 @@ def _counted_parts(unit: Unit, wanted: Wanted, one: _Slice) -> Iterator[Expressi
     yield from (_narrowed(part, wanted, one) for part in _parts(unit, replace(wanted, stopped=()), one.which))
     filters, values = _filters_of_all(unit, wanted)
     there, places = in_places(wanted.stopped)
-    sql = f"{_BY_INCIDENTS} AND {there}{filters}"
+    sql = f"{incident_rows.INSTANCES} AND {there}{filters}"
     if one.beside is not None:
         sql, values = f"{sql} AND i.id {'<' if one.down else '>'} ?", [*values, one.beside.number]
     yield f"SELECT DISTINCT i.id {sql}", [*places, *values]
@@ -179,9 +179,6 @@ class _Part:
 _NO_DEADLINE: Expression = ("CAST(NULL AS timestamp)", [])
 _HELD: Expression = ("i.deadline_at", [])
 _INCIDENT = f" AND {incident_rows.among('i.id')}"
-_ANY_INCIDENT = "SELECT 1 FROM outbox o WHERE o.state = 'incident' LIMIT 1"
-# In this order on SQLite, which keeps that of a CROSS JOIN.
-_BY_INCIDENTS = "FROM outbox o CROSS JOIN instance i WHERE o.state = 'incident' AND i.id = o.instance_id"
 
 
 def _narrowed(part: _Part, wanted: Wanted, one: _Slice) -> Expression:
@@ -223,7 +220,7 @@ def _parts(unit: Unit, wanted: Wanted, which: _Which) -> list[_Part]:
     """One part for each state, so that each is read in the order of its index; and one for those of its rows that do
     not hold their deadlines."""
     filters, values = _filters_of_all(unit, wanted)
-    stopped = wanted.stopped if wanted.stopped and unit.rows(_ANY_INCIDENT) else ()  # mostly there is none
+    stopped = wanted.stopped if wanted.stopped and incident_rows.are_there(unit) else ()  # mostly there is none
     places = [(place, more) for some, more in ((wanted.places, ""), (stopped, _INCIDENT)) for place in some]
     if wanted.all_but is not None:
         marks = ", ".join("?" * len(wanted.all_but)) or "''"

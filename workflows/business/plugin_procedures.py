@@ -9,7 +9,7 @@ from typing import Any
 import peewee as pw
 
 from engine.plugins.needs import PluginNeed
-from engine.store import outbox_rows
+from engine.store import outbox_reports, outbox_rows
 from engine.store.base import SiteDatabase, Unit, transaction
 from workflows.ports.procedures import HOOK, Brought, PluginDefinition
 
@@ -96,7 +96,7 @@ def left_to_do(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
     with db.store().reading() as unit:
         first = {plugin: name for name, plugin in reversed(names(unit).items())}
         counts = dict[str, int]()
-        for error, count in unit.rows(_LEFT, (f"{WAITS_FOR}%",)):
+        for error, count in outbox_reports.waiting_because(unit, WAITS_FOR):
             for plugin in error.removeprefix(WAITS_FOR).split(", "):
                 counts[plugin] = counts.get(plugin, 0) + count
     for plugin, count in sorted(counts.items()):
@@ -106,7 +106,6 @@ def left_to_do(db: SiteDatabase, today: date) -> Iterator[PluginNeed]:
 
 
 WAITS_FOR = "waits for plugins that are away: "
-_LEFT = "SELECT error, COUNT(*) FROM outbox WHERE state = 'waiting' AND error LIKE ? GROUP BY error ORDER BY error"
 
 
 def _marks(some: Iterable[object]) -> str:

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, message_from_string
 from email.message import Message
-from email.utils import parseaddr
 from typing import Any
 
 from engine.configuration import one_line
@@ -29,6 +28,7 @@ _ABOUT_THE_MAIL = re.compile(r"5\.(2\.[23]|3\.\d+|6\.\d+|7\.\d+)")
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _MESSAGE_ID = re.compile(r"^[> ]*message-id:\s*<([^<>\s]{1,200}@[^<>\s]{1,200})>", re.IGNORECASE | re.MULTILINE)
 _ID = re.compile(r"<([^<>\s]{1,200}@[^<>\s]{1,200})>")
+_ANY_ADDRESS = re.compile(r"[^\s<>()]+@[^\s<>()]+")  # whether it is one of ours shows when it is compared
 _REPORTS = ("message/delivery-status", "message/global-delivery-status")
 _RECIPIENTS = ("Original-Recipient", "Final-Recipient")
 _ESCAPED = re.compile(r"\\x\{([0-9A-F]{2,5})\}")  # RFC 6533 §3
@@ -96,7 +96,7 @@ def _fields(part: Message) -> Message:
 def _bounces(message: Message) -> Iterator[tuple[Kind, str, str, str]]:
     from flufl.bounce import all_failures  # which few processes need
 
-    if not parseaddr(str(message.get("From", "")))[1]:  # as some servers leave it; its detectors expect one
+    if "@" not in str(message.get("From", "")):  # as some servers leave it; its detectors expect one
         del message["From"]
         message["From"] = "mailer-daemon@invalid"
     _delayed, failed = all_failures(message)
@@ -157,7 +157,8 @@ def _words(diagnostic: str) -> str:
 def _address(field: str) -> str:
     """The address of a field such as "rfc822; hanako@mihon.example", where letters may be written as "\\x{5F}"."""
     written = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), field.rpartition(";")[2])
-    return parseaddr(written.strip())[1]
+    found = _ANY_ADDRESS.search(written)
+    return found[0] if found is not None else ""
 
 
 def kind_of(status: str) -> Kind:
