@@ -10,6 +10,7 @@ from engine.text import Text, _
 _WORK: Mapping[str, Text] = {
     "billing": _("料金と契約の台帳への登録"),
     "payment": _("お支払い方法の会社とのやり取り"),
+    "collection": _("お支払いの請求と返金"),
     "notice": _("お知らせの配信"),
     "restack": _("後に続く予約の日付の見直し"),
     "withdrawal": _("手続き中のお申し込みの取り下げ"),

@@ -44,8 +44,7 @@ NAMES = (
 )
 # Words that Japanese pages have in Latin letters: formats, the workflow `notice`, and an operator by their own name.
 LATIN = frozenset({"Atom", "Cookie", "English", "Mermaid", "iCalendar", "root"}) | {
-    *("mail", "collection"),  # effects, and procedures below, by the names that their definitions give them
-    *("notice", "payment", "schedule"),
+    *("mail", "notice", "payment", "schedule"),  # an effect and procedures, by the names that definitions give them
 }
 
 
