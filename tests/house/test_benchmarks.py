@@ -25,10 +25,10 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
     ("module", "arguments", "said"),
     [
         ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
-        ("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client"),
+        pytest.param("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client", marks=in_full),
         pytest.param("mass_expiry", ["--number", "300"], "300 expired exactly once", marks=in_full),
         ("broken_timers", ["--number", "600"], "the latest of the sound ones"),
-        ("due_work", ["--number", "1000", "--rounds", "1"], "opening them"),
+        pytest.param("due_work", ["--number", "1000", "--rounds", "1"], "opening them", marks=in_full),
         pytest.param(
             *("many_incidents", ["--number", "60", "--rounds", "1", "--only", "sqlite"], "the act by itself"),
             marks=in_full,  # it waits for the sweep of a real site
@@ -37,7 +37,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             *("long_lists", ["--number", "30", "--rounds", "1", "--only", "sqlite"], "questions: last page"),
             marks=in_full,
         ),
-        ("paused_timers", ["--number", "500"], "among 500 paused ones"),
+        pytest.param("paused_timers", ["--number", "500"], "among 500 paused ones", marks=in_full),
         ("plugin_pages", ["--rounds", "1", "--each", "1"], "staff's page of a customer, 10 panels"),
         ("migrations", ["--number", "100"], "80 move, 10 need a choice"),
         pytest.param(
@@ -75,7 +75,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             "among 60 stalled clients",
             marks=in_full,
         ),
-        ("start_up", ["--rounds", "1"], "tetsuzuki --help"),
+        pytest.param("start_up", ["--rounds", "1"], "tetsuzuki --help", marks=in_full),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),
             marks=[
@@ -96,7 +96,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "HEAD", "--why", "start"], "bytecodes, "),
-            marks=_NEEDS_CHECKOUT,
+            marks=[in_full, _NEEDS_CHECKOUT],
         ),
         pytest.param(
             *("side_by_side", [*_SIDE_BY_SIDE, "--against", "HEAD"], "memory of the benchmark's process"),
