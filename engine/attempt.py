@@ -129,7 +129,7 @@ class Instance:
 class Only(NamedTuple):
     """Some columns of a record, in the place of its model where rows are read: see `only`."""
 
-    model: Any
+    model: object
     columns: tuple[str, ...]
 
 
