@@ -1,4 +1,4 @@
-"""The public API has docstrings, and is what other people are told to import. Its pages are built here and in `make check`."""
+"""The public API has docstrings, and is what other people are told to import. Its pages are built here, too."""
 
 from __future__ import annotations
 
