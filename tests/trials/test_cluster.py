@@ -42,6 +42,7 @@ pytestmark = pytest.mark.time_limit(1500)  # many processes, whose work grows wi
 ROLES = (WORKER, WORKER, WORKER, PAGES, PAGES)
 LONG_LEASE = 240.0  # seconds; nobody takes over what another one has begun
 SHORT_LEASE = 1.5
+IDLE_IN_TRANSACTION = 120.0  # seconds after which PostgreSQL ends the session of a process that is gone
 # Seconds that a user rests. What users do while processes start is the most of what these trials cost; only the long
 # run has the time for more of it.
 PACE = 0.02 if part() >= 1 else 0.1
@@ -285,14 +286,18 @@ def fleet(
 
 
 def more_answers(ground: Ground, count: int) -> None:
-    """Wait until users got that many answers from now on."""
+    """Wait until users got that many answers from now on.
+
+    A process that is cut off in the middle of a transaction keeps its locks until PostgreSQL ends its session, which may
+    be as long as a test waits for anything (`idle_in_transaction_session_timeout`); only then do the others go on.
+    """
 
     def answers() -> int:
         with ground.writing:
             return len(ground.book.answers)
 
     wanted = answers() + count
-    until(lambda: answers() >= wanted, f"{count} more answers")
+    until(lambda: answers() >= wanted, f"{count} more answers", IDLE_IN_TRANSACTION + PATIENCE)
 
 
 def at_rest(ground: Ground) -> list[str]:
