@@ -288,8 +288,8 @@ def fleet(
 def more_answers(ground: Ground, count: int) -> None:
     """Wait until users got that many answers from now on.
 
-    A process that is cut off in the middle of a transaction keeps its locks until PostgreSQL ends its session, which may
-    be as long as a test waits for anything (`idle_in_transaction_session_timeout`); only then do the others go on.
+    A process that is cut off in the middle of a transaction keeps its locks until PostgreSQL ends its session, which
+    may be as long as a test waits for anything (`idle_in_transaction_session_timeout`); only then do the others go on.
     """
 
     def answers() -> int:
