@@ -26,6 +26,7 @@ from engine.plugins.site_facts import SiteFacts
 from engine.testing import MemoryMailer
 from tests.kit.collecting import DUE, BillBooks, Collector
 from tests.kit.payments import APRIL, PROVIDER
+from tests.kit.sites import memory_plugin
 from tests.trials.money_child import PACE, Life
 from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
@@ -96,10 +97,6 @@ def site_of(database_url: str, var: Path, clock: Callable[[], datetime], life: L
             pass
 
         @hookimpl
-        def register_mailers(self) -> dict[str, MemoryMailer]:
-            return {"memory": MemoryMailer()}
-
-        @hookimpl
         def register_billing_backends(self) -> dict[str, BillBooks]:
             return {"books": OneEach()}
 
@@ -117,7 +114,8 @@ def site_of(database_url: str, var: Path, clock: Callable[[], datetime], life: L
         billing="books",
         collect_from=DUE,
     )
-    return build(settings, clock=clock, plugins=plugins_of(settings, extra=[("extra", Extra)]))
+    extra: list[tuple[str, type[Any]]] = [("memory", memory_plugin(MemoryMailer())), ("extra", Extra)]
+    return build(settings, clock=clock, plugins=plugins_of(settings, extra=extra))
 
 
 def main(life: Life) -> None:

@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from engine.hookspecs import hookimpl
-from engine.plugins.site_facts import SiteFacts
 from engine.testing import MemoryMailer
 from plugins.ledger.plugin import Ledger
 from tests.kit.contract_scenes import LEDGER, jst
+from tests.kit.sites import plugins_with
 from web.assembly.settings import Settings
-from web.assembly.site import Site, build, plugins_of
+from web.assembly.site import Site, build
 from workflows.ports.billing import Change, Quote
 
 SECRET = b"the secret of a worker that is killed again and again"
@@ -58,19 +57,6 @@ def clock_since(began: float, ahead: timedelta = timedelta(0)) -> Callable[[], d
 
 def site_of(database_url: str, var: Path, clock: Callable[[], datetime]) -> Site:
     """The site of child and parent: the ledger, a mailer that only takes, and no review."""
-
-    class Takes:
-        @dataclass(frozen=True)
-        class Config:
-            pass
-
-        def __init__(self, config: Config, site_facts: SiteFacts) -> None:
-            pass
-
-        @hookimpl
-        def register_mailers(self) -> dict[str, MemoryMailer]:
-            return {"memory": MemoryMailer()}
-
     settings = Settings(
         secret_key=SECRET,
         database_url=database_url,
@@ -85,7 +71,7 @@ def site_of(database_url: str, var: Path, clock: Callable[[], datetime]) -> Site
             "bank_transfer": {"bank": "みほん銀行", "branch": "本店", "number": "7654321", "holder": "カ）ネオ"},
         },
     )
-    return build(settings, clock=clock, plugins=plugins_of(settings, extra=[("takes", Takes)]))
+    return build(settings, clock=clock, plugins=plugins_with(settings, MemoryMailer()))
 
 
 def aim(life: Life) -> None:
