@@ -14,8 +14,6 @@ from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from engine.configuration import Items, Place, read_one
 from engine.configuration.kinds import day, one_of, time_of_day
 from engine.configuration.tables import Table
@@ -27,6 +25,8 @@ _LONGEST_CLOSURE = 366  # days without a working day: more is a mistake in the s
 
 @lru_cache(maxsize=64)
 def _public(country: str, year: int) -> frozenset[date]:
+    import holidays  # where a working day is first asked for: it loads the calendars of all religions
+
     kinds = ("public", "bank")
     supported = holidays.country_holidays(country).supported_categories
     asked = tuple(kind for kind in kinds if kind in supported)
@@ -34,6 +34,8 @@ def _public(country: str, year: int) -> frozenset[date]:
 
 
 def _countries() -> list[str]:
+    import holidays
+
     return list(holidays.list_supported_countries(include_aliases=False))
 
 

@@ -30,7 +30,13 @@ from engine.attempt import Write as Write
 from engine.attempt import caller, written
 from engine.attempt import only as only
 from engine.migration import Migration
+from engine.rules import Always as Always
+from engine.rules import FromData as FromData
+from engine.rules import FromRow as FromRow
+from engine.rules import instance_number as instance_number
+from engine.rules import locks as locks
 from engine.rules import needs_input as needs_input
+from engine.rules import reads as reads
 from engine.rules import rule_name as rule_name
 from engine.text import Text, _
 

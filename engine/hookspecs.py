@@ -55,7 +55,8 @@ class Shape:
 
     `wrong(name, thing)` says what else is wrong with one, and "" where nothing is. With `under` the names are each
     plugin's own: all that a plugin registers stands under `under(plugin)`, and only that name is compared with others'.
-    `claim(thing)` is what else a thing takes for itself, and that no two may share.
+    `claim(thing)` is what else a thing takes for itself, and that no two may share. A `late` hook is called where
+    somebody asks for what it registers, or for every failure, and not for each process at its start.
     """
 
     methods: tuple[str, ...]
@@ -63,6 +64,7 @@ class Shape:
     wrong: Callable[[str, Any], str] = _nothing
     under: Callable[[str], str] | None = None
     claim: Callable[[Any], str] | None = None
+    late: bool = False
 
 
 def takes(
@@ -71,11 +73,12 @@ def takes(
     wrong: Callable[[str, Any], str] = _nothing,
     under: Callable[[str], str] | None = None,
     claim: Callable[[Any], str] | None = None,
+    late: bool = False,
 ) -> Callable[[_Spec], _Spec]:
     """Mark a hookspec as one that registers by name, and say what it takes; see `Shape`."""
 
     def mark(spec: _Spec) -> _Spec:
-        spec.takes = Shape(methods, reserved, wrong, under, claim)  # type: ignore[attr-defined]
+        spec.takes = Shape(methods, reserved, wrong, under, claim, late)  # type: ignore[attr-defined]
         return spec
 
     return mark

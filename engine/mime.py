@@ -10,9 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from threading import Lock
 
 from engine import mail_address
 from engine.delivery import Failed, Message
@@ -33,6 +31,11 @@ _OUR_HEADERS = ("x-auto-response-suppress",)
 LONGEST_HEADER = 500  # characters of such a header's value
 _URL = re.compile(r"[a-z]+:[!-;=?-~]{1,900}")
 _MESSAGE_ID = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?")
+
+
+# Composing is nothing but work of the processor. Threads that did it at once would gain nothing, and each of them would
+# stand before those that answer pages in the queue for the interpreter.
+_TURN = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def compose(message: Message, date: datetime) -> Mime | Failed:
     or another control character in an address or the subject is a `Failed` with the code "unsendable".
     """
     try:
-        return _compose(message, date)
+        with _TURN:
+            return _compose(message, date)
     except _Unsendable as problem:
         return Failed("unsendable", str(problem))
 
@@ -68,6 +72,10 @@ class _Unsendable(Exception):
 
 
 def _compose(message: Message, date: datetime) -> Mime:
+    from email.message import EmailMessage  # with the first mail: settings and forms need addresses alone
+    from email.policy import SMTP
+    from email.utils import format_datetime
+
     sender = _mailbox("From", message.sender)
     to = [_mailbox("To", address) for address in message.to]
     cc = [_mailbox("Cc", address) for address in message.cc]

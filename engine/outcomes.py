@@ -138,6 +138,8 @@ class Claim:
     `attempts` counts this try. `said` is the result of the try before: empty at the first try, and where that try's
     worker died before it could record the result.
 
+    `waited` says that other effects were delivered between this claim and its try: the row may have been ended since.
+
     `position` is where the effect stands among those of its entry of history. The row of a copy (Cc) has
     `copy_of(position)` instead, a negative number; its key is that of the effect, because it is one mail.
     """
@@ -155,6 +157,7 @@ class Claim:
     deadline_at: datetime
     nonce: bytes
     said: str = ""
+    waited: bool = False
 
     @property
     def is_copy(self) -> bool:

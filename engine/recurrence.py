@@ -18,13 +18,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
-
-from apscheduler.triggers.cron import CronTrigger
 
 from engine.business_time import BusinessCalendar
 from engine.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.cron import CronTrigger
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS = ("minute", "hour", "day", "month", "day_of_week")
@@ -124,6 +125,8 @@ def recurrence_of(text: str) -> Recurrence:
 @lru_cache(maxsize=256)
 def _trigger(expression: str, zone: ZoneInfo) -> CronTrigger:
     """APScheduler's trigger. Raises ValueError."""
+    from apscheduler.triggers.cron import CronTrigger
+
     values = [value.replace("?", "*") for value in expression.split(" ")]
     values[4] = _days_of_week(values[4])
     return CronTrigger(**dict(zip(_FIELDS, values, strict=True)), second=0, timezone=zone)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -99,6 +99,83 @@ def asks_for_input(guard: Any) -> bool:
     if hasattr(guard, "needs_input"):
         return True
     return isinstance(guard, partial) and asks_for_input(guard.func)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A row that a guard reads: of `model` (or `only` some columns of it), where each column of `equal` has the value
+    that its function answers of the instance. `locks`: it locks the row, and reads nothing."""
+
+    model: Any
+    equal: Mapping[str, Any]
+    locks: bool = False
+
+    @property
+    def is_told_by_instance(self) -> bool:
+        """Whether it reads a row that the instance alone can name, without data and other rows."""
+        return not self.locks and all(map(callable, self.equal.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class FromRow:
+    """In the place of a value of `reads`: that of a column of the row of `model` that the guard has declared before."""
+
+    model: Any
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromData:
+    """In the place of a value of `reads`: that of an attribute of the event's data."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """In the place of a value of `reads`: this value."""
+
+    value: Any
+
+    def __call__(self, instance: Any) -> Any:
+        return self.value
+
+
+def reads(model: Any, **equal: Any) -> Callable[[_Rule], _Rule]:
+    """Declare a row that a guard reads, so that it is read together with those of other instances, or with the lock of
+    its own.
+
+    `equal` names the row as `Records.get` and `exists` do, and holds functions of the instance in the place of values;
+    or `FromData`, `FromRow`, `Always`.
+    """
+    return _declaring(Read(model, equal))
+
+
+def locks(model: Any, **equal: Any) -> Callable[[_Rule], _Rule]:
+    """Declare rows that a guard locks, as `Records.lock_rows` does, so that they are locked together with the instance.
+    `equal` names them as in `reads`."""
+    return _declaring(Read(model, equal, locks=True))
+
+
+def _declaring(read: Read) -> Callable[[_Rule], _Rule]:
+    def declare(guard: _Rule) -> _Rule:
+        marked: Any = guard.__func__ if isinstance(guard, MethodType) else guard
+        marked.reads = (read, *declared_reads(guard))
+        return guard
+
+    return declare
+
+
+def instance_number(instance: Any) -> Any:
+    """The number of an instance, in the place of a value of `reads`. A row that only this names is known before the
+    instance is, and read with its lock."""
+    return instance.id
+
+
+def declared_reads(guard: Any) -> tuple[Read, ...]:
+    """What a guard, or the function in a partial, declares by `reads` and `locks`, in the order of writing."""
+    found: tuple[Read, ...] = getattr(guard, "reads", ())
+    return found or (declared_reads(guard.func) if isinstance(guard, partial) else ())
 
 
 def _same_value(one: Any, other: Any) -> bool:

@@ -24,6 +24,8 @@ from typing import Any, cast
 
 from markupsafe import Markup, escape
 
+from engine.po_files import translations_in
+
 LANGUAGES = ("ja", "en")
 DEFAULT_LANGUAGE = "ja"
 
@@ -42,6 +44,7 @@ class Catalogue:
         self._messages: dict[str, dict[str, str]] | None = None
         self._html: dict[tuple[str, str], Markup] = {}
         self._lock = Lock()
+        self.version = 0  # goes up where a folder is added, which may change what any text says
 
     def add(self, folder: Path) -> None:
         """Add the catalogues of `folder`: `en.po` and `ja.po`, and `<area>.en.po` where an area has its own. A text
@@ -53,6 +56,7 @@ class Catalogue:
                 self._folders.append(folder)
                 self._messages = None
                 self._html = {}
+                self.version += 1
 
     def find(self, msgid: str, language: str) -> str | None:
         """The translation of a msgid; None where the catalogues have none."""
@@ -99,17 +103,9 @@ def _of(folder: Path, language: str) -> Iterator[tuple[str, str]]:
     """The translations of a folder into a language, each with its msgid."""
     for path in sorted((*folder.glob(f"{language}.po"), *folder.glob(f"*.{language}.po"))):
         try:
-            yield from _in_file(path, language)
+            yield from translations_in(path, language)
         except Exception as error:  # of the disk, of the encoding, or of Babel: the pages are shown without it
             log.error("the catalogue %s is left out, because it cannot be read: %s", path, error)
-
-
-def _in_file(path: Path, language: str) -> list[tuple[str, str]]:
-    from babel.messages.pofile import read_po
-
-    with path.open("rb") as file:
-        entries = read_po(file, locale=language, abort_invalid=True)
-    return [(str(one.id), str(one.string)) for one in entries if one.id and one.string and not one.fuzzy]
 
 
 catalogue = Catalogue()
@@ -136,6 +132,13 @@ class Text:
 
     def __html__(self) -> str:
         return escape(str(self)) if self.params else catalogue.html(self.msgid, _language.get())
+
+
+def says_something(text: object) -> bool:
+    """Whether `text` is a text, to be translated or not, and not blank. It is not translated for that: the first
+    translation reads all catalogues."""
+    said = text.msgid if isinstance(text, Text) else text
+    return isinstance(said, str) and bool(said.strip())
 
 
 def _filled(text: str, msgid: str, values: Mapping[str, Any]) -> str:

@@ -63,7 +63,9 @@ PUBLIC = (
     "workflows.ports.pages",
     "workflows.ports.commands",
     "workflows.ports.webhooks",
+    "workflows.ports.demo",
     "workflows.ports.returned_mails",
     "workflows.ports.testing",
+    "web.views",
     "web.testing",
 )

@@ -15,14 +15,14 @@ from engine.text import LANGUAGES, Text, as_html, current_language
 from web import pages, staff
 from web.assembly.monitoring.requests_observed import ObservedRequests, name_requests
 from web.forms import names_to_keep
-from web.http import cookies
+from web.http import cookies, form_tokens
 from web.http.application import InReadersLanguage, OnItsDatabase, Pages, Wsgi, keep_language
 from web.http.areas import CUSTOMER_DETAILS_MENU, MAIN_MENU, areas_in, declared_in
 from web.http.assets import version_files
 from web.http.current import EXTENSION, gigabytes, local_time
 from web.http.errors import explain_errors
 from web.http.guard import PageSession, protect
-from web.http.menu import in_customer_details, shown
+from web.http.menu import in_customer_details, plugin_links, shown
 from web.http.plugin_pages import register_plugin_pages
 from web.http.probes import Monitoring
 from web.http.request_keys import new_key
@@ -109,11 +109,13 @@ def _say_everywhere(app: Flask, site: Site) -> None:
         user=user,
         staff_member=staff_member,
         shown=shown,
+        plugin_links=plugin_links,
         in_customer_details=in_customer_details,
         menus={"main": menus[MAIN_MENU], "customer_details": menus[CUSTOMER_DETAILS_MENU]},
         gigabytes=gigabytes,
         local_time=local_time,
         new_key=new_key,
+        csrf_token=form_tokens.token,  # of macros, which know no context
         request_number=request_number,
     )
     organisation = site.organisation
@@ -123,6 +125,7 @@ def _say_everywhere(app: Flask, site: Site) -> None:
     def shown_everywhere() -> dict[str, Any]:
         chosen = current_language()
         return {
+            "csrf_token": form_tokens.token,
             "language": chosen,
             "other_languages": [(name, _OWN_NAMES[name]) for name in LANGUAGES if name != chosen],
             "here": _here(),

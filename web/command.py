@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from web.assembly.stopping import heed
@@ -11,6 +12,7 @@ _SERVING = ("demo", "serve", "worker")
 
 def main() -> None:
     """Run the command of `sys.argv`, and end the process with its exit code."""
+    gc.disable()  # until `web.assembly.settling.settle`
     if sys.argv[1:2] and sys.argv[1] in _SERVING:
         heed()
     from web.cli import main as run

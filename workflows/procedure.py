@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from engine import Engine
-from engine.definition import Workflow
-from engine.delivery import EffectHandler
-from engine.plugins.needs import PluginNeed
-from engine.store.base import Record, SiteDatabase
-from engine.store.data_steps import DataStep
-from workflows.business.access.sealed import SealedColumn
-from workflows.business.customer_search import Searched
-from workflows.business.shared.change_request import ChangeRequestKind
-from workflows.services import Services
+if TYPE_CHECKING:  # a procedure alone, as `tetsuzuki workflow show` shows it, needs none of them
+    from engine import Engine
+    from engine.definition import Workflow
+    from engine.delivery import EffectHandler
+    from engine.plugins.needs import PluginNeed
+    from engine.store.base import Record, SiteDatabase
+    from engine.store.data_steps import DataStep
+    from workflows.business.access.sealed import SealedColumn
+    from workflows.business.customer_search import Searched
+    from workflows.business.shared.change_request import ChangeRequestKind
+    from workflows.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +48,13 @@ class Procedure:
     chores: tuple[Callable[[Engine, Services], object], ...] = ()
     searched: tuple[Searched, ...] = ()
     plugin_needs: tuple[Callable[[SiteDatabase, date], Iterable[PluginNeed]], ...] = ()
+
+
+def procedure_in(folder: str) -> Procedure | None:
+    """The procedure of a folder of `workflows/`, and no other is imported for it. None where there is no such folder,
+    or no procedure in it."""
+    name = f"workflows.{folder}"
+    if not folder.isidentifier() or find_spec(name) is None:
+        return None
+    found = getattr(import_module(name), "PROCEDURE", None)
+    return found if isinstance(found, Procedure) else None

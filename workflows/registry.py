@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -27,7 +26,7 @@ from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.business.shared.effective_date import EffectiveDate
 from workflows.ports.procedures import PluginDefinition
 from workflows.ports.troubles import PluginTrouble
-from workflows.procedure import Procedure
+from workflows.procedure import Procedure, procedure_in
 from workflows.services import Services
 
 _HERE = Path(__file__).parent
@@ -36,10 +35,8 @@ _HERE = Path(__file__).parent
 def _procedures() -> Iterator[Procedure]:
     """The procedures of the folders beside this file, by name."""
     for module in iter_modules([str(_HERE)]):
-        if module.ispkg:
-            procedure = getattr(import_module(f"workflows.{module.name}"), "PROCEDURE", None)
-            if isinstance(procedure, Procedure):
-                yield procedure
+        if module.ispkg and (procedure := procedure_in(module.name)) is not None:
+            yield procedure
 
 
 PROCEDURES: tuple[Procedure, ...] = tuple(_procedures())

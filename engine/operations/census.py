@@ -81,7 +81,8 @@ def standing_about(
         return []
     condition = f"i.subject IN ({', '.join('?' * len(abouts))})"
     if workflows:
-        condition += f" AND i.workflow IN ({', '.join('?' * len(workflows))})"
+        # So written, SQLite looks by the subject, and not through all instances of these workflows.
+        condition += f" AND i.workflow || '' IN ({', '.join('?' * len(workflows))})"
     return _standing(engine, f"{condition} ORDER BY i.id DESC LIMIT ?", [*abouts, *workflows, limit])
 
 

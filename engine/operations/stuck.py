@@ -46,15 +46,17 @@ class Stuck:
     what: str = ""
 
 
-def stuck(engine: Engine, limit: int = 100, *, most: int | None = None) -> list[Stuck]:
-    """The stuck instances, at most `limit` of each state; empty where I6 holds. Read-only.
+def stuck(engine: Engine, limit: int = 100, *, most: int | None = None, workflow: str = "") -> list[Stuck]:
+    """The stuck instances, at most `limit` of each state, of one `workflow` where it is named; empty where I6 holds.
+    Read-only.
 
     With `most`, only so many instances of each state are looked at, those that began first.
     """
     found: list[Stuck] = []
     with engine.store.reading() as unit:
         for pinned in occupied(unit):
-            found += _PinnedState(engine, unit, pinned, limit, most).stuck()
+            if not workflow or pinned[0] == workflow:
+                found += _PinnedState(engine, unit, pinned, limit, most).stuck()
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -77,15 +77,23 @@ class Dispatcher:
     def drain(self, limit: int = 100) -> int:
         """Deliver the effects that are due, at most `limit`. Returns how many were tried."""
         for tried in range(limit):
-            claim = self.next_claim()
+            claim = self.next_claim(limit - tried)
             if claim is None:
                 return tried
             self.deliver(claim)
         return limit
 
-    def next_claim(self) -> Claim | None:
-        """The effect to deliver next, leased to this worker; None where nothing is due."""
-        return self._claims.next()
+    def next_claim(self, most: int = 1) -> Claim | None:
+        """The effect to deliver next, leased to this worker; None where nothing is due.
+
+        With `most` above 1, further ones may be leased for the next calls: whoever asks so gives them back when it
+        stops (`give_back`).
+        """
+        claim = self._claims.at_hand()
+        if claim is None:
+            self._return(self._claims.late())  # to be claimed anew
+            claim = self._claims.new(most)
+        return claim
 
     def next_due(self) -> datetime | None:
         """When the next effect may be claimed; None where nothing waits, or everything that waits is paused."""
@@ -93,8 +101,11 @@ class Dispatcher:
             return outbox_rows.next_due(unit)
 
     def give_back(self) -> None:
-        """Return the leases of effects that were taken over and not begun, as if they had never been claimed."""
-        for claim in self._claims.not_begun():
+        """Return the leases of effects that were not begun, as if they had never been claimed."""
+        self._return(self._claims.not_begun())
+
+    def _return(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
             self._results.end_try(claim, "waiting", untried=True)
 
     def deliver(self, claim: Claim) -> Outcome | None:
@@ -191,7 +202,7 @@ class Dispatcher:
                 workflow = engine.workflow(instance)
                 name = claim.name
                 effect = engine.definitions.effect_named(workflow, name)
-                if effect is None or engine.definitions.has_versions(workflow):
+                if effect is None or claim.waited or engine.definitions.has_versions(workflow):
                     present = outbox_rows.name_of(unit, claim, engine.worker)
                     if present is None:  # it was cancelled since it was claimed, or another worker has it
                         return None

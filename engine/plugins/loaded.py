@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -56,6 +56,7 @@ class Plugins:
         self.problems = tuple(problems)
         self.hosts = hosts  # by plugin, of those that want one
         self._registered: dict[str, dict[str, list[tuple[str, Any]]]] = {}
+        self._looked_over: dict[str, Callable[[Plugins], object]] = {}
 
     @property
     def hook(self) -> HookRelay:
@@ -64,12 +65,19 @@ class Plugins:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """All failures so far, in the order in which they happened."""
+        """All failures so far, in the order in which they happened. Late hooks are called for it."""
+        self.register_all()
         return tuple(self._failures)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of every installed plugin, in load order."""
+        return tuple(self._found)
+
+    @property
     def listed(self) -> tuple[Listed, ...]:
-        """Every installed plugin, in load order: enabled, disabled or failed."""
+        """Every installed plugin, in load order: enabled, disabled or failed. Late hooks are called for it."""
+        self.register_all()
         return tuple(self._list(one) for one in self._found.values())
 
     def offers(self, hook: str) -> tuple[str, ...]:
@@ -78,7 +86,9 @@ class Plugins:
         The latter are at work and left themselves out, for want of settings, or are not at work at all.
         """
         registered = self.registered(hook)
-        able = {one.name for one in self.listed if not one.hooks or (hook in one.hooks and hook not in one.adds)}
+        adding = {plugin for claims in self._claimed(hook).values() for plugin, _thing in claims}
+        found = self._found.values()
+        able = {one.name for one in found if not one.hooks or (hook in one.hooks and one.name not in adding)}
         return tuple(sorted({*registered, *able}))
 
     def mailers(self) -> dict[str, AnyMailer]:
@@ -122,12 +132,9 @@ class Plugins:
         Raises:
             PluginError: there is no such hook, or two plugins registered the same name.
         """
-        by_name = self._registered.get(hook)
-        if by_name is None:
-            shape = self._shapes().get(hook)
-            if shape is None:
-                raise PluginError(f"there is no hook {hook!r} that registers by name")
-            by_name = self._registered[hook] = self._register(hook, shape)
+        if hook not in self._shapes:
+            raise PluginError(f"there is no hook {hook!r} that registers by name")
+        by_name = self._claimed(hook)
         clashes = self._clashes(hook)
         if clashes:
             raise PluginError(clashes[0])
@@ -135,8 +142,7 @@ class Plugins:
 
     def claims(self, hook: str) -> tuple[Claim, ...]:
         """Whose what is that the plugins registered through `hook`; of a name that several claim, each claim."""
-        self.register_all()
-        claimed = self._registered.get(hook, {})
+        claimed = self._claimed(hook) if hook in self._shapes else {}
         return tuple(
             Claim(name, thing, plugin, found.distribution, found.version, found.module)
             for name, claims in claimed.items()
@@ -152,16 +158,34 @@ class Plugins:
             del self._registered[hook][claim.name]
         self._fail(claim.plugin, f"{hook} {_something_wrong(claim.name, wrong)}")
 
+    def look_over(self, hook: str, leave_out_wrong: Callable[[Plugins], object]) -> None:
+        """Have `leave_out_wrong` leave out what only the site can tell is wrong, as soon as a late hook was called."""
+        self._looked_over[hook] = leave_out_wrong
+
+    def register_early(self) -> None:
+        """Call every hook that registers by name and is not late. Idempotent."""
+        for hook, shape in self._shapes.items():
+            if not shape.late:
+                self._claimed(hook)
+
     def register_all(self) -> tuple[str, ...]:
         """Call every hook that registers by name, so that `failures` and `listed` are complete. Idempotent.
 
         Returns a sentence for every name that several plugins claim; `registered` raises a `PluginError` for those.
         """
-        for hook, shape in self._shapes().items():
-            if hook not in self._registered:
-                self._registered[hook] = self._register(hook, shape)
-        return tuple(clash for hook in self._registered for clash in self._clashes(hook))
+        for hook in self._shapes:
+            self._claimed(hook)
+        return tuple(clash for hook in self._shapes for clash in self._clashes(hook))
 
+    def _claimed(self, hook: str) -> dict[str, list[tuple[str, Any]]]:
+        """What the plugins registered through `hook`, which is called where it was not yet."""
+        if hook not in self._registered:
+            self._registered[hook] = self._register(hook, self._shapes[hook])
+            if hook in self._looked_over:
+                self._looked_over[hook](self)
+        return self._registered[hook]
+
+    @cached_property
     def _shapes(self) -> dict[str, hookspecs.Shape]:
         """The hooks that register by name, in alphabetical order."""
         callers = {name: hook for name, hook in sorted(vars(self._manager.hook).items()) if hasattr(hook, "spec")}
@@ -171,7 +195,7 @@ class Plugins:
     def _clashes(self, hook: str) -> list[str]:
         registered = self._registered[hook]
         claimed = {repr(name): [plugin for plugin, _thing in claims] for name, claims in registered.items()}
-        claim = self._shapes()[hook].claim
+        claim = self._shapes[hook].claim
         if claim is not None:
             for plugin, thing in (one for claims in registered.values() for one in claims):
                 claimed.setdefault(claim(thing), []).append(plugin)

@@ -79,8 +79,7 @@ def load(
     listed = sorted(known, key=lambda one: (one.order, one.name))
     hosts = {one.name: loading.hosts[one.name] for one, _plugin in built if one.name in loading.hosts}
     plugins = Plugins(manager, listed, loading.failures, loading.problems, hosts)
-    # Now, so that `failures` is complete when the site decides whether it is ready.
-    plugins.register_all()
+    plugins.register_early()
     return plugins
 
 

@@ -17,11 +17,12 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from engine.definition import Attempt, Refusal, Transition, Workflow
+from engine.definition import Attempt, Instance, Refusal, Transition, Workflow
 from engine.errors import Busy, DatabaseAway, Forbidden, OutcomeUnknown, Refused
 from engine.outcomes import Choices, Explanation, Offer
 from engine.runtime import answers
 from engine.runtime.machine import NO_PERMISSION, PAUSED, Candidate, Step, compiled, each_once
+from engine.store.base import Wanted
 from engine.text import _
 
 log = logging.getLogger("tetsuzuki.engine")
@@ -98,6 +99,19 @@ def _ask(candidates: Sequence[Candidate], attempt: Attempt, verdicts: Verdicts, 
         if passed:
             return candidate
     return None
+
+
+def reads_of(workflow: Workflow, instance: Instance, event: str) -> Iterator[Wanted]:
+    """The rows that the guards of an event declare to read, of an instance. A row that a declaration cannot name is
+    left out: its guard is asked all the same, and reads by itself."""
+    for candidate in compiled(workflow).candidates.get((instance.state, event), ()):
+        for read in candidate.reads:
+            try:
+                equal = {name: value(instance) for name, value in read.equal.items()}
+            except Exception:
+                log.debug("%s, instance %s: reads of %r are not known ahead", workflow, instance.id, event)
+            else:
+                yield read.model, equal
 
 
 Against = Callable[[Workflow, Transition, Attempt], tuple[Refusal, ...]]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.definition import Effect, Instance, Workflow
 from engine.delivery import Listener
 from engine.errors import UnknownWorkflow
+from engine.rules import Read, declared_reads
 from engine.runtime.extending import Extensions
 from engine.runtime.listening import Listening, effect_named
 from engine.runtime.soundness.structure import refuse_unsound
 from engine.store.base import Unit
+from engine.store.with_lock import ReadsWithLock
+
+K = TypeVar("K")
 
 RESTARTED, KEPT = 0, 1  # `timer_rules`: what a transition back into its own state makes of the other timers there
 NOBODY: Mapping[str, Listener] = MappingProxyType({})
@@ -20,11 +24,32 @@ NONE_KNOWN: Mapping[tuple[str, int], Collection[str]] = MappingProxyType({})
 _TIMER_RULES = "SELECT timer_rules FROM definition WHERE name = ? AND version = ?"
 
 
+def _of_events(workflows: Iterable[Workflow]) -> Mapping[str, ReadsWithLock]:
+    """By event, what the guards of any workflow declare to read."""
+    found: dict[str, list[Sequence[Read]]] = {}
+    for transition in (transition for workflow in workflows for transition in workflow.transitions):
+        found.setdefault(transition.event, []).extend(map(declared_reads, transition.guards))
+    return _worthwhile({event: ReadsWithLock(guards) for event, guards in found.items()})
+
+
+def _of_starts(workflows: Iterable[Workflow]) -> Mapping[Workflow, ReadsWithLock]:
+    """By workflow, what the guards of its start declare to read."""
+    return _worthwhile(
+        {one: ReadsWithLock(map(declared_reads, one.start.guards), has_number=False) for one in workflows}
+    )
+
+
+def _worthwhile(found: Mapping[K, ReadsWithLock]) -> Mapping[K, ReadsWithLock]:
+    return {key: reads for key, reads in found.items() if reads}
+
+
 class Definitions:
     """Workflows by name and version; `newest` by name alone. Rules read `services` as `Attempt.services`.
     `listeners` hear of transitions, by name, and `extensions` take part in them. `awaited` are the names of workflows
     whose definitions come and go, because plugins bring them: where one is not loaded, its instances wait, and nothing
-    is wrong with them. `last_states` are the final states of versions that may not be loaded, by name and version.
+    is wrong with them. `reads_of_events` and `reads_of_starts` are the rows that guards declare to read or to lock, by
+    event and by workflow (`Store.open`). `last_states` are the final states of versions that may not be loaded, by name
+    and version.
 
     Raises InvalidDefinition where a definition, or two of them together, could not run (`runtime.soundness`).
     """
@@ -48,6 +73,7 @@ class Definitions:
         self.extensions.bind(workflows)
         self.awaited = frozenset(awaited)
         self.last_states = last_states
+        self.reads_of_events, self.reads_of_starts = _of_events(workflows), _of_starts(workflows)
         self._in_versions = {name for name, version in self.loaded if version != self.newest[name].version}
         self._keeps_timers: dict[Workflow, bool] = {}
 

@@ -75,7 +75,9 @@ class DueTimers:
                     timers if instance.state != state or not without else [t for t in timers if t.event not in without]
                 )
                 first = timetable.earliest(workflow, instance.state, due)
-                event = first.event if first is not None else ""
+                if first is None or first.due_at > now:
+                    break
+                event = first.event
                 occurrence = self._next(held, due)
                 if occurrence is None or (not most and circle.fired >= self.piece and occurrence.at != circle.at):
                     break

@@ -40,11 +40,12 @@ class Events:
         """Begin an instance of `definition`. Raises what `Engine.start` raises."""
         begun = f"{definition.name} {about}"
         request = Request(actor, key, START_EVENT, begun, data) if key is not None else None
-        committed = Committed()
+        committed, declared = Committed(), self._definitions.reads_of_starts.get(definition)
 
         def begin(unit: Unit) -> Outcome:
             committed.begin_again()
-            number, now, paused = self._commits.store.open_new(unit, definition.name, definition.version)
+            riding = declared.of(0, data) if declared is not None else None
+            number, now, paused = self._commits.store.open_new(unit, definition.name, definition.version, riding)
             if request is not None and (repeated := self._keys.repeated(unit, request)):
                 unit.unchanged = True
                 return repeated
@@ -86,6 +87,8 @@ class Events:
             return outcome
 
         committed, act = Committed(), Act(number, step)
+        if declared := self._definitions.reads_of_events.get(event):
+            act.riding = declared.of(number, data)
         if request is not None:
             act.before = lambda held: self._keys.repeated(held.unit, request)
         outcome: Outcome = self._commits.watchers.watched(event, committed, "", self._transactions.run, act, committed)

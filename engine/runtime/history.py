@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from engine.definition import Instance
 
@@ -64,13 +65,16 @@ def seal(
     )
     mac = _keyed(key).copy()
     mac.update(fields.encode())
-    return mac.digest()
+    sealed: bytes = mac.digest()
+    return sealed
 
 
 @lru_cache(maxsize=8)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """An HMAC-SHA256 that has taken the key in, to be copied: half of the work for a text this short."""
-    return hmac.new(key, digestmod="sha256")
+def _keyed(key: bytes) -> Any:
+    """An HMAC-SHA256 that has taken the key in, to be copied: half of the work for a text this short. It is OpenSSL's
+    own where there is one, because the wrapper costs as much as the text."""
+    made: Any = hmac.new(key, digestmod="sha256")
+    return getattr(made, "_hmac", None) or made
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,9 +108,9 @@ class Looking:
     def find(self, workflow: str, about: str) -> tuple[int, ...]:
         """The numbers of the instances of a workflow that are about `about`, newest first."""
         with self._store.reading() as unit:
-            rows = unit.rows(
-                "SELECT id FROM instance WHERE subject = ? AND workflow = ? ORDER BY id DESC", (about, workflow)
-            )
+            # So written, SQLite looks by the subject, and not through all instances of the workflow.
+            sql = "SELECT id FROM instance WHERE subject = ? AND workflow || '' = ? ORDER BY id DESC"
+            rows = unit.rows(sql, (about, workflow))
         return tuple(row[0] for row in rows)
 
     def next_due(self) -> datetime | None:

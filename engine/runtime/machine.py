@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from transitions import EventData, Machine
+from transitions import Transition as MachineTransition
 
 from engine.definition import Permission, Refusal, Transition, Workflow
-from engine.rules import asks_for_input, rule_name
+from engine.rules import asks_for_input, declared_reads, rule_name
 from engine.runtime.resends import guards_of
 from engine.text import _
 
@@ -66,13 +67,33 @@ class _Model:
         self.taken: Transition | None = None
 
 
-def _passed(name: str, event: EventData) -> bool:
-    return event.kwargs["verdicts"].get(name, NO_PERMISSION) is None
-
-
-def _take(transition: Transition, event: EventData) -> None:
+def _holds(transition: Transition, names: tuple[str, ...], event: EventData) -> bool:
+    """The one condition of a transition: that every verdict holds. The machine takes the first transition whose
+    condition is met, so it is noted here which one that is."""
+    verdicts = event.kwargs["verdicts"]
+    for name in names:
+        if verdicts.get(name, NO_PERMISSION) is not None:
+            return False
     model: Any = event.model
     model.taken = transition
+    return True
+
+
+class _Way(MachineTransition):
+    """A transition of the machine without callbacks, which no definition has: it is taken where its condition holds."""
+
+    def execute(self, event_data: EventData) -> bool:
+        """Move the model along, where the condition holds."""
+        holds: Any = self.conditions[0].func
+        model: Any = event_data.model
+        if not holds(event_data):
+            return False
+        model.state = self.dest
+        return True
+
+
+class _Machine(Machine):
+    transition_cls = _Way
 
 
 Answer = Step | list[str]
@@ -82,11 +103,12 @@ Answer = Step | list[str]
 class Candidate:
     """A transition ready to be asked: the name of its permission's verdict, and its guards with the names of theirs.
 
-    Each guard says whether it needs the event's data. `step` remembers the machine's answer where this transition is
-    taken: it is the same whatever was tried before.
+    Each guard says whether it needs the event's data; `reads` are the rows that guards declare and that the instance
+    names. `step` remembers the machine's answer where this transition is taken: it is the same whatever was tried
+    before.
     """
 
-    __slots__ = ("guards", "holds", "permission", "step", "transition")
+    __slots__ = ("guards", "holds", "permission", "reads", "step", "transition")
 
     def __init__(self, transition: Transition) -> None:
         self.transition = transition
@@ -96,6 +118,8 @@ class Candidate:
         self.guards = tuple(
             (name, guard, asks_for_input(guard)) for name, guard in zip(names, guards_of(transition), strict=True)
         )
+        declared = (read for _name, guard, _needs in self.guards for read in declared_reads(guard))
+        self.reads = tuple(read for read in declared if read.is_told_by_instance)
 
 
 class Compiled:
@@ -105,7 +129,7 @@ class Compiled:
     """
 
     def __init__(self, workflow: Workflow) -> None:
-        self.machine = Machine(
+        self.machine = _Machine(
             model=None,
             states=[{"name": state.name, "final": state.final} for state in workflow.states],
             initial=workflow.start.state,
@@ -119,8 +143,7 @@ class Compiled:
                     transition.event,
                     source,
                     transition.target,
-                    conditions=[partial(_passed, name) for name in conditions(transition)],
-                    after=partial(_take, transition),
+                    conditions=partial(_holds, transition, conditions(transition)),
                 )
         made = {id(transition): Candidate(transition) for transition in workflow.transitions}
         self.candidates: Mapping[tuple[str, str], tuple[Candidate, ...]] = {

@@ -252,13 +252,15 @@ class Recording:
         """Write the effects' rows of the outbox. Where this `hands_over`, the first effect of each channel of a new
         instance is leased at once, because no other can stand before it."""
         instance, now = held.instance, held.now
+        hands_over = self.hands_over and instance.seq == 1
         taken: set[str] = set()
         for position, effect in enumerate(effects):
             recipient = workflow.recipients.get(effect.to)
             language = answers.language(effect, recipient, attempt) if recipient is not None else ""
             figures = answers.figures(effect, attempt) if effect.figures is not None else "{}"
-            leased = self.hands_over and instance.seq == 1 and effect.channel not in taken
-            taken.add(effect.channel)
+            leased = hands_over and effect.channel not in taken
+            if leased:
+                taken.add(effect.channel)
             deadline_at, nonce = now + effect.retry.deadline, self.draw(links.NONCE)
             tries = 1 if leased else 0
             row = (

@@ -16,20 +16,22 @@ nothing of them is broken. A failure that no savepoint can isolate is found by f
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from engine.definition import Instance
 from engine.errors import Busy, CatchingUp, DatabaseAway, TimerBroken
 from engine.outcomes import Committed
+from engine.runtime import deciding, timetable
 from engine.runtime.catching_up import CatchUp
 from engine.runtime.commits import Commits
 from engine.runtime.definitions import Definitions
 from engine.runtime.due_timers import PASSING, DueTimers
 from engine.runtime.held import Held
 from engine.runtime.observer import DUE
-from engine.store.base import NEVER, Unit, to_db
+from engine.store.base import NEVER, Due, Unit, Wanted, to_db
 
 _PUT_OFF = "UPDATE timer SET wake_at = ? WHERE instance_id = ?"
 _AWAITED_AGAIN = timedelta(minutes=5)  # until an instance is looked at again that waits for a plugin's definition
@@ -95,6 +97,8 @@ class RunDue:
             opened, time = commits.store.open_due(unit, batch.moment, batch.most)
             batch.numbers.extend(instance.id for instance, _ in opened)
             batch.timers = sum(timer.due_at <= batch.moment for _, timers in opened for timer in timers)
+            if not apart:
+                unit.read_ahead(self._declared(opened))
             for instance, timers in opened:
                 unit.owner = instance.id
                 held = Held(unit, instance, timers, batch.now or time, committed)
@@ -111,6 +115,15 @@ class RunDue:
             unit.unchanged = not batch.moved + batch.put_off
 
         commits.watchers.watched(DUE, committed, DUE, partial(commits.run, many=True), fire, committed)
+
+    def _declared(self, opened: Iterable[tuple[Instance, list[Due]]]) -> Iterator[Wanted]:
+        """The rows that guards declare to read, of the timers that fire first."""
+        loaded = self._definitions.loaded
+        for instance, timers in opened:
+            workflow = loaded.get((instance.workflow, instance.version))
+            first = timetable.earliest(workflow, instance.state, timers) if workflow is not None else None
+            if workflow is not None and first is not None:
+                yield from deciding.reads_of(workflow, instance, first.event)
 
     def _apart(self, batch: _Batch, held: Held) -> None:
         """Fire the timers of one instance behind a savepoint; where that cannot isolate a failure, the instance is left

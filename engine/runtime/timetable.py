@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.definition import ALL_TIMERS, Attempt, Timer, Transition, Workflow
 from engine.errors import TimerStandsStill
@@ -57,8 +58,7 @@ class Occurrence:
     moves_to: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(NamedTuple):
     """Where a grid ends. A time equal to `at` is still on the grid where `included`: its timer comes before the one
     that ends the grid."""
 
@@ -129,6 +129,8 @@ def next_occurrence(
     first = earliest(workflow, state, timers)
     if first is None or first.due_at > now:
         return None
+    if leads(workflow, state, first.event) is Leads.OUT:  # as nearly always: no other time of it can have gone by
+        return Occurrence(first, first.due_at)
     grid = _Grid(workflow, state, timers, now, attempt_at, taken, looking)
     written = grid.of(first)
     if written is None or not _is_missed(written, first.due_at, _End(now, included=True), attempt_at):
@@ -229,8 +231,7 @@ class Circle:
 # -- several occurrences -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
+class _Grid(NamedTuple):
     """The grids of a state's timers: the times that have gone by."""
 
     workflow: Workflow

@@ -22,6 +22,7 @@ from engine.runtime.due_timers import MOST_PIECES, DueTimers
 from engine.runtime.extending import MustLeaveOut
 from engine.runtime.held import Held
 from engine.store.base import Opened, Statement, Unit, Violation
+from engine.store.with_lock import Riding
 
 T = TypeVar("T")
 
@@ -29,18 +30,19 @@ T = TypeVar("T")
 class Act(Generic[T]):
     """An act on one instance, in the instance's transaction.
 
-    `before` may answer before anything is applied: then nothing is written. `also` is a statement that is read with the
-    lock (`Store.open`). `applies` says whether due timers are applied at all. An act that `insists` is done even where
-    a timer cannot fire, or where there is no end to what is due.
+    `before` may answer before anything is applied: then nothing is written. `also` is a statement that is read with
+    the lock, as are the rows that `riding` asks for (`Store.open`). `applies` says whether due timers are applied at
+    all. An act that `insists` is done even where a timer cannot fire, or where there is no end to what is due.
     """
 
-    __slots__ = ("also", "applies", "before", "do", "fired", "insists", "number", "source")
+    __slots__ = ("also", "applies", "before", "do", "fired", "insists", "number", "riding", "source")
 
     def __init__(self, number: int, do: Callable[[Held], T]) -> None:
         self.number = number
         self.do = do
         self.before: Callable[[Held], T | None] | None = None
         self.also: Statement | None = None
+        self.riding: Riding | None = None
         self.applies: Callable[[Instance], bool] | None = None
         self.insists = False
         self.fired = False  # whether due timers were, in the transaction that is open or was rolled back last
@@ -99,7 +101,7 @@ class Transactions:
         """Do the act in an open transaction; returns its answer in a tuple. None where more is due than fits into one
         commit: that piece is committed first."""
         act.fired = False
-        held = self.lock(unit, act.number, committed, act.also)
+        held = self.lock(unit, act.number, committed, act.also, act.riding)
         if act.before is not None and (answer := act.before(held)):
             unit.unchanged = True
             return (answer,)
@@ -121,10 +123,17 @@ class Transactions:
         instance, _, _ = self.read(act.number)
         return conflicts.meaning(violation, self.definitions.of(instance), committed.way, instance, act.source)
 
-    def lock(self, unit: Unit, number: int, committed: Committed, also: Statement | None = None) -> Held:
+    def lock(
+        self,
+        unit: Unit,
+        number: int,
+        committed: Committed,
+        also: Statement | None = None,
+        riding: Riding | None = None,
+    ) -> Held:
         """Lock and read an instance, at the beginning of a transaction. Raises UnknownInstance, Busy."""
         committed.begin_again()
-        opened = self.store.open(unit, number, also=also)
+        opened = self.store.open(unit, number, also=also, riding=riding)
         assert opened is not None  # None only where locked rows are skipped
         instance, timers, now = opened
         committed.instance = instance

@@ -20,7 +20,7 @@ The clock is read after the lock is held: by the database on PostgreSQL, so that
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +31,9 @@ import peewee as pw
 from engine.definition import Conflict, Instance
 from engine.errors import ConfigurationError
 from engine.store.current_database import Bound, CurrentDatabase, left, open_here
+from engine.store.read_ahead import UNKNOWN, ReadAhead
 from engine.store.statements import bind, plans
+from engine.store.with_lock import Riding
 
 Clock = Callable[[], datetime]
 T = TypeVar("T")
@@ -183,6 +185,8 @@ class Due:
 
 Opened = tuple[Instance, list[Due], datetime]
 Statement = tuple[str, Sequence[Any]]
+Wanted = tuple[Any, Mapping[str, Any]]
+"""A row that somebody wants: its model, or some columns of it (`only`), and the values of the columns that name it."""
 
 
 def storable(text: str, most: int = 1000) -> str:
@@ -224,6 +228,7 @@ class Unit(ABC):
     also: Sequence[Row] = ()
     channels_paused = False  # whether some channel was paused when an instance was read
     unchanged = False  # set by work whose transaction is to be rolled back
+    ahead: ReadAhead | None = None  # what was read ahead, and has not changed since
 
     @abstractmethod
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
@@ -264,19 +269,30 @@ class Unit(ABC):
     def undo_part(self) -> None:
         """Roll back to the savepoint and release it, whatever has failed since."""
 
+    def read_ahead(self, wanted: Iterable[Wanted]) -> None:  # noqa: B027  (SQLite answers at once, whenever it is asked)
+        """Read rows together that will be asked for one by one (`read_ahead`)."""
+
     def get(self, model: Any, **equal: Any) -> Any | None:
         """See `Records.get`."""
+        if self.ahead and (known := self.ahead.get(model, equal)) is not UNKNOWN:
+            return known
         plan = plans.select(model, tuple(equal))
         rows = self.rows(plan.sql, bind(list(equal.values()), plan))
         return plans.row(model, rows[0]) if rows else None
 
     def exists(self, model: Any, **equal: Any) -> bool:
         """See `Records.exists`."""
+        if self.ahead and (known := self.ahead.exists(model, equal)) is not UNKNOWN:
+            return bool(known)
         plan = plans.touch(model, tuple(equal))
         return bool(self.rows(f"SELECT EXISTS ({plan.sql})", bind(list(equal.values()), plan))[0][0])
 
-    def get_each(self, *wanted: tuple[Any, Mapping[str, Any]]) -> list[Any | None]:
+    def get_each(self, *wanted: Wanted) -> list[Any | None]:
         """See `Records.get_each`."""
+        if self.ahead:
+            known = [self.ahead.get(model, equal) for model, equal in wanted]
+            if not any(row is UNKNOWN for row in known):
+                return known
         statements: list[Statement] = []
         for model, equal in wanted:
             plan = plans.select(model, tuple(equal))
@@ -286,25 +302,33 @@ class Unit(ABC):
 
     def lock_rows(self, model: Any, **equal: Any) -> None:
         """See `Records.lock_rows`. On SQLite a write transaction has locked the whole database already."""
-        if self.lock_suffix:
+        if self.lock_suffix and not (self.ahead and self.ahead.holds(model, equal)):
             plan = plans.touch(model, tuple(equal))
             self.write(plan.sql + self.lock_suffix, bind(list(equal.values()), plan))
+            if self.ahead:
+                self.ahead = None
 
     def insert(self, model: Any, **values: Any) -> None:
         """See `Records.insert`."""
         plan = plans.insert(model, tuple(values))
         row = [*values.values(), *(default() if callable(default) else default for default in plan.defaults)]
         self.write(plan.sql, bind(row, plan))
+        if self.ahead:
+            self.ahead.forget(model)
 
     def update(self, model: Any, where: Mapping[str, Any], **values: Any) -> None:
         """See `Records.update`."""
         plan = plans.update(model, tuple(values), tuple(where))
         self.write(plan.sql, bind([*values.values(), *where.values()], plan))
+        if self.ahead:
+            self.ahead.forget(model)
 
     def delete(self, model: Any, **equal: Any) -> None:
         """See `Records.delete`."""
         plan = plans.delete(model, tuple(equal))
         self.write(plan.sql, bind(list(equal.values()), plan))
+        if self.ahead:
+            self.ahead = None
 
 
 class Store(Protocol):
@@ -337,18 +361,28 @@ class Store(Protocol):
         Busy, DatabaseAway, OutcomeUnknown.
         """
 
-    def open_new(self, unit: Any, workflow: str, version: int) -> tuple[int, datetime, bool]:
+    def open_new(
+        self, unit: Any, workflow: str, version: int, riding: Riding | None = None
+    ) -> tuple[int, datetime, bool]:
         """The number of a new instance, the time, and whether its version is paused. No pause of the version begins
-        before the unit ends."""
+        before the unit ends. `riding` is as in `open`."""
 
     def open(
-        self, unit: Any, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
+        self,
+        unit: Any,
+        instance_id: int,
+        *,
+        skip_locked: bool = False,
+        also: Statement | None = None,
+        riding: Riding | None = None,
     ) -> Opened | None:
         """Lock and read an instance with its timers and whether it is paused, then the clock.
 
         Neither the instance nor its version is paused from then on until the unit ends: no step comes after a pause.
-        `also` is a further statement, read after the lock is held; its rows are in `unit.also`. Returns None only with
-        `skip_locked`, where another worker has locked the instance or it is gone. Raises UnknownInstance, Busy.
+        `also` is a further statement, read after the lock is held; its rows are in `unit.also`. `riding` are rows that
+        rules will ask for: read after the lock is held, too, where that spares a round trip (`with_lock`).
+        Returns None only with `skip_locked`, where another worker has locked the instance or it is gone. Raises
+        UnknownInstance, Busy.
         """
 
     def open_due(self, unit: Any, moment: datetime, limit: int) -> tuple[list[tuple[Instance, list[Due]]], datetime]:

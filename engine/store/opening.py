@@ -11,6 +11,13 @@ from engine.errors import ConfigurationError
 from engine.store.base import SiteDatabase, database
 from engine.store.sqlite import SqliteDatabase
 
+_POSTGRESQL = ("postgresql", "postgres")
+
+
+def is_shared(url: str) -> bool:
+    """Whether several processes may work on the database of a URL at once."""
+    return urlsplit(url).scheme in _POSTGRESQL
+
 
 def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
     """Open `sqlite:///path` or `postgresql://…`. It becomes the current database by rule 3 of `current_database`.
@@ -27,7 +34,7 @@ def open_database(url: str, *, pool: int = 32) -> SiteDatabase:
             with suppress(OSError):  # SQLite says it better
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds personal data
         opened: SiteDatabase = SqliteDatabase(path)
-    elif urlsplit(url).scheme in ("postgresql", "postgres"):
+    elif is_shared(url):
         try:
             from engine.store.postgres import PostgresDatabase
         except ImportError as error:

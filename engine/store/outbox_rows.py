@@ -186,7 +186,7 @@ _UNBLOCKED = f"""
 _CLAIM = f"""
     WITH due AS MATERIALIZED (
         SELECT o.instance_id, o.seq, o.position FROM outbox o WHERE {_UNBLOCKED} AND o.due_at <= ?
-        ORDER BY o.due_at LIMIT 1 %s)
+        ORDER BY o.due_at LIMIT ? %s)
     UPDATE outbox SET state = 'leased', attempts = attempts + 1, claims = claims + 1, due_at = ?, leased_by = ?,
     deadline_at = CASE WHEN attempts > 0 OR patience = 0 THEN deadline_at ELSE %s END
     WHERE (instance_id, seq, position) IN (SELECT instance_id, seq, position FROM due)
@@ -194,8 +194,8 @@ _CLAIM = f"""
 """
 # The time of the first claim, given as seconds and what is behind their point, and the patience: whole seconds more.
 _SECONDS = "((patience + 999999) / 1000000)"
-_CLAIMONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
-_CLAIMONE_OF_MANY = _CLAIM % (
+_CLAIM_ALONE = _CLAIM % ("", f"datetime(?, '+' || {_SECONDS} || ' seconds') || ?")
+_CLAIM_AMONG_MANY = _CLAIM % (
     "FOR UPDATE OF o SKIP LOCKED",
     f"CAST(CAST(? AS text) || CAST(? AS text) AS timestamp) + {_SECONDS} * INTERVAL '1 second'",
 )
@@ -214,15 +214,18 @@ def next_due(unit: Unit) -> datetime | None:
     return from_db(rows[0][0]) if rows else None
 
 
-def claim_next(unit: Unit, now: datetime, lease: timedelta, worker: str) -> tuple[Claim, int] | None:
-    """Claim the effect that has been due for longest, for as long as `lease`; None where nothing is due.
+def claim(unit: Unit, now: datetime, lease: timedelta, worker: str, most: int) -> list[tuple[Claim, int]]:
+    """Claim the effects that have been due for longest, at most `most`, for as long as `lease`.
 
-    Returns the claim and the effect's patience in microseconds. The first claim sets the deadline to `patience` after
-    `now`. A patience of 0, in a row that an older version wrote, leaves the deadline as it is.
+    Returns each claim and its effect's patience in microseconds, in the order of instance and history. The first claim
+    sets the deadline to `patience` after `now`. A patience of 0, in a row that an older version wrote, leaves the
+    deadline as it is.
     """
-    sql, time = _CLAIMONE_OF_MANY if unit.lock_suffix else _CLAIMONE, to_db(now)
-    rows = unit.rows(sql, (time, to_db(now + lease), worker, time[:19], time[19:]))
-    return (_claim_of(rows[0]), rows[0][13]) if rows else None
+    sql, time = _CLAIM_AMONG_MANY if unit.lock_suffix else _CLAIM_ALONE, to_db(now)
+    rows = unit.rows(sql, (time, most, to_db(now + lease), worker, time[:19], time[19:]))
+    if len(rows) > 1:
+        rows = sorted(rows, key=lambda row: row[:3])
+    return [(_claim_of(row), row[13]) for row in rows]
 
 
 def _claim_of(row: Row) -> Claim:
@@ -295,8 +298,16 @@ def reason_of(error: str) -> str:
     return storable(code, _LONGEST_REASON) if rest else ""
 
 
+def _lock_to_count(unit: Unit, claim: Claim, outcome: Outcome) -> None:
+    """Lock the instance of what becomes an incident: its row counts that (migration 16), and a step that holds it may
+    wait for the row of the effect."""
+    if outcome.state == "incident" and unit.lock_suffix:
+        unit.write(f"SELECT 1 FROM instance WHERE id = ?{unit.lock_suffix}", (claim.instance_id,))
+
+
 def write_outcome(unit: Unit, claim: Claim, worker: str, outcome: Outcome) -> None:
     """Record the outcome of a try, unless another worker has claimed the row since, or it has ended."""
+    _lock_to_count(unit, claim, outcome)
     unit.write(
         _WRITE_OUTCOME,
         (
@@ -328,14 +339,18 @@ def put_copy(unit: Unit, claim: Claim, recipient: str, outcome: Outcome) -> None
     """Give the copy of a mail a row of its own, for its `recipient`, with the outcome of the try of `claim`.
 
     Where another worker was faster, its row stays, unless this try has delivered the copy. A mail that has ended
-    without being delivered gets no copy.
+    without being delivered gets no copy. No row is put as an incident: what becomes one is counted (migration 16).
     """
     to_it = _columns_of(outcome.answer)
     why = (storable(outcome.error), outcome.reason, storable(outcome.host, _LONGEST_HOST))
-    row = (recipient, outcome.state, to_db(outcome.due_at), *why, *to_it)
-    unit.write(_PUT_COPY, (*row, *effect_id_of(claim)))
+    copy = (claim.instance_id, claim.seq, copy_of(claim.position))
+    is_incident = outcome.state == "incident"
+    row = (recipient, "waiting" if is_incident else outcome.state, to_db(outcome.due_at), *why, *to_it)
+    _lock_to_count(unit, claim, outcome)
+    is_new = unit.changed(_PUT_COPY, (*row, *effect_id_of(claim)))
+    if is_incident and is_new:
+        unit.write(f"UPDATE outbox SET state = 'incident' WHERE {ONE}", copy)
     if outcome.state == "done":
-        copy = (claim.instance_id, claim.seq, copy_of(claim.position))
         unit.write(_COPY_ARRIVED, (*to_it, *copy, claim.generation))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import select
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -42,6 +43,14 @@ class Wire:
         self._transformer = Transformer(connection)
         self._names: dict[str, bytes] = {}
         self._made = 0
+        self._sent: list[str] = []  # what waits for its answers
+        self._fresh: set[str] = set()  # what was prepared on the way
+        self._syncs = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether statements were sent whose answers are not read yet."""
+        return self._syncs > 0
 
     def send(self, statements: Sequence[Statement]) -> list[PGresult]:
         """Send all statements, then wait for all answers.
@@ -49,36 +58,62 @@ class Wire:
         Raises psycopg's error for the first statement that failed; those after it did not run. Any other failure on the
         way (a broken connection, an interrupt) closes the connection, because its answers can no longer be told apart.
         """
+        self.start(statements)
+        return self._finish()[-len(statements) :] if statements else self._finish()[:0]
+
+    def start(self, statements: Sequence[Statement]) -> None:
+        """Send statements and wait for nothing, so that the server works meanwhile. The next `send` reads their answers
+        first, and raises their errors; `forget` reads them too, and raises nothing."""
         pgconn = self._pgconn
         calls = [(sql, *_encode(params)) for sql, params in statements]
-        fresh: list[str] = []
         try:
-            pgconn.nonblocking = 1
-            pgconn.enter_pipeline_mode()
+            if not self._syncs:
+                pgconn.nonblocking = 1
+                pgconn.enter_pipeline_mode()
             for sql, values, formats in calls:
                 name = self._names.get(sql)
                 if name is None:
                     self._made += 1
                     name = self._names[sql] = b"tz_%d" % self._made
-                    fresh.append(sql)
+                    self._fresh.add(sql)
                     pgconn.send_prepare(name, _marks(sql))
                 pgconn.send_query_prepared(name, values, param_formats=formats)
+                self._sent.append(sql)
             pgconn.pipeline_sync()
-            results = self._read()
-            pgconn.exit_pipeline_mode()
+            self._syncs += 1
+            pgconn.flush()
         except BaseException:
-            pgconn.finish()
+            self._close()
             raise
-        return self._answers(calls, frozenset(fresh), results)
 
-    def _answers(
-        self, calls: Sequence[tuple[str, Any, Any]], fresh: frozenset[str], results: Sequence[PGresult]
-    ) -> list[PGresult]:
-        """One answer for each call. A statement that was prepared on the way has a further answer before its own."""
+    def forget(self) -> None:
+        """Read the answers that are waited for, and forget them."""
+        if self._syncs:
+            with suppress(psycopg.Error):  # a connection that broke is closed, and whoever uses it next hears of that
+                self._finish()
+
+    def _finish(self) -> list[PGresult]:
+        """Read all answers that are waited for."""
+        try:
+            results = self._read()
+            self._pgconn.exit_pipeline_mode()
+        except BaseException:
+            self._close()
+            raise
+        sent, fresh = self._sent, frozenset(self._fresh)
+        self._sent, self._fresh, self._syncs = [], set(), 0
+        return self._answers(sent, fresh, results)
+
+    def _close(self) -> None:
+        self._pgconn.finish()
+        self._syncs = 0
+
+    def _answers(self, sent: Sequence[str], fresh: frozenset[str], results: Sequence[PGresult]) -> list[PGresult]:
+        """One answer for each statement. One that was prepared on the way has a further answer before its own."""
         answers: list[PGresult] = []
         prepared: set[str] = set()
         remaining = iter(results)
-        for sql, _, _ in calls:
+        for sql in sent:
             if sql in fresh and sql not in prepared:
                 self._check(next(remaining), fresh - prepared)
                 prepared.add(sql)
@@ -121,7 +156,8 @@ class Wire:
             pgconn.consume_input()
         poll.modify(pgconn.socket, select.POLLIN)
         results: list[PGresult] = []
-        while True:
+        syncs = self._syncs
+        while syncs:
             while pgconn.is_busy():
                 poll.poll()
                 pgconn.consume_input()
@@ -129,8 +165,10 @@ class Wire:
             if result is None:
                 continue
             if result.status == ExecStatus.PIPELINE_SYNC:
-                return results
-            results.append(result)
+                syncs -= 1
+            else:
+                results.append(result)
+        return results
 
 
 def _marks(sql: str) -> bytes:
@@ -171,7 +209,20 @@ _UNSAFE = re.compile(r'["\\\\]')
 
 
 def _array(values: list[Any]) -> bytes:
-    """An array as PostgreSQL parses it: `{1,NULL,"two"}`."""
+    """An array as PostgreSQL parses it: `{1,NULL,"two"}`. A column of many rows is mostly of one type, and often of one
+    value."""
+    first = values[0] if values else None
+    if values.count(first) == len(values) and len({*map(type, values)}) == 1:
+        return ("{" + ",".join([_element(first)] * len(values)) + "}").encode()
+    kinds = {*map(type, values)}
+    if kinds == {int}:
+        return ("{" + ",".join(map(str, values)) + "}").encode()
+    if kinds == {bytes}:
+        return ('{"\\\\x' + '","\\\\x'.join(map(bytes.hex, values)) + '"}').encode()
+    if kinds == {str}:
+        text = "".join(values)
+        if _UNSAFE.search(text) is None and "\0" not in text:
+            return ('{"' + '","'.join(values) + '"}').encode()
     return ("{" + ",".join(map(_element, values)) + "}").encode()
 
 

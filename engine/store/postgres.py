@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from time import monotonic
@@ -23,6 +23,7 @@ from psycopg.errors import (
     ReadOnlySqlTransaction,
     UniqueViolation,
 )
+from psycopg.pq.abc import PGresult
 
 from engine.definition import Instance
 from engine.errors import DatabaseAway, OutcomeUnknown, UnknownInstance
@@ -48,7 +49,11 @@ from engine.store.base import (
     version_target,
 )
 from engine.store.current_database import entered, left
+from engine.store.drivers import give_psycopg
 from engine.store.postgres_unit import ColumnTypes, PostgresUnit, ReadingUnit, UnitOfMany
+from engine.store.with_lock import Riding
+
+give_psycopg()
 
 # A step shares the lock of its instance's version with other steps, until its transaction ends; an act that pauses or
 # resumes the version holds the lock exclusively. So whether it is paused is known once the next statement is answered.
@@ -180,6 +185,7 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         unit = getattr(self.local, "unit", None)
         if unit is not None:
             unit.flush()
+            unit.ahead = None
         else:
             self.replace_broken()
         try:
@@ -286,21 +292,32 @@ class PostgresStore:
             opened[number][0].paused = True
         return list(opened.values()), self.clock() if self.clock is not None else from_db(clock[0][0])
 
-    def open_new(self, unit: PostgresUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
+    def open_new(
+        self, unit: PostgresUnit, workflow: str, version: int, riding: Riding | None = None
+    ) -> tuple[int, datetime, bool]:
         """See `Store.open_new`. A sequence never yields a number twice."""
-        number, now, paused = unit.rows(_NEW, (workflow, version))[0]
+        answers = _ridden(unit, [*unit.take_pending(), (_NEW, (workflow, version))], riding)
+        number, now, paused = unit.wire.rows(answers[-1])[0]
         if paused is None:
             paused = unit.rows(_VERSION, (version_target(workflow, version),))[0][0]
         return number, self.clock() if self.clock is not None else from_db(now), paused
 
     def open(
-        self, unit: PostgresUnit, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
+        self,
+        unit: PostgresUnit,
+        instance_id: int,
+        *,
+        skip_locked: bool = False,
+        also: Statement | None = None,
+        riding: Riding | None = None,
     ) -> Opened | None:
         """See `Store.open`: the clock and the timers are read by a statement of their own, after the lock is held."""
         pending = unit.take_pending()
         lock = _LOCK_OR_SKIP if skip_locked else _LOCK
         statements = [*pending, (lock, (instance_id,)), (_TIMERS_AND_CLOCK, (instance_id,))]
-        answers = unit.send(statements if also is None else [*statements, also])
+        if also is not None:
+            statements.append(also)
+        answers = _ridden(unit, statements, riding)
         rows = unit.wire.rows
         if also is not None:
             unit.also = rows(answers.pop())
@@ -361,3 +378,12 @@ class PostgresStore:
         instance = instance_of(rows[0])
         _, instance.paused, now, unit.channels_paused = rows[0][11:]
         return instance, timers, self.clock() if self.clock is not None else from_db(now)
+
+
+def _ridden(unit: PostgresUnit, statements: Sequence[Statement], riding: Riding | None) -> list[PGresult]:
+    """Send statements, and what rides along with them. Returns the answers to the former; the unit knows the rest."""
+    more = riding.statements(unit.lock_suffix) if riding is not None else []
+    answers = unit.send([*statements, *more])
+    if riding is not None and more:
+        unit.ahead = riding.known([unit.wire.rows(answer) for answer in answers[len(statements) :]])
+    return answers[: len(statements)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -18,9 +18,11 @@ from psycopg.errors import (
 from psycopg.pq.abc import PGresult
 
 from engine.errors import Busy, DatabaseAway, TransitionConflict
-from engine.store.base import Row, Statement, Unit, Violation
+from engine.store.base import Row, Statement, Unit, Violation, Wanted
 from engine.store.batches import Sets
 from engine.store.pipeline import wire_of
+from engine.store.read_ahead import ReadAhead
+from engine.store.statements import bind, plans, whole
 
 ColumnTypes = dict[str, dict[str, str]]
 """The types of columns as PostgreSQL names them, by table and column."""
@@ -66,6 +68,7 @@ class PostgresUnit(Unit):
     def forget_pending(self) -> None:
         """Discard the pending statements unsent."""
         self.pending.clear()
+        self.ahead = None
 
     def flush(self) -> None:
         """Send the pending statements. Raises Violation, Busy, DatabaseAway."""
@@ -110,32 +113,78 @@ class ReadingUnit(PostgresUnit):
     lock_suffix = ""
 
 
+_SOON = 64  # instances whose writes are sent while those of the next ones are worked out
+
+
 class UnitOfMany(PostgresUnit):
-    """A unit about many instances, whose writes are batched (`batches`)."""
+    """A unit about many instances, whose writes are batched (`batches`).
+
+    The server writes what the first instances leave behind while the next ones are worked out: what it answers is read
+    with the next statement that waits.
+    """
 
     def __init__(self, connection: psycopg.Connection[Row], types: ColumnTypes) -> None:
         super().__init__(connection)
         self.types = types
         self.owned: list[tuple[int, str, Sequence[Any]]] = []
+        self._owners = 0
 
     def write(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self.owned.append((self.owner, sql, params))
+        owned = self.owned
+        if not owned or owned[-1][0] != self.owner:
+            if self._owners == _SOON:
+                self.wire.start(self.take_pending())
+                owned = self.owned
+            self._owners += 1
+        owned.append((self.owner, sql, params))
 
     def forget_pending(self) -> None:
         """See `PostgresUnit.forget_pending`."""
         super().forget_pending()
         self.owned.clear()
+        self._owners = 0
+        self.wire.forget()
 
     def flush(self) -> None:
         """See `PostgresUnit.flush`."""
-        if self.owned or self.pending:
+        if self.owned or self.pending or self.wire.waits:
             self.send(self.take_pending())
 
     def take_pending(self) -> list[Statement]:
         """See `PostgresUnit.take_pending`."""
-        owned, self.owned = self.owned, []
+        owned, self.owned, self._owners = self.owned, [], 0
         pending = super().take_pending()
         return [*pending, *Sets(self._types_of).of(owned)] if owned else pending
+
+    def read_ahead(self, wanted: Iterable[Wanted]) -> None:
+        """See `Unit.read_ahead`: all rows of one shape are one statement."""
+        ahead = ReadAhead()
+        groups: dict[tuple[Any, tuple[str, ...]], dict[tuple[Any, ...], Mapping[str, Any]]] = {}
+        for model, equal in wanted:
+            groups.setdefault((model, tuple(equal)), {})[tuple(equal.values())] = equal
+        if not groups:
+            return
+        statements = [self._rows_ahead(model, names, list(asked.values())) for (model, names), asked in groups.items()]
+        answers = self.rows_of(statements)
+        for (model, _names), asked, rows in zip(groups, groups.values(), answers, strict=True):
+            found = {row[0]: row[1:] for row in rows}
+            for number, equal in enumerate(asked.values(), start=1):
+                ahead.put(model, frozenset(equal.items()), found.get(number))
+        self.ahead = ahead
+
+    def _rows_ahead(self, model: Any, names: tuple[str, ...], asked: Sequence[Mapping[str, Any]]) -> Statement:
+        """The statement that reads, for each of `asked`, its number and its row."""
+        plan = plans.select(model, names)
+        types, columns = self._types_of(whole(model)._meta.table_name), plans.columns(model, names)
+        arrays = ", ".join(f"?::{types[column]}[]" for column in columns)
+        marks = ", ".join(f"p{index}" for index in range(len(columns)))
+        parts = plan.sql.split("?")
+        each = "".join(part + (f"v.p{index}" if index < len(columns) else "") for index, part in enumerate(parts))
+        bound = zip(*(bind(list(equal.values()), plan) for equal in asked), strict=True)
+        return (
+            f"SELECT v.n, f.* FROM unnest({arrays}) WITH ORDINALITY AS v({marks}, n) CROSS JOIN LATERAL ({each}) f",
+            [list(column) for column in bound],
+        )
 
     def _types_of(self, table: str) -> dict[str, str]:
         """The column types of a table. The server is asked once per table, until a batch fails."""

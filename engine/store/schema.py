@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from time import sleep
-from typing import IO
+from typing import IO, Any
 
 import peewee as pw
 from playhouse.migrations import Runner
@@ -61,9 +63,41 @@ def _locks(file: IO[str]) -> bool:
     return True
 
 
-def runners(db: pw.Database, folders: Sequence[Path]) -> list[Runner]:
+class _Runner(Runner):
+    """peewee's runner, which looks into its folder and into its table once, and not again for each step."""
+
+    @cached_property
+    def _steps(self) -> list[Any]:
+        steps: list[Any] = super().migrations()
+        return steps
+
+    @cached_property
+    def _applied(self) -> dict[str, Any]:
+        applied: dict[str, Any] = super().applied()
+        return applied
+
+    def migrations(self) -> list[Any]:
+        """See `Runner.migrations`."""
+        return self._steps
+
+    def applied(self) -> dict[str, Any]:
+        """See `Runner.applied`."""
+        return self._applied
+
+    def up(self, target: str | None = None, fake: bool = False) -> list[str]:
+        """See `Runner.up`."""
+        done: list[str] = super().up(target, fake)
+        self._applied.update(dict.fromkeys(done, datetime.now(UTC)))
+        return done
+
+    def is_one_piece(self) -> bool:
+        """Whether all steps may share a transaction: none says `atomic`, peewee's word for a step outside of any."""
+        return not any("atomic" in Path(step.path).read_text("utf-8") for step in self._steps)
+
+
+def runners(db: pw.Database, folders: Sequence[Path]) -> list[_Runner]:
     """What runs the steps of each folder, and knows which of them the database has had."""
-    return [Runner(db, str(folder), table_name=HISTORY_OF_STEPS + folder.parent.name) for folder in folders]
+    return [_Runner(db, str(folder), table_name=HISTORY_OF_STEPS + folder.parent.name) for folder in folders]
 
 
 def migrate(
@@ -75,23 +109,33 @@ def migrate(
     """Apply the pending steps of each folder, in order. Idempotent. Returns the names of the applied steps.
 
     `meanwhile` is called again and again while another process migrates; what it raises ends the wait. `progress` hears
-    the name of each step before it begins, how many are done, and of how many. Each step is one transaction: after a
-    crash the next call goes on with the step that was under way. What a step raises has a note that names the step and
-    its folder. Raises ConfigurationError where the tables for workers
-    on several machines cannot be made.
+    the name of each step before it begins, how many are done, and of how many. Each step is one transaction; in an
+    empty database all steps of a folder share one. After a crash the next call goes on with what was under way. What a
+    step raises has a note that names the step and its folder. Raises ConfigurationError where the tables for workers on
+    several machines cannot be made.
     """
     make_jobs = _jobs_of(db)
     with alone(db, meanwhile):
-        plan = [(runner, name) for runner in runners(db, folders) for name in _pending(runner)]
+        every = runners(db, folders)
+        is_empty = not any(runner.applied() for runner in every)
+        plan = [(runner, names) for runner in every if (names := _pending(runner))]
+        of = sum(len(names) for _runner, names in plan)
         applied: list[str] = []
-        for done, (runner, name) in enumerate(plan):
-            progress(name, done, len(plan))
-            try:
-                applied += runner.up(name)
-            except Exception as error:  # of a plugin's step, too: whoever reads it must know whose it is
-                error.add_note(f"raised by the step {name} of {runner.directory}, of which nothing is kept")
-                raise
+        for runner, names in plan:
+            with runner.migrator.migration_context() if is_empty and runner.is_one_piece() else nullcontext():
+                for name in names:
+                    progress(name, len(applied), of)
+                    applied += _up(runner, name)
         return applied + make_jobs(db)
+
+
+def _up(runner: Runner, name: str) -> list[str]:
+    try:
+        done: list[str] = runner.up(name)
+    except Exception as error:  # of a plugin's step, too: whoever reads it must know whose it is
+        error.add_note(f"raised by the step {name} of {runner.directory}, of which nothing is kept")
+        raise
+    return done
 
 
 def migrate_alone(db: pw.Database, folder: Path) -> None:

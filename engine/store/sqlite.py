@@ -35,6 +35,7 @@ from engine.store.base import (
 from engine.store.fair_lock import FairLock, Work
 from engine.store.shared_commits import shared_error, work_off
 from engine.store.sqlite_unit import SqliteUnit, error_of, violation
+from engine.store.with_lock import Riding
 
 T = TypeVar("T")
 
@@ -168,16 +169,24 @@ class SqliteStore:
         """See `Store.begin`. Raises Busy where other writers have held the database for LONGEST_WAIT seconds."""
         return _Transaction(self.db, flushes)
 
-    def open_new(self, unit: SqliteUnit, workflow: str, version: int) -> tuple[int, datetime, bool]:
+    def open_new(
+        self, unit: SqliteUnit, workflow: str, version: int, riding: Riding | None = None
+    ) -> tuple[int, datetime, bool]:
         """See `Store.open_new`. Numbers are never reused, even after rows were erased: an old link must not fit a new
         instance."""
         last, paused = unit.rows(_NEW, (f"workflow {workflow} {version}",))[0]  # as `version_target`
         return (last or 0) + 1, self.now(), bool(paused)
 
     def open(
-        self, unit: SqliteUnit, instance_id: int, *, skip_locked: bool = False, also: Statement | None = None
+        self,
+        unit: SqliteUnit,
+        instance_id: int,
+        *,
+        skip_locked: bool = False,
+        also: Statement | None = None,
+        riding: Riding | None = None,
     ) -> Opened | None:
-        """See `Store.open`. The transaction itself is the lock."""
+        """See `Store.open`. The transaction itself is the lock, and no round trip is spared."""
         if also is not None:
             unit.also = unit.rows(*also)
         rows = unit.rows(INSTANCE_AND_TIMERS, (instance_id,))

@@ -46,6 +46,17 @@ class RecordPlans:
             return model.model, self._fields(model.model, model.columns)
         return model, model._meta.sorted_fields
 
+    def columns(self, model: Any, names: Sequence[str]) -> list[str]:
+        """The columns of a table that a model's names mean."""
+        return [field.column_name for field in self._fields(whole(model), names)]
+
+    def attribute(self, model: Any, name: str) -> str:
+        """The attribute that a row has for one of its model's names. Raises TypeError where it is not read."""
+        (column,) = self.columns(model, [name])
+        if all(field.column_name != column for field in self._read(model)[1]):
+            raise TypeError(f"{name!r} is not among the columns that are read of {whole(model).__name__}")
+        return column
+
     @staticmethod
     def _converters(fields: Sequence[pw.Field], method: str) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
         return tuple(
@@ -100,11 +111,11 @@ class RecordPlans:
         """The SELECT of one row where the columns `where` equal the bound values; `model` may be an `Only`."""
         plan = self._plans.get((model, "select", where))
         if plan is None:
-            whole, fields = self._read(model)
-            keys = self._fields(whole, where)
+            table, fields = self._read(model)
+            keys = self._fields(table, where)
             columns = ", ".join(f'"{field.column_name}"' for field in fields)
             plan = Plan(
-                f'SELECT {columns} FROM "{whole._meta.table_name}"{self._where(keys)} LIMIT 1',
+                f'SELECT {columns} FROM "{table._meta.table_name}"{self._where(keys)} LIMIT 1',
                 self._converters(keys, "db_value"),
             )
             self._plans[model, "select", where] = plan
@@ -125,9 +136,9 @@ class RecordPlans:
         """A row as a light, read-only object whose attributes are the model's columns."""
         shape = self._shapes.get(model)
         if shape is None:
-            whole, fields = self._read(model)
+            table, fields = self._read(model)
             columns = [field.column_name for field in fields]
-            shape = namedtuple(whole.__name__, columns), self._converters(fields, "python_value")
+            shape = namedtuple(table.__name__, columns), self._converters(fields, "python_value")
             self._shapes[model] = shape
         make, converters = shape
         if converters:
@@ -142,6 +153,11 @@ class RecordPlans:
         if not keys:
             raise TypeError("records are named by at least one column")
         return " WHERE " + " AND ".join(f'"{field.column_name}" = ?' for field in keys)
+
+
+def whole(model: Any) -> Any:
+    """The model itself, also of some columns of it (`only`)."""
+    return model.model if isinstance(model, Only) else model
 
 
 plans = RecordPlans()

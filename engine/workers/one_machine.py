@@ -21,6 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from engine.errors import EngineError
 from engine.operations.bulk_acts import REST, carry_on
+from engine.outbox.claims import MOST_AHEAD
 from engine.outbox.dispatcher import Dispatcher
 from engine.outcomes import Committed
 from engine.runtime.engine import Engine
@@ -213,7 +214,7 @@ class Heartbeat:
                 return
             try:
                 moved = False
-                while not self._stopping.is_set() and (claim := self.dispatcher.next_claim()) is not None:
+                while not self._stopping.is_set() and (claim := self.dispatcher.next_claim(MOST_AHEAD)) is not None:
                     moved = True
                     # There may be more. The others hear of it now and not when this is delivered: it may hang.
                     self._work.set()

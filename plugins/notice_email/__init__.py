@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from engine.delivery import Failed, Message, Outcome
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
-from engine.templates import templates_in
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES, Moment, Text, _, current_language, reading_in
 from workflows.business.prose import paragraphs
 from workflows.ports.notice_channels import (
@@ -30,9 +31,18 @@ from workflows.ports.notice_channels import (
     PublishedRevision,
 )
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 NAME = "email"
 
-_templates = templates_in(Path(__file__).parent / "mail")
+
+@cache
+def _template(name: str) -> Template:
+    """A template of the mails. Jinja is imported with the first."""
+    from engine.templates import templates_in
+
+    return templates_in(Path(__file__).parent / "mail").get_template(name)
 
 
 def _to_the_support(email: str, customer: str) -> str:
@@ -102,8 +112,8 @@ class NoticeEmail:
         language = recipient.language if recipient.language in LANGUAGES else DEFAULT_LANGUAGE
         with reading_in(language):
             subject = _subject(notice, revision, language)
-            text = _templates.get_template(f"notice.{language}.txt").render(context)
-            html = _templates.get_template(f"notice.{language}.html").render(context)
+            text = _template(f"notice.{language}.txt").render(context)
+            html = _template(f"notice.{language}.html").render(context)
         return Message(
             message_id=f"{key}@{recipient.sender.rpartition('@')[2].rstrip('>')}",
             sender=recipient.sender,

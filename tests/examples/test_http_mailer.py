@@ -57,7 +57,7 @@ def sandbox(sandbox_module: Any, clock: Clock) -> Iterator[Any]:
     """The provider, at the site's time; `url` is where it listens."""
     made = sandbox_module.Sandbox(TOKEN, WEBHOOK_SECRET, now=lambda: clock().timestamp())
     server = sandbox_module.serve(made)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
     yield made

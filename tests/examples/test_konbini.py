@@ -15,12 +15,14 @@ from engine.operations.incidents import incidents
 from engine.plugins.site_facts import SiteFacts
 from engine.testing import Clock, MemoryMailer
 from tests.kit.examples import listening
-from tests.kit.payments import MAY, Books, account, ask, contract, paying_site, work
+from tests.kit.orders import accept, chat, on_first_day, send
+from tests.kit.payments import MAY, Books, account, ask, contract, paying_site, staff, work
+from tests.kit.payments import asked as chosen
 from tests.kit.sites import state
 from web.app import create_app
 from web.assembly.site import Site
-from workflows.business.records import Contract, Mandate, PaymentReport
-from workflows.payment_method_change.records import AwaitedPayment
+from workflows.business.records import AwaitedPayment, Contract, Mandate, PaymentReport
+from workflows.business.shared.change_request import Decision
 
 HOOK = "/webhooks/konbini"
 
@@ -118,6 +120,48 @@ def test_what_was_paid_in_time_and_is_told_after_the_due_time_counts(
     clock.forward(days=1)
     assert sent(app, sandbox, paid) == 200
     assert state(site, number) == "scheduled"
+
+
+def test_an_order_is_paid_at_a_store_and_its_contract_begins_so(
+    site: Site, app: Flask, sandbox: Any, clock: Clock, mailer: MemoryMailer
+) -> None:
+    who, clerk = account(contract()), staff()
+    number = send(site, who, "konbini")
+    assert state(site, number) == "awaiting_details"  # at which chain it is paid
+    site.engine.fire(number, "register", who, chosen(site, "konbini", {"store": "mihon"}))
+    work(site)
+    assert state(site, number) == "awaiting_payment"
+    assert subjects(mailer)[-1] == "コンビニ払いのお支払い方法をご案内します（サービスの新規お申込み）"
+    digits = AwaitedPayment.get().number.replace("-", "")
+    for text in (f"{digits[:4]}-{digits[4:8]}-{digits[8:]}", "¥1,100", "2026年4月15日 12:00"):
+        assert text in mailer.sent[-1].text
+    clock.forward(days=2)
+    paid = sandbox.pay(digits)
+    assert [sent(app, sandbox, paid) for _twice in range(2)] == [200, 200]
+    work(site)
+    assert state(site, number) == "in_review"
+    accept(site, number, clerk)
+    sandbox.down = True  # the first day needs no provider: what was paid, was paid
+    on_first_day(site, clock)
+    made = chat()
+    assert made is not None
+    assert (state(site, number), made.payment_method, made.started_on) == ("applied", "konbini", MAY)
+    assert Mandate.get(Mandate.in_use == made.id).label == "みほんマート"
+    assert incidents(site.engine) == []
+
+
+def test_what_was_paid_for_an_order_that_staff_decline_is_an_incident_until_it_is_paid_back(
+    site: Site, app: Flask, sandbox: Any
+) -> None:
+    who, clerk = account(contract()), staff()
+    number = send(site, who, "konbini")
+    site.engine.fire(number, "register", who, chosen(site, "konbini", {"store": "mihon"}))
+    work(site)
+    assert sent(app, sandbox, sandbox.pay(AwaitedPayment.get().number.replace("-", ""))) == 200
+    site.engine.fire(number, "reject", clerk, Decision("在庫がありません。"))
+    work(site)
+    (incident,) = incidents(site.engine)
+    assert incident.error.startswith("paid: ")
 
 
 def test_who_never_pays_is_reminded_and_goes_on_as_before(

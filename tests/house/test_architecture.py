@@ -48,13 +48,18 @@ def test_a_house_without_circles_has_none() -> None:
         ("engine", "engine"),
         ("engine.text", "engine.text"),
         ("engine.store.sqlite", "engine.store"),
-        ("workflows.faq.rules", "workflows.*"),
+        ("workflows.notice.rules", "workflows.*"),
         ("workflows.business.records", "workflows.business"),
         ("plugins.ledger.prices", "plugins"),
     ],
 )
 def test_a_module_belongs_to_the_first_folder_below_its_package(module: str, room: str) -> None:
-    modules = {"engine.store.sqlite", "workflows.faq.workflow", "workflows.faq.rules", "workflows.business.records"}
+    modules = {
+        "engine.store.sqlite",
+        "workflows.notice.workflow",
+        "workflows.notice.rules",
+        "workflows.business.records",
+    }
     assert room_of(module, modules) == room
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from engine.store.jobs import SCHEMA
 from engine.store.schema import pending
 from engine.testing import MemoryMailer
 from tests.kit.databases import opened_database
-from tests.kit.postgres import Postgres
+from tests.kit.postgres import Postgres, database_name
 from tests.kit.sites import SECRET, plugins_with
 from tests.kit.waiting import PATIENCE, until
 from web.assembly.settings import Settings
@@ -48,6 +50,14 @@ def test_rows_are_gone_and_numbers_begin_anew(postgres: Postgres) -> None:
     postgres.give_back(again)
 
 
+def test_rows_of_procrastinate_are_gone_too(postgres: Postgres) -> None:
+    table = f"{SCHEMA}.procrastinate_workers"
+    first, again = lent_and_changed(postgres, f"INSERT INTO {table} DEFAULT VALUES")
+    assert again == first
+    assert execute(again, f"SELECT count(*) FROM {table}") == [(0,)]
+    postgres.give_back(again)
+
+
 def test_rows_of_a_new_database_are_there_again(postgres: Postgres) -> None:
     first, again = lent_and_changed(
         postgres, "DELETE FROM migration_engine WHERE id = 1", "UPDATE search_seen SET upto = 7"
@@ -58,11 +68,19 @@ def test_rows_of_a_new_database_are_there_again(postgres: Postgres) -> None:
     postgres.give_back(again)
 
 
+def test_tables_of_a_tests_own_are_gone(postgres: Postgres) -> None:
+    first, again = lent_and_changed(
+        postgres, "CREATE TABLE more (id serial PRIMARY KEY); CREATE TABLE other (id integer REFERENCES more)"
+    )
+    assert again == first
+    assert execute(again, "SELECT to_regclass('more'), to_regclass('other')") == [(None, None)]
+    postgres.give_back(again)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "ALTER TABLE instance ADD COLUMN more integer",
-        "CREATE TABLE more (id integer)",
         "CREATE INDEX more ON instance (state)",
         "ALTER TABLE instance ALTER COLUMN state DROP NOT NULL",
         "CREATE FUNCTION more() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
@@ -85,23 +103,44 @@ def test_what_somebody_uses_yet_is_dropped(postgres: Postgres) -> None:
             used.execute("SELECT 1")
 
 
-def test_a_database_is_dropped_although_who_is_thrown_out_takes_longer_than_the_server_waits(
-    postgres: Postgres,
-) -> None:
-    """As on a machine that is busy: the backend of a client that was killed does not get to its end."""
-    url = postgres.lend()
-    with closing(psycopg.connect(url)) as used, ThreadPoolExecutor(1) as pool:
+@contextmanager
+def halted(url: str) -> Iterator[None]:
+    """A backend of the database of a URL does not get on, as on a machine that is busy."""
+    with closing(psycopg.connect(url)) as used:
         ((backend,),) = used.execute("SELECT pg_backend_pid()").fetchall()
         os.kill(backend, signal.SIGSTOP)
         try:
-            dropping = pool.submit(postgres.drop, url)
-            refused = f'{used.info.dbname}" is being accessed by other users'
-            until(lambda: refused in postgres.log(), "the server to give up")
+            yield
         finally:
             os.kill(backend, signal.SIGCONT)
+
+
+def dropped_once_said(postgres: Postgres, url: str, used: str, refused: str) -> None:
+    """Drop the database of `url` while a backend of that of `used` is halted, until the server has said so."""
+    with ThreadPoolExecutor(1) as pool:
+        with halted(used):
+            dropping = pool.submit(postgres.drop, url)
+            until(lambda: refused in postgres.log(), "the server to give up")
         dropping.result(PATIENCE)
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         execute(url, "SELECT 1")
+
+
+def test_a_database_is_dropped_although_who_is_thrown_out_takes_longer_than_the_server_waits(
+    postgres: Postgres,
+) -> None:
+    """As the backend of a client that was killed."""
+    url = postgres.lend()
+    dropped_once_said(postgres, url, url, f'{database_name(url)}" is being accessed by other users')
+
+
+def test_a_database_is_dropped_although_the_server_waits_for_another_one_without_an_end(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.kit.postgres.ATTEMPT", 500)
+    url, other = postgres.lend(), postgres.lend()
+    dropped_once_said(postgres, url, other, f"STATEMENT:  DROP DATABASE {database_name(url)}")
+    postgres.give_back(other)
 
 
 def test_a_site_finds_nothing_to_migrate_in_a_database_of_tests(database_url: str, tmp_path: Path) -> None:

@@ -217,3 +217,15 @@ def mailed_path(site: Site, mailer: MemoryMailer) -> str:
         if found := re.search(rf"^{re.escape(site.settings.base_url)}/a/\S+$", message.text, re.MULTILINE):
             return urlsplit(found[0]).path
     raise AssertionError(f"no link in {len(mailer.sent)} mails")
+
+
+def pages_of(browser: Browser, path: str, links: str) -> list[list[str]]:
+    """The links of a list, page by page, as the way to the next page leads."""
+    found = []
+    while path:
+        browser.open(path)
+        assert browser.response.status_code == 200
+        found.append([address(link) for link in browser.page.select(links)])
+        following = browser.page.select("a[rel=next]")
+        path = address(following[0]) if following else ""
+    return found

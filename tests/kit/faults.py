@@ -13,6 +13,7 @@ import peewee as pw
 
 from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
+from plugins.faq.records import FaqEntry
 from web.assembly.site import Site
 from workflows.account_creation.records import Application
 from workflows.account_invitation.records import Invitation
@@ -31,7 +32,6 @@ from workflows.business.records import (
     StaffMember,
     StaffSession,
 )
-from workflows.faq.records import FaqEntry
 from workflows.notice.records import Notice, NoticeRevision
 
 _REQUESTS = frozenset({"contract_change", "customer_details_change", "payment_method_change"})

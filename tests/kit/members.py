@@ -105,3 +105,10 @@ def add_stranger(site: Site) -> tuple[Customer, Contract]:
     )
     add_account(site, stranger, "admin", "yoso@other.example", "余所 次郎")
     return stranger, contract
+
+
+def without_chat(site: Site, app: Flask, customer: Customer) -> Member:
+    """An editor of a customer who can order ChatLuck."""
+    Contract.delete().where(Contract.product == "chatluck").execute()
+    add_account(site, customer)
+    return member(app, EMAIL)

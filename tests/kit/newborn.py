@@ -38,7 +38,7 @@ _nursery.set_forkserver_preload(
             "web.server",
         ),
         *("plugins.bank_transfer", "plugins.card_stripe", "plugins.demo_card", "plugins.demo_usage"),
-        *("plugins.dev_mailbox", "plugins.direct_debit", "plugins.http_usage", "plugins.ledger"),
+        *("plugins.dev_mailbox", "plugins.direct_debit", "plugins.faq", "plugins.http_usage", "plugins.ledger"),
         *("plugins.notice_email", "plugins.notice_site", "plugins.smtp_mailer"),
     ]
 )

@@ -13,7 +13,6 @@ from engine.plugins import SiteFacts
 from engine.testing import Clock
 from web.assembly.site import Site
 from workflows.business.records import Contract, Customer
-from workflows.faq.records import FaqEntry
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, UpdateInput, Wording
 from workflows.ports.notice_channels import ONCE, NoticeRecipient, PublishedNotice, PublishedRevision
@@ -78,20 +77,6 @@ def deliver_everything(site: Site, clock: Clock, minutes: int = 0) -> None:
             if next_due is None or next_due > clock() + timedelta(minutes=minutes, seconds=2):
                 break
             clock.now = max(clock.now, next_due)
-
-
-def faq(question: str, answer: str, product: str = "", shown: int = 1, category: str = "操作") -> FaqEntry:
-    made: FaqEntry = FaqEntry.create(
-        id=f"{FaqEntry.select().count():012}",
-        instance=FaqEntry.select().count() + 1000,
-        category=category,
-        product=product,
-        question_ja=question,
-        answer_ja=answer,
-        shown=shown,
-        updated_at=datetime(2026, 4, 1, tzinfo=UTC),
-    )
-    return made
 
 
 class StatusPage:

@@ -29,7 +29,6 @@ from workflows.business.shared.account_administration import mark_of
 from workflows.business.shared.change_request import contract_terms
 from workflows.contractor_email_change.inputs import ContractorEmailInput
 from workflows.customer_details_change.inputs import DetailsInput, details_of, shown_digest
-from workflows.faq.inputs import FaqInput
 from workflows.login_address_change.inputs import LoginAddressInput
 from workflows.notice.inputs import DraftInput, Wording
 from workflows.password_change.inputs import PasswordChangeInput
@@ -191,8 +190,3 @@ class Scene:
         """An outage, in draft."""
         data = DraftInput("aaaaaaaaaaaa", "outage", (), Wording("件名", "本文"), "investigating")
         return self.begin("notice", "notice:aaaaaaaaaaaa", data, self.staff)
-
-    def faq_entry(self) -> int:
-        """A question that nobody sees yet."""
-        data = FaqInput("de0000000001", "ログイン", "", 1, "質問", "回答")
-        return self.begin("faq_entry", "faq:de0000000001", data, self.staff)

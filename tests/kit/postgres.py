@@ -29,6 +29,7 @@ from tests.kit.waiting import PATIENCE
 
 _FOLDER = "TESTS_POSTGRESQL"  # the server's folder, for the workers of this run
 _TEMPLATE = "every_table"
+ATTEMPT = 15_000  # milliseconds; an idle machine takes a hundredth of it to copy or drop a database
 # Its databases live as long as a test, so nothing needs to outlive the machine; and several workers connect to it.
 _SETTINGS = """
 fsync = off
@@ -93,15 +94,16 @@ def once_nobody_is_there(url: str, statement: str) -> None:
     connected.
 
     The server itself waits for five seconds, also for whom it throws out; where the machine is busy, a backend that is
-    in the middle of something, or whose client was killed, is there for longer.
+    in the middle of something, or whose client was killed, is there for longer. To drop one it also waits, without an
+    end, until the backends of all other databases have heard of it, which was once for ever: so it is asked anew.
     """
     end = monotonic() + PATIENCE
     while True:
         try:
-            with psycopg.connect(url, autocommit=True) as connection:
+            with psycopg.connect(url, autocommit=True, options=f"-c statement_timeout={ATTEMPT}") as connection:
                 connection.execute(statement)
             return
-        except psycopg.errors.ObjectInUse:
+        except (psycopg.errors.ObjectInUse, psycopg.errors.QueryCanceled):
             if monotonic() > end:
                 raise
 

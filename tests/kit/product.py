@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.request import urlopen
 
+import psutil
 import psycopg
 
 from tests.kit.sites import SECRET
@@ -177,11 +178,29 @@ class Product:
         except OSError:
             return False
 
+    @property
+    def serving(self) -> psutil.Process:
+        """The process that answers."""
+        assert self._serving is not None
+        return psutil.Process(self._serving.pid)
+
+    def kill(self) -> None:
+        """End the process that answers as a lack of memory does."""
+        assert self._serving is not None
+        self._serving.kill()
+        self._serving.wait()
+        self._serving = None
+
     def stop(self) -> None:
         """Tell the site to stop, as a service manager does; it finishes what it is doing."""
         if self._serving is not None:
             end(self._serving)
             self._serving = None
+
+    def look_again(self) -> None:
+        """Have the site do at once what another process left to it on SQLite, where it looks once a minute."""
+        self.stop()
+        self.serve()
 
     def next_customer(self) -> Customer:
         """One that no other story has."""

@@ -28,6 +28,8 @@ from engine.operations.pauses.acts import pause
 from engine.operations.pauses.looking import paused
 from engine.runtime.pauses.scopes import OneInstance
 from engine.testing import Clock, MemoryMailer
+from plugins.faq.demo import show_questions
+from plugins.faq.records import FaqEntry
 from tests.kit.browser import PASSWORD, SUBDOMAIN, Browser, add_customer
 from tests.kit.contract_scenes import changed, do_all_due, ordered, request
 from tests.kit.members import Member, add_account, add_stranger, member
@@ -56,6 +58,7 @@ from workflows.login_address_change.inputs import LoginAddressInput
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, Wording
 from workflows.payment_method_change import effective_date
+from workflows.ports.demo import Demo
 from workflows.ports.webhooks import Event, Webhook
 
 NUMBER = "A07770777"  # not the one that pages give as their example
@@ -394,7 +397,8 @@ ADDRESSES: Mapping[str, Address] = {
         f"staff.{name}": Address(Whose.SITE, lambda w: [{**one, "token": _TOKEN} for one in _for_staff(w)])
         for name in ("confirm_decision", "confirmed_decision")
     },
-    **{f"staff_faq.{name}": Address(Whose.SITE, lambda w: [{"entry": _ENTRY}]) for name in ("read", "save", "act")},
+    **{f"x.faq.{name}": Address(Whose.SITE, lambda w: [{"entry": _ENTRY}]) for name in ("read", "save", "act")},
+    "x.faq.of_request": Address(Whose.SITE, lambda w: [{"instance_id": FaqEntry.get_by_id(_ENTRY).instance}]),
 }
 
 
@@ -493,6 +497,7 @@ def _staff(world: World) -> Actor:
 def _notices(world: World) -> None:
     engine = world.site.engine
     show_demo_notices(world.site, StaffMember.get(StaffMember.email == STAFF_EMAIL))
+    show_questions(Demo(engine, world.staff, world.site.clock))
     for name in (_PUBLISHED, _DRAFT):
         wording = Wording("チャットの障害について", "調べています。", "Trouble", "We look into it.")
         draft = DraftInput(name, board.OUTAGE, ("chatluck",), wording, status=board.INVESTIGATING)

@@ -211,6 +211,8 @@ def test_every_bundled_plugin_has_its_kit(tmp_path: Path) -> None:
         "register_payment_methods": "PaymentMethodContract",
         "register_commands": "CommandsContract",
         "register_pages": "PagesContract",
+        "register_workflows": "WorkflowsContract",
+        "register_demo_contents": "PagesContract",
     }
     tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "plugins").glob("test_*.py")]
     for demo in (False, True):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from engine.testing import Clock
 from plugins.direct_debit import DirectDebit
@@ -15,8 +14,6 @@ from plugins.direct_debit.runs import results
 from plugins.direct_debit.runs.records import DirectDebitRun
 from tests.kit.browser import Browser
 from tests.kit.debits import DIRECT_DEBIT, SETTINGS, answered, at_noon, draw, payer
-from tests.kit.staff import enrol, enter
-from web.app import create_app
 from web.assembly.site import Site
 from web.testing import PagesContract
 
@@ -36,18 +33,6 @@ def site_settings() -> Mapping[str, Any]:
 @pytest.fixture
 def site(any_site: Site, clock: Clock) -> Site:
     return at_noon(any_site, clock)
-
-
-@pytest.fixture
-def app(site: Site) -> Flask:
-    return create_app(site)
-
-
-@pytest.fixture
-def staffed(site: Site, app: Flask, clock: Clock) -> Browser:
-    browser = Browser(app)
-    enter(browser, enrol(site)[1], clock)
-    return browser
 
 
 def test_staff_see_the_runs_and_what_waits_for_them(site: Site, staffed: Browser, tmp_path: Path) -> None:

@@ -432,6 +432,25 @@ def test_the_kit_finds_a_method_that_can_never_finish() -> None:
     Paid().test_it_can_finish()
 
 
+def test_the_kit_finds_a_method_that_cannot_serve_an_order() -> None:
+    class NeedsAContract(Slips):
+        def begin(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Any:
+            return super().begin(context, mandate, data, key) if context.contract else Active()
+
+    fails(OfSlips(NeedsAContract(now)).test_it_begins_for_an_order_whose_contract_begins_later)
+    OfSlips().test_it_begins_for_an_order_whose_contract_begins_later()
+
+
+def test_the_kit_finds_a_method_that_denies_what_was_paid() -> None:
+    class Forgetful(Slips):
+        def revoke(self, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str) -> Report:
+            self.paid.clear()
+            return Report("processed")
+
+    fails(Paid(Forgetful(now)).test_what_was_paid_is_not_denied_once_it_is_revoked, "it was paid")
+    Paid().test_what_was_paid_is_not_denied_once_it_is_revoked()
+
+
 def test_the_kit_finds_a_method_that_is_looked_at_again_too_late() -> None:
     class Patient(Slips):
         def begin(self, *_given: Any) -> Any:

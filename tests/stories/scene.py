@@ -227,8 +227,8 @@ _NAMED: tuple[Shot, ...] = (
     Shot("accounts.confirm_removal", "accounts-delete", "delete", "customer"),
     Shot("notices.show", "notices", "/notices", "customer"),
     Shot("notices.read", "notice", "/notices/de0000000003", "customer"),
-    Shot("notices.faq", "faq", "/notices/faq", "customer"),
-    Shot("notices.faq", "faq-nothing-found", "/notices/faq?q=zzz", "customer"),
+    Shot("x.faq.show", "faq", "/notices/faq", "customer"),
+    Shot("x.faq.show", "faq-nothing-found", "/notices/faq?q=zzz", "customer"),
     # Staff
     Shot("staff.log_in", "staff-login", "/staff/login"),
     Shot("staff.set_up", "staff-setup", "set_up"),
@@ -264,9 +264,9 @@ _NAMED: tuple[Shot, ...] = (
         "staff",
         _submit,
     ),
-    Shot("staff_faq.show", "staff-faq", "/staff/faq", "staff"),
-    Shot("staff_faq.new", "staff-faq-new", "/staff/faq/new", "staff"),
-    Shot("staff_faq.read", "staff-faq-entry", "/staff/faq/de0000000001", "staff"),
+    Shot("x.faq.entries", "staff-faq", "/staff/faq", "staff"),
+    Shot("x.faq.new", "staff-faq-new", "/staff/faq/new", "staff"),
+    Shot("x.faq.read", "staff-faq-entry", "/staff/faq/de0000000001", "staff"),
     Shot("staff.workflows", "staff-workflows", "/staff/workflows", "staff"),
     Shot("staff.pauses", "staff-pauses", "/staff/workflows/pauses", "staff"),
     Shot("staff.pause", "staff-pause", "pause", "staff"),
@@ -280,6 +280,7 @@ NO_PICTURE: Mapping[str, str] = {
     "mailbox.read_html": "the frame within mailbox.read",
     "staff.next_request": "leads on to staff.request_page",
     "payment.returned": "leads on to payment.request_page",
+    "x.faq.of_request": "leads on to x.faq.read",
 }
 
 

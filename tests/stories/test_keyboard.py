@@ -81,6 +81,7 @@ def office(product: Product, chromium: Browser) -> Iterator[Office]:
         CustomerRecord.update(contractor_phone=PHONE).where(CustomerRecord.number == customers[0].number).execute()
         site.search.catch_up()
         site.engine.run_due()
+    product.look_again()
     eventually("the mails of before", product.everything_is_sent)
     product.stop()  # so that its worker does not hand over what is to be lost
     _lose_mails(replace(settings, mailer="memory"), customers[0])

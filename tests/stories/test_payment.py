@@ -207,6 +207,7 @@ def test_g35_direct_debit_has_a_date_once_the_bank_has_approved(
             hanako.open(f"/registration/payment/requests/{number}")
             assert _effective_on(hanako).startswith(after), event
             clerk(event)
+    product.look_again()
     hanako.looks_again()
     assert DATE[language].findall(_effective_on(hanako)) == [_effective_on(hanako)]
     hanako.looks_at("payment-approved")

@@ -174,8 +174,8 @@ class Marked:
             finally:
                 self.marks.set(_IDLE)
 
-    def open_new(self, unit: Any, workflow: str, version: int) -> tuple[int, datetime, bool]:
-        found: tuple[int, datetime, bool] = super().open_new(unit, workflow, version)  # type: ignore[misc]
+    def open_new(self, unit: Any, workflow: str, version: int, riding: Any = None) -> tuple[int, datetime, bool]:
+        found: tuple[int, datetime, bool] = super().open_new(unit, workflow, version, riding)  # type: ignore[misc]
         self.marks.set(_INSIDE)
         self.opened.number = self.opened.number or found[0]
         return found

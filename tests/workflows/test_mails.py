@@ -38,6 +38,7 @@ TO_STAFF = {
     "contract_change_overdue",
     "contract_change_failed_staff",
     "order_handling_overdue",
+    "order_method_away",
     "details_review",
     "details_review_due",
     "review",

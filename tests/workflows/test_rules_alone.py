@@ -96,7 +96,7 @@ BROUGHT: dict[str, dict[str, Any]] = {
         "confirmed": Confirmation("stripe", "evt_1", "cs_1", "**** 4242"),
     },
 }
-FORMS_AGAIN = {("notice", "edit"), ("faq_entry", "edit")}  # bring what the start brought
+FORMS_AGAIN = {("notice", "edit")}  # bring what the start brought
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ for its own. So a blueprint whose views nobody declared access for, or that woul
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,7 +20,7 @@ from engine.configuration import nearest
 from engine.hookspecs import PROJECT
 from engine.plugins.found import reason_of
 from engine.plugins.loaded import Claim, Plugins
-from workflows.ports.pages import Pages
+from workflows.ports.pages import Link, MenuEntry, Pages, Tile
 
 HOOK = "register_pages"
 PREFIX = "x"  # of the addresses of plugins' pages, and of the names of their endpoints
@@ -80,8 +80,23 @@ def same_address(one: Rule, other: Rule) -> bool:
     return one.rule == other.rule and bool(methods)
 
 
+class _Unwritten(Rule):
+    """A rule whose address nobody writes. Werkzeug compiles what writes it at once, which takes longer than all else
+    that is tried."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        def write(self: Rule, **values: Any) -> tuple[str, str]:
+            raise NotImplementedError(f"{self.rule} is only tried")
+
+        return write
+
+
+class _BareApp(Flask):
+    url_rule_class = _Unwritten
+
+
 def _bare_app() -> Flask:
-    return Flask(PROJECT, static_folder=None)
+    return _BareApp(PROJECT, static_folder=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +173,13 @@ class _Trial:
         return tuple(self._pages.addresses) or (f"/{PREFIX}/{self._name}",)
 
     def _wrong_ways(self) -> Iterator[str]:
-        """Entries and tiles that lead to what is not opened by its address alone."""
+        """Entries, tiles and links that lead to what is not opened by its address alone."""
         pages = self._pages
-        entries, tiles = (*pages.menu, *pages.staff_menu), pages.tiles
-        for view in dict.fromkeys((*(one.view for one in entries), *(one.view for one in tiles))):
+        ways: Iterable[MenuEntry | Tile | Link] = (*pages.menu, *pages.staff_menu, *pages.tiles, *pages.links)
+        for view in dict.fromkeys(one.view for one in ways):
             rules = [rule for rule in self._rules if rule.endpoint == f"{prefix_of(self._name)}{view}"]
             if view in self._views and not any("GET" in (rule.methods or ()) and not rule.arguments for rule in rules):
-                yield f"a menu or tile leads to {view!r}, which is not opened by GET without arguments"
+                yield f"a menu, tile or link leads to {view!r}, which is not opened by GET without arguments"
 
     def _wrong_templates(self) -> Iterator[str]:
         loader = self._pages.blueprint.jinja_loader

@@ -9,9 +9,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import cached_property
 from typing import Any
-
-import structlog
 
 _LINK = re.compile(r"(/[a-z]+/)[0-9a-z]{26,38}(?![0-9a-z])")  # as engine.runtime.links makes them
 _ROW = re.compile(r"\n?DETAIL: .*")  # where PostgreSQL shows the row: it may be personal
@@ -24,27 +23,43 @@ def _without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
-def set_up_logs(log_format: str, level: int = logging.INFO) -> None:
-    """Send all logs to standard error, in the chosen format."""
-    shared: list[Any] = [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _without_secrets,
-    ]
-    last = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+class _Lines(logging.Formatter):
+    """The chosen format. structlog makes its lines, and is imported with the first: most commands log none."""
+
+    def __init__(self, log_format: str) -> None:
+        super().__init__()
+        self._log_format = log_format
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
+        return self._made.format(record)
+
+    @cached_property
+    def _made(self) -> logging.Formatter:
+        import structlog
+
+        last = (
+            structlog.processors.JSONRenderer(ensure_ascii=False)
+            if self._log_format == "json"
+            else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        )
+        return structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.stdlib.ExtraAdder(),
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+                _without_secrets,
+            ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
-    )
+
+
+def set_up_logs(log_format: str, level: int = logging.INFO) -> None:
+    """Send all logs to standard error, in the chosen format."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(log_format))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -69,7 +69,7 @@ class Readiness:
             self._say(asked + self._fixed + health, error.__cause__)
         else:
             self._say(asked + self._fixed + health)
-        return (*asked, *self._fixed, *health, self._answering(), *self._extensions())
+        return (*asked, *self._fixed, *health, self._answering(), *self._extensions(), *self._worker())
 
     def _answering(self) -> Check:
         """A warning where this process's breaker of a plugin is open: pages that do not need the plugin are not
@@ -84,6 +84,13 @@ class Readiness:
         left_out = ", ".join(one.installed.name for one in standings if one.is_left_out)
         said = f"left out: {left_out}; see tetsuzuki doctor" if left_out else ""
         return (Check("extensions", "warning" if left_out else "ok", said),) if standings else ()
+
+    def _worker(self) -> tuple[Check, ...]:
+        """A warning where the worker beside these pages ended; nothing where there is none."""
+        beside = self._site.worker_process
+        if beside is None:
+            return ()
+        return (Check("worker", "warning" if beside.trouble else "ok", beside.trouble),)
 
     def _say(self, checks: tuple[Check, ...], cause: BaseException | None = None) -> None:
         """Log the failing checks, whenever they change."""

@@ -48,6 +48,7 @@ from web.assembly import secret_keys
 from web.assembly.retention import RETENTION
 from workflows.business.catalogue import Catalogue
 from workflows.organisation import Organisation
+from workflows.ports.notice_channels import USUAL_PACE
 from workflows.review import REVIEW
 from workflows.typesetting.fonts import font_file
 
@@ -140,7 +141,8 @@ class Settings:
     stand in front, whose X-Forwarded headers are believed. `tracing` sends OpenTelemetry spans, where OTEL_… in the
     environment says. `metrics_token` opens `/metrics`; without one there is no such page. With `confirm_first_account`
     a customer's first account waits until the contractor or staff confirm it. Bills that are due on `collect_from` or
-    later are collected; without it none. `sources` has the file or variable of each key that was set. `secret_key`
+    later are collected; without it none. A notice reaches at most `notice_pace` contractors a second; 0 is no limit.
+    `sources` has the file or variable of each key that was set. `secret_key`
     seals and signs, `old_secret_keys` (newest first) verify what was sealed before; it is empty where a single machine
     has none yet, which `build` then draws (`web.assembly.unlocking`).
     """
@@ -162,6 +164,7 @@ class Settings:
     var: Annotated[Path, folder()] = Path("var")
     confirm_first_account: Annotated[bool, switch()] = False
     collect_from: Annotated[date | None, day()] = None
+    notice_pace: Annotated[int, whole(0, 1000)] = USUAL_PACE
     terms: Annotated[Path | None, file(b"%PDF-", "a PDF file that can be read")] = None
     document_font: Annotated[Path | None, font_file()] = None
     trusted_proxies: Annotated[int, whole(0, 10)] = 0

@@ -10,13 +10,10 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from engine.authoring.check import check_all
-from engine.authoring.check.indexes import missing_indexes
 from engine.authoring.release import release
 from engine.configuration import Problem, nearest, shown_value
 from engine.definition import Workflow
 from engine.errors import ConfigurationError, InvalidDefinition, SettingsError
-from engine.outbox.dispatcher import Dispatcher
 from engine.plugins.breakers import Breakers
 from engine.plugins.extensions import leave_out_unfit
 from engine.plugins.health_reports import HealthReports
@@ -28,9 +25,8 @@ from engine.store.base import Clock, SiteDatabase
 from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.text import Text
-from engine.workers.one_machine import Heartbeat
 from web.assembly import parts, procedures
-from web.assembly.monitoring.metrics import Metrics
+from web.assembly.at_work import AtWork
 from web.assembly.parts import Ground
 from web.assembly.settings import KEYS, Settings
 from web.assembly.unlocking import unlock
@@ -38,7 +34,6 @@ from workflows.business.access.access import Access
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
 from workflows.business.access.throttle import Throttles
-from workflows.business.address_marks import ReturnedMails
 from workflows.business.catalogue import Catalogue
 from workflows.business.customer_search import CustomerSearch
 from workflows.business.mail_frames import FRAMES
@@ -51,9 +46,15 @@ from workflows.registry import EFFECT_KINDS, MIGRATIONS, WORKFLOWS
 from workflows.services import Services
 
 if TYPE_CHECKING:
+    from engine.outbox.dispatcher import Dispatcher
+    from engine.workers.one_machine import Heartbeat
     from engine.workers.several_machines import Cluster
+    from web.assembly.monitoring.metrics import Metrics
     from web.assembly.monitoring.tracing import Tracing
+    from web.assembly.worker_process import WorkerProcess
+    from workflows.business.address_marks import ReturnedMails
 
+PAGES = "register_pages"
 
 # The settings that choose one of what plugins add, and the hook by which they add it.
 CHOICES = {"mailer": "register_mailers", "billing": "register_billing_backends", "disk_usage": "register_disk_usage"}
@@ -66,8 +67,7 @@ class Site:
     settings: Settings
     db: SiteDatabase
     engine: Engine
-    dispatcher: Dispatcher
-    heartbeat: Heartbeat | Cluster
+    at_work: AtWork
     access: Access
     staff: Staff
     hasher: Hasher
@@ -79,9 +79,24 @@ class Site:
     plugins: Plugins
     health: HealthReports
     clock: Callable[[], datetime]
-    returned_mails: ReturnedMails
     metrics: Metrics | None = None
     tracing: Tracing | None = None
+    worker_process: WorkerProcess | None = None  # beside the pages, where these work in a process of their own
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """The dispatcher of the outbox."""
+        return self.at_work.dispatcher
+
+    @property
+    def heartbeat(self) -> Heartbeat | Cluster:
+        """What works off timers and outbox."""
+        return self.at_work.heartbeat
+
+    @property
+    def returned_mails(self) -> ReturnedMails:
+        """What takes reports on mails that came back."""
+        return self.at_work.returned_mails
 
     def close(self) -> None:
         """Send the remaining spans, and close the database."""
@@ -110,15 +125,24 @@ def check_definitions(workflows: Sequence[Workflow], kinds: frozenset[str]) -> N
     definitions = tuple(workflows)
     if kinds == _sound[1] and len(definitions) == len(_sound[0]) and all(map(is_, definitions, _sound[0])):
         return
+    from engine.authoring.check import check_all
+
     problems = check_all(definitions, kinds=kinds, shared=FRAMES)
     if problems:
         raise InvalidDefinition("\n".join(str(problem) for problem in problems))
     _sound = (definitions, kinds)
 
 
+def kinds_of_effects(plugins: Plugins) -> frozenset[str]:
+    """The kinds of effects that something here delivers."""
+    return frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()})
+
+
 def check_indexes(db: SiteDatabase, workflows: Sequence[Workflow]) -> None:
     """Raise InvalidDefinition where a declared conflict has no unique index in the database, one line for each
     index."""
+    from engine.authoring.check.indexes import missing_indexes
+
     problems = missing_indexes(db, workflows)
     if problems:
         raise InvalidDefinition("\n".join(str(problem) for problem in problems))
@@ -170,15 +194,19 @@ def plugins_of(
         moved=moved,
         host_of=SiteHost,
     )
-    if plugins.claims("register_pages"):
-        from web.assembly.blueprints import admit  # Flask, which no other plugin needs
-
-        admit(plugins)
+    plugins.look_over(PAGES, _leave_out_wrong_pages)
     if plugins.claims(PROCEDURES):
         procedures.admit(plugins)
     of_plugins = [workflow for claim in plugins.claims(PROCEDURES) for workflow in claim.thing.workflows]
     leave_out_unfit(plugins, (*workflows, *of_plugins))
     return plugins
+
+
+def _leave_out_wrong_pages(plugins: Plugins) -> None:
+    if plugins.claims(PAGES):
+        from web.assembly.blueprints import admit  # Flask, which no other plugin needs
+
+        admit(plugins)
 
 
 def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
@@ -190,7 +218,7 @@ def problems_of(settings: Settings, plugins: Plugins) -> list[Problem]:
             kind = KEYS[key].kind.expected
             hint = nearest(chosen, known) or f"; there are: {', '.join(known) or 'none'}"
             problems.append(Problem(settings.place(key), f" = {shown_value(chosen)}: expected {kind}{hint}"))
-    names = [one.name for one in plugins.listed]
+    names = plugins.names
     for name in settings.required_plugins:
         if name not in names:
             hint = nearest(name, names) or f"; installed are: {', '.join(names)}"
@@ -217,9 +245,10 @@ def build(
     `meanwhile` is called between steps, and again and again while another process migrates; what it raises ends
     everything. `clock` replaces the time of machine and database, for tests. Without `works` the site's heartbeat
     leaves timers and outbox to other processes, which needs a shared database. `times` and `breakers` replace the time
-    limits of plugins. With `looks` no secret key is drawn or recorded. Raises ConfigurationError, WrongSecretKey,
-    InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is in `plugins.failures` and stops nothing; a
-    wrong setting of a plugin, or one that names nothing that a plugin adds, is a SettingsError.
+    limits of plugins. With `looks` no secret key is drawn or recorded, and no definition is checked. Raises
+    ConfigurationError, WrongSecretKey, InvalidDefinition, DefinitionChanged. A plugin that cannot be loaded is in
+    `plugins.failures` and stops nothing; a wrong setting of a plugin, or one that names nothing that a plugin adds, is
+    a SettingsError.
     """
     ground = _ground(settings, plugins, workflows, clock, meanwhile, looks=looks)
     meanwhile()
@@ -228,7 +257,6 @@ def build(
     breakers = parts.breakers(ground, worker, breakers)
     services = parts.services(ground, breakers, times)
     engine = parts.engine(ground, services, (*workflows, *ground.of_plugins), worker, clock, engine_options or {})
-    dispatcher = parts.dispatcher(ground, engine, services)
     hasher, throttles = Hasher(*settings.password_cost), Throttles(ground.keyring, ground.clock)
     vault = services.vault
     access, staff = parts.access(ground, hasher, vault, throttles), parts.staff(ground, hasher, vault, throttles)
@@ -237,16 +265,16 @@ def build(
     search = parts.search(ground)
     if not looks:
         search.prepare(meanwhile)
-    returned_mails = parts.returned_mails(ground, engine, dispatcher.renderer)
-    parts.bind_hosts(ground, engine, breakers, returned_mails)
-    regular = (access.purge, staff.purge, parts.extension_watch(ground, engine, worker).review)
-    chores = parts.chores(ground, engine, services, search, regular, traced=tracing is not None)
+    purges = (access.purge, staff.purge, parts.extension_watch(ground, engine, worker).review)
+    at_work = AtWork(ground, engine, services, search, purges, works, tracing is not None)
+    if not looks:
+        at_work.begin()
+    parts.bind_hosts(ground, engine, breakers, at_work.report_returned)
     return Site(
         settings=settings,
         db=db,
         engine=engine,
-        dispatcher=dispatcher,
-        heartbeat=parts.heartbeat(db, engine, dispatcher, chores, works=works),
+        at_work=at_work,
         access=access,
         staff=staff,
         hasher=hasher,
@@ -258,7 +286,6 @@ def build(
         plugins=ground.plugins,
         health=health,
         clock=ground.clock,
-        returned_mails=returned_mails,
         metrics=metrics,
         tracing=tracing,
     )
@@ -281,12 +308,13 @@ def _ground(
     if problems:
         raise SettingsError(problems)
     catalogue = catalogue_of(settings, plugins)
-    for hook in ("register_pages", PROCEDURES):
+    for hook in (PROCEDURES,) if looks else (PAGES, PROCEDURES):
         plugins.registered(hook)  # which raises where two plugins claim one name
     meanwhile()
     db = open_database(settings.database_url, pool=settings.threads + 16)
     now = clock or db.now
-    check_definitions(workflows, frozenset({"mail", *EFFECT_KINDS, *plugins.effect_handlers()}))
+    if not looks:  # which starts nothing and sends nothing; `doctor` checks them itself
+        check_definitions(workflows, kinds_of_effects(plugins))
     migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
     if not looks:  # a command that only looks must be able to say what is missing
         check_indexes(db, workflows)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
@@ -42,6 +42,12 @@ class Stop:
 
     def _ask(self, *_: object) -> None:
         self._asked = True
+
+    def ask(self) -> None:
+        """Have the process stop, as a signal does. In any thread."""
+        self._asked = True
+        with suppress(BlockingIOError):  # it is full: who waits is woken
+            self._sender.send(bytes((signal.SIGTERM,)))
 
     @property
     def asked(self) -> bool:

@@ -18,6 +18,7 @@ from uuid import uuid4
 import click
 
 from engine.delivery import Accepted, Deferred, Failed, Message, Outcome, send_to_all
+from engine.errors import InvalidDefinition
 from engine.mime import is_mailbox
 from engine.plugins.health_reports import WHOLE
 from engine.text import _
@@ -77,7 +78,8 @@ def secret_keys(site: Site) -> Iterator[Finding]:
 
 
 def plugins(site: Site) -> Iterator[Finding]:
-    """Whether every plugin is at work, and adds what settings name."""
+    """Whether every plugin is at work, and adds what settings name under a name of its own."""
+    yield from map(fault, site.plugins.register_all())
     for text in conditions.plugins(site).inside:
         yield warning(text)
     for check in conditions.chosen(site):
@@ -257,6 +259,17 @@ def stuck_instances(site: Site) -> Iterator[Finding]:
         yield fault(f"instance {one.instance_id} ({one.workflow}, {one.state}) is stuck: {one.why}; {advice(one)}")
 
 
+def definitions(site: Site) -> Iterator[Finding]:
+    """What is wrong with the definitions: no process that works starts with it."""
+    from web.assembly.site import check_definitions, kinds_of_effects
+    from workflows.registry import WORKFLOWS
+
+    try:
+        check_definitions(WORKFLOWS, kinds_of_effects(site.plugins))
+    except InvalidDefinition as error:
+        yield from map(fault, str(error).splitlines())
+
+
 def unheld_rules(site: Site) -> Iterator[Finding]:
     """Declared conflicts without their unique index: nothing holds their rule."""
     from engine.authoring.check.indexes import missing_indexes
@@ -281,6 +294,7 @@ CHECKS: tuple[Check, ...] = (
     webhooks,
     pauses,
     stuck_instances,
+    definitions,
     unheld_rules,
 )
 

@@ -15,7 +15,7 @@ from workflows.ports.commands import CommandSite, SiteDoor, group_of
 
 if TYPE_CHECKING:
     from engine.plugins.found import Listed
-    from engine.plugins.loaded import Plugins
+    from engine.plugins.loaded import Claim, Plugins
 
 GROUP = "tetsuzuki.plugins"  # that of `engine.plugins.found`, which a word that is mistyped need not load
 _OF_CLICK = (click.ClickException, click.Abort, click.exceptions.Exit)
@@ -35,11 +35,10 @@ def commands_of(name: str) -> click.Group | None:
 
     plugins = plugins_of(read())
     commands = plugins.registered("register_commands").get(group)
-    found = [one for one in plugins.listed if group_of(one.name) == group]
     if commands is not None:
-        (its,) = (one for one in found if group in one.adds.get("register_commands", ()))
+        (its,) = (claim for claim in plugins.claims("register_commands") if claim.name == group)
         return _PluginCommands(its, commands, plugins)
-    absent = [one for one in found if one.state != "enabled"]
+    absent = [one for one in plugins.listed if group_of(one.name) == group and one.state != "enabled"]
     if absent:
         raise PluginError("\n".join(map(_why_absent, absent)))
     return None
@@ -52,9 +51,11 @@ def _why_absent(one: Listed) -> str:
 class _PluginCommands(click.Group):
     """The commands of one plugin. What they raise is told in one line that names the plugin."""
 
-    def __init__(self, plugin: Listed, commands: dict[str, click.Command], plugins: Plugins) -> None:
-        super().__init__(group_of(plugin.name), commands=commands, help=plugin.description)
-        self._plugin = plugin.name
+    def __init__(self, claim: Claim, commands: dict[str, click.Command], plugins: Plugins) -> None:
+        from engine.plugins.docstrings import description
+
+        super().__init__(group_of(claim.plugin), commands=commands, help=description(claim.module))
+        self._plugin = claim.plugin
         self._plugins = plugins
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from engine.errors import ConfigurationError
+from engine.store.opening import is_shared
 from web.assembly import conditions
 from web.assembly.logs import set_up_logs
 from web.assembly.settings import read
+from web.assembly.settling import settle_to_serve
 from web.assembly.site import Site, build, require_mailer
 from web.assembly.stopping import heeded
+from web.assembly.worker_process import OPTION, Line, WorkerProcess
 
 _WELCOME = """
   {name} — demo
@@ -116,17 +120,26 @@ def demo(host: str, port: int, var: Path) -> None:
 @_listening("127.0.0.1")
 @click.option("--no-worker", is_flag=True, help="Pages alone: `tetsuzuki worker` elsewhere fires timers and delivers.")
 def serve(host: str, port: int, no_worker: bool) -> None:
-    """The site: pages, timers and outbox in one process. On PostgreSQL any number may share the work."""
+    """The site: pages, timers and outbox. On PostgreSQL the last two are a process of their own, which this one keeps
+    at work, and any number of others may share the work."""
     from web.server import run
 
     _check_port(host, port)
     settings = read()
     set_up_logs(settings.log_format)
     with heeded() as stop:
-        site = build(settings, works=not no_worker, meanwhile=stop.check)
+        apart = not no_worker and is_shared(settings.database_url)
+        site = build(settings, works=not no_worker and not apart, meanwhile=stop.check)
+        if apart:
+            site = replace(site, worker_process=WorkerProcess((*_command(), "worker")))
         warn(site)
         require_mailer(site)
         run(site, host, port, stop)
+
+
+def _command() -> list[str]:
+    """What this process was begun with, before the name of its command."""
+    return sys.orig_argv[: sys.orig_argv.index("serve")]
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -145,7 +158,8 @@ def _address(text: str) -> tuple[str, int]:
     metavar="HOST:PORT",
     help="Where to answer /healthz, /readyz and, with a metrics_token, /metrics.",
 )
-def worker(metrics: tuple[str, int] | None) -> None:
+@click.option(OPTION, "line", type=int, hidden=True)
+def worker(metrics: tuple[str, int] | None, line: int | None) -> None:
     """Timers and outbox alone, without pages. Stops on SIGTERM when what it delivers is delivered."""
     from web.http.probes import monitored
 
@@ -154,10 +168,14 @@ def worker(metrics: tuple[str, int] | None) -> None:
     settings = read()
     set_up_logs(settings.log_format)
     with heeded() as stop:
+        pages = Line(line, stop) if line is not None else None
         site = build(settings, meanwhile=stop.check)
+        if pages is not None:
+            pages.metrics = site.metrics
         warn(site)
         require_mailer(site)
         stop.check()
+        settle_to_serve()
         with monitored(site, metrics):
             site.heartbeat.start()
             logging.getLogger("tetsuzuki").info("worker %s is at work", site.engine.worker)

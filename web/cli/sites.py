@@ -12,22 +12,25 @@ import click
 from engine.attempt import Actor
 from engine.configuration import one_line
 from engine.store.base import LARGEST
-from web.assembly.logs import set_up_logs
-from web.assembly.settings import read
-from web.assembly.site import Site, build
-from workflows.business.request_number import read_request_number
 
 if TYPE_CHECKING:
     from engine.plugins.loaded import Plugins
+    from web.assembly.site import Site
 
 
 @contextmanager
 def opened_site(*, looks: bool = False, plugins: Plugins | None = None, **overrides: Any) -> Iterator[Site]:
     """The site that the settings describe; closed at the end of the block. With `looks` no secret key is drawn.
     `plugins` are those that are loaded already."""
+    from web.assembly.logs import set_up_logs
+    from web.assembly.settings import read
+    from web.assembly.settling import settle
+    from web.assembly.site import build
+
     settings = read(**overrides)
     set_up_logs(settings.log_format)
     site = build(settings, plugins=plugins, looks=looks)
+    settle()
     try:
         yield site
     finally:
@@ -74,6 +77,8 @@ def instance_named(text: str) -> int | None:
     if text.isascii() and text.isdecimal():
         digits = text.lstrip("0")
         return int(digits) if digits and len(digits) <= len(str(LARGEST)) and int(digits) <= LARGEST else None
+    from workflows.business.request_number import read_request_number
+
     read = read_request_number(text)
     return read if isinstance(read, int) and read else None
 

@@ -27,6 +27,7 @@ def migrate(check: bool) -> None:
     from engine.store.opening import open_database
     from engine.store.schema import migrate as apply
     from web.assembly.settings import read
+    from web.assembly.settling import settle
     from web.assembly.site import plugins_of
     from web.assembly.unlocking import unlock
     from web.cli.remaining import Remaining
@@ -37,6 +38,7 @@ def migrate(check: bool) -> None:
     if check:
         _check(settings, folders)
         return
+    settle()
     db = open_database(settings.database_url)
     applied = apply(
         db, folders, progress=lambda name, done, of: click.echo(f"step {done + 1} of {of}: {name}", err=True)

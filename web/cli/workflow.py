@@ -13,7 +13,6 @@ import click
 from web.cli import cures, histories, migrations, pauses, procedure
 from web.cli.procedure import of_plugins
 from web.cli.sites import INSTANCE, opened_site
-from workflows.business.request_number import request_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,8 +28,15 @@ def workflow() -> None:
 
 
 def _named(name: str) -> Workflow:
-    """The newest version of a workflow. Plugins are asked where it is not the site's own."""
+    """The newest version of a workflow. Its own folder is looked into first, which is named as it is; plugins are asked
+    where it is not the site's own."""
     from engine.errors import UnknownWorkflow
+    from workflows.procedure import procedure_in
+
+    procedure = procedure_in(name)
+    own = [one for one in procedure.workflows if one.name == name] if procedure is not None else []
+    if own:
+        return max(own, key=lambda one: one.version)
     from workflows.registry import WORKFLOWS
 
     newest = {one.name: one for one in sorted(WORKFLOWS, key=lambda one: one.version)}
@@ -164,6 +170,7 @@ def readme(name: str) -> None:
 def history(instance_id: int) -> None:
     """What happened to one instance: when, what, by whom, how late a timer was, and which extensions took part."""
     from engine.runtime.history import extensions_of
+    from workflows.business.request_number import request_number
 
     with opened_site(looks=True) as site:
         instance = _as_it_counts(site.engine, instance_id)

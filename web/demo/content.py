@@ -1,12 +1,14 @@
-"""The contents of a new demo: customers, accounts, a member of staff, notices and questions."""
+"""The contents of a new demo: customers, accounts, a member of staff, notices, and what plugins add."""
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.definition import Actor
 from web.assembly.settings import Settings, read
 from web.demo.accounts import open_demo_accounts
 from web.demo.notices import show_demo_notices
@@ -15,9 +17,12 @@ from workflows.business.customer_aliases import customer_numbered
 from workflows.business.customer_file import import_customers
 from workflows.business.customer_file.releasing import release
 from workflows.business.records import StaffMember
+from workflows.ports.demo import HOOK, Demo
 
 if TYPE_CHECKING:
     from web.assembly.site import Site
+
+log = logging.getLogger("tetsuzuki.plugins")
 
 CUSTOMERS = Path(__file__).parent / "customers.csv"
 
@@ -41,7 +46,19 @@ def fill(site: Site) -> None:
     release()
     open_demo_accounts(site)
     enrol_demo_staff(site)
-    show_demo_notices(site, StaffMember.get(StaffMember.email == EMAIL))
+    member = StaffMember.get(StaffMember.email == EMAIL)
+    show_demo_notices(site, member)
+    _add_what_plugins_add(site, Demo(site.engine, Actor("staff", str(member.id)), site.clock))
+
+
+def _add_what_plugins_add(site: Site, demo: Demo) -> None:
+    site.plugins.registered(HOOK)  # which raises where two plugins claim one name
+    for claim in site.plugins.claims(HOOK):
+        try:
+            claim.thing(demo)
+        except (Exception, SystemExit) as error:
+            reason = site.plugins.blamed(claim.plugin, error).reason
+            log.error("what %s adds to the demo is not all there: %s", claim, reason)
 
 
 def _without_removed(file: Path) -> BytesIO:

@@ -1,4 +1,4 @@
-"""The demo's notices and questions, written through the same procedures as real ones; no mail is sent."""
+"""The demo's notices, written through the same procedure as real ones; no mail is sent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from engine.definition import Actor
 from workflows.business.records import StaffMember
-from workflows.faq.inputs import FaqInput
-from workflows.faq.records import FaqEntry
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, UpdateInput, Wording
 from workflows.notice.records import Notice
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_demo_notices(site: Site, member: StaffMember) -> None:
-    """Publish the demo's notices and questions in the name of `member`. Idempotent."""
+    """Publish the demo's notices in the name of `member`. Idempotent."""
     staff = Actor("staff", str(member.id))
     products = tuple(site.catalogue.products)
     for draft in _drafts(site.clock(), products):
@@ -28,10 +26,6 @@ def show_demo_notices(site: Site, member: StaffMember) -> None:
             site.engine.fire(started.instance_id, "publish", staff, PublishInput(notify=False))
             if draft.kind == board.OUTAGE:
                 site.engine.fire(started.instance_id, "update", staff, _UPDATE)
-    for entry in _questions():
-        if not FaqEntry.select().where(FaqEntry.id == entry.entry).exists():
-            started = site.engine.start("faq_entry", f"faq:{entry.entry}", staff, entry)
-            site.engine.fire(started.instance_id, "show", staff)
 
 
 _UPDATE = UpdateInput(
@@ -83,41 +77,4 @@ def _drafts(now: datetime, products: tuple[str, ...]) -> Iterator[DraftInput]:
             "Logging in takes long for some customers. We are looking into it.",
         ),
         status=board.INVESTIGATING,
-    )
-
-
-def _questions() -> Iterator[FaqInput]:
-    yield FaqInput(
-        "de0000000001",
-        "アカウント",
-        "",
-        10,
-        "お客様番号はどこで確認できますか",
-        "ご開通時のメール、請求書ハガキ、PDF納品書／請求書に記載されています。",
-        "Where do I find our customer number?",
-        "In the email that we sent when your environment was opened, on the billing postcard, and on PDF delivery "
-        "notes and invoices.",
-        "Accounts",
-    )
-    yield FaqInput(
-        "de0000000002",
-        "アカウント",
-        "",
-        20,
-        "アカウント作成のメールが届きません",
-        "迷惑メールフォルダをご確認ください。メールは aporder@desknets.com からお送りしています。",
-        "The email with the link has not arrived",
-        "Please look in your junk folder. Our emails come from aporder@desknets.com.",
-        "Accounts",
-    )
-    yield FaqInput(
-        "de0000000003",
-        "ご利用環境",
-        "",
-        10,
-        "ディスク使用容量を確認したい",
-        "サポートサイトTOPの「貴社環境のディスク使用容量確認」でご覧いただけます。",
-        "How much disk space do we use?",
-        "See the disk usage on the start page of this site.",
-        "Your environment",
     )

@@ -23,6 +23,7 @@ from wtforms.validators import InputRequired
 from engine.definition import Refusal
 from engine.text import LANGUAGES, Text, _, current_language
 from web.forms.fields import HiddenField, PasswordField, StringField
+from web.http import form_tokens
 from web.http.filling import is_secret
 
 # Machine-readable texts: a phone must not begin them with a capital, nor correct their spelling.
@@ -32,7 +33,8 @@ _EMAIL_MISSING = _("メールアドレスをご入力ください。")
 _PASSWORD_MISSING = _("パスワードをご入力ください。")
 
 
-def _field(kind: type[Any], label: Text, missing: Text, **attributes: str) -> Any:
+def required_field(kind: type[Any], label: Text, missing: Text, **attributes: str) -> Any:
+    """A field of `kind` that must be filled in; `missing` is said where it is empty. `attributes` are those of HTML."""
     return kind(label, validators=[InputRequired(missing)], render_kw=attributes)
 
 
@@ -46,6 +48,11 @@ def _words_of_wtforms(language: str) -> Any:
     return get_translations([language])
 
 
+class _FormTokens(FlaskForm.Meta.csrf_class):
+    def generate_csrf_token(self, csrf_token_field: wtforms.Field) -> str:
+        return form_tokens.token()
+
+
 class Form(FlaskForm):
     """A form with refusals at its fields, and at its head. `kept` says that what is typed into it may be kept where it
     could not be sent, passwords and codes apart."""
@@ -54,6 +61,8 @@ class Form(FlaskForm):
 
     class Meta(FlaskForm.Meta):
         """Takes only text fields: Flask-WTF would also take uploaded files and JSON."""
+
+        csrf_class = _FormTokens
 
         def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
             """What is given: fields that were kept, None, or else the posted form; None where nothing was posted."""
@@ -107,18 +116,20 @@ def _forms(form: type[Form]) -> Iterator[type[Form]]:
 class LogInForm(Form):
     """ログイン情報: subdomain, mail address and password (G9)."""
 
-    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
-    email = _field(
+    subdomain = required_field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
+    email = required_field(
         StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **EXACT
     )
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **EXACT)
+    password = required_field(
+        PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **EXACT
+    )
 
 
 class IdentifyForm(Form):
     """アカウント作成お申込み: what identifies a customer (G11, G13)."""
 
-    subdomain = _field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
-    customer_number = _field(
+    subdomain = required_field(StringField, _("サブドメイン"), _SUBDOMAIN_MISSING, **EXACT)
+    customer_number = required_field(
         StringField,
         _("お客様番号"),
         _("お客様番号をご入力ください。"),
@@ -133,12 +144,12 @@ class AccountForm(Form):
     """アカウント情報設定 (G17–G19). With `request_key`, a form that is sent twice is one application (I10)."""
 
     request_key = HiddenField()
-    user_name = _field(StringField, _("ユーザー名"), _("ユーザー名をご入力ください。"), autocomplete="name")
-    email = _field(
+    user_name = required_field(StringField, _("ユーザー名"), _("ユーザー名をご入力ください。"), autocomplete="name")
+    email = required_field(
         StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **EXACT
     )
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **EXACT)
-    password_again = _field(
+    password = required_field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **EXACT)
+    password_again = required_field(
         PasswordField,
         _("パスワード（確認）"),
         _("確認のため、もう一度パスワードをご入力ください。"),

@@ -1,7 +1,7 @@
-"""WTForms' one-line fields, with attributes that are written without its template strings.
+"""WTForms' one-line fields, with inputs that are written without its template strings.
 
-WTForms formats each attribute as a `Markup` of its own; on a page that is little but its form, that was half of the
-time (`benchmarks/web_pages.py`).
+WTForms formats each attribute as a `Markup` of its own, and looks through all that Python knows of a field's flags; on
+a page that is little but its form, that was half of the time (`benchmarks/web_pages.py`).
 """
 
 from __future__ import annotations
@@ -31,15 +31,27 @@ _clean = lru_cache(maxsize=256)(clean_key)
 
 
 class _TextInput(widgets.TextInput):
-    html_params = staticmethod(attributes)
+    def __call__(self, field: wtforms.Field, **given: Any) -> Markup:
+        """See `wtforms.widgets.Input`."""
+        flags = {name: value for name, value in vars(field.flags).items() if name in self.validation_attrs}
+        if "value" not in given:
+            given["value"] = field._value()
+        own = {"id": field.id, "type": self.input_type, **flags, **given}
+        return Markup(f"<input {attributes(name=field.name, **own)}>")  # noqa: S704  (they are escaped)
 
 
-class _PasswordInput(widgets.PasswordInput):
-    html_params = staticmethod(attributes)
+class _PasswordInput(_TextInput):
+    input_type = "password"
+
+    def __call__(self, field: wtforms.Field, **given: Any) -> Markup:
+        """See `wtforms.widgets.PasswordInput`."""
+        return super().__call__(field, **{**given, "value": ""})
 
 
-class _HiddenInput(widgets.HiddenInput):
-    html_params = staticmethod(attributes)
+class _HiddenInput(_TextInput):
+    input_type = "hidden"
+    validation_attrs = widgets.HiddenInput.validation_attrs
+    field_flags = widgets.HiddenInput().field_flags
 
 
 class StringField(wtforms.StringField):

@@ -1,4 +1,4 @@
-"""The staff's forms for notices and the FAQ."""
+"""The staff's forms for notices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wtforms import SelectField, SelectMultipleField, TextAreaField
 
 from engine.definition import Refusal
 from engine.text import Text, _
-from web.forms import Form, _field, offered_as
+from web.forms import Form, offered_as, required_field
 from web.forms.fields import HiddenField, StringField
 from workflows.notice.board import KINDS, STATUSES
 
@@ -44,8 +44,8 @@ class WordingForm(AnnouncingForm):
     status = SelectField(_("状況"), choices=offered_as([("", "–"), *STATUSES.items()]), validate_choice=False)
     window_start = StringField(_("開始日時"), render_kw={"type": "datetime-local"})
     window_end = StringField(_("終了日時"), render_kw={"type": "datetime-local"})
-    title_ja = _field(StringField, _("件名（日本語）"), _TITLE_MISSING, lang="ja")
-    body_ja = _field(TextAreaField, _("本文（日本語）"), _BODY_MISSING, lang="ja", rows="8")
+    title_ja = required_field(StringField, _("件名（日本語）"), _TITLE_MISSING, lang="ja")
+    body_ja = required_field(TextAreaField, _("本文（日本語）"), _BODY_MISSING, lang="ja", rows="8")
     title_en = StringField(_("件名（英語）"), render_kw={"lang": "en"})
     body_en = TextAreaField(_("本文（英語）"), render_kw={"lang": "en", "rows": "6"})
 
@@ -68,19 +68,3 @@ class PublishForm(AnnouncingForm):
     request_key = HiddenField()
     seen = HiddenField()
     publish_at = StringField(_("公開日時"), render_kw={"type": "datetime-local"})
-
-
-class FaqForm(Form):
-    """A question of the FAQ and its answer."""
-
-    request_key = HiddenField()
-    seen = HiddenField()
-    entry = HiddenField()
-    category = _field(StringField, _("分類"), _("ご入力ください。"), list="categories")
-    category_en = StringField(_("分類（英語）"), render_kw={"lang": "en"})
-    product = SelectField(_("対象の製品"), choices=[], validate_choice=False)
-    position = StringField(_("表示順"), render_kw={"inputmode": "numeric"})
-    question_ja = _field(StringField, _("質問（日本語）"), _("ご入力ください。"), lang="ja")
-    answer_ja = _field(TextAreaField, _("回答（日本語）"), _("ご入力ください。"), lang="ja", rows="8")
-    question_en = StringField(_("質問（英語）"), render_kw={"lang": "en"})
-    answer_en = TextAreaField(_("回答（英語）"), render_kw={"lang": "en", "rows": "6"})

@@ -63,12 +63,12 @@ def asked_name(field: str) -> str:
 
 def method_form(asked: payments.Form) -> MethodForm:
     """A form with these fields, filled in with what was posted. The method decides whether it is valid."""
-    made: dict[str, Any] = {field.name: _field(field) for field in asked.fields}
+    made: dict[str, Any] = {field.name: required_field(field) for field in asked.fields}
     form: MethodForm = type("MethodForm", (MethodForm,), made)()
     return form
 
 
-def _field(field: payments.Field) -> Any:
+def required_field(field: payments.Field) -> Any:
     required = [InputRequired(_MISSING)]
     if field.choices:
         choices = [SelectChoice(value, title) for value, title in field.choices]

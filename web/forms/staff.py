@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.text import _
-from web.forms import _EMAIL_MISSING, _PASSWORD_MISSING, EXACT, Form, _field
+from web.forms import _EMAIL_MISSING, _PASSWORD_MISSING, EXACT, Form, required_field
 from web.forms.fields import PasswordField, StringField
 
 _CODE = {"autocomplete": "one-time-code", "inputmode": "numeric", **EXACT}
@@ -13,22 +13,24 @@ _CODE_MISSING = _("確認コードをご入力ください。")
 class StaffLogInForm(Form):
     """Mail address, password and the authenticator's code, together."""
 
-    email = _field(
+    email = required_field(
         StringField, _("メールアドレス"), _EMAIL_MISSING, inputmode="email", autocomplete="username", **EXACT
     )
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **EXACT)
-    code = _field(StringField, _("確認コード"), _CODE_MISSING, **_CODE)
+    password = required_field(
+        PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="current-password", **EXACT
+    )
+    code = required_field(StringField, _("確認コード"), _CODE_MISSING, **_CODE)
 
 
 class SetUpForm(Form):
     """The password that a staff member chooses, and the first code of their authenticator."""
 
-    password = _field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **EXACT)
-    password_again = _field(
+    password = required_field(PasswordField, _("パスワード"), _PASSWORD_MISSING, autocomplete="new-password", **EXACT)
+    password_again = required_field(
         PasswordField,
         _("パスワード（確認）"),
         _("確認のため、もう一度パスワードをご入力ください。"),
         autocomplete="new-password",
         **EXACT,
     )
-    code = _field(StringField, _("確認コード"), _CODE_MISSING, **_CODE)
+    code = required_field(StringField, _("確認コード"), _CODE_MISSING, **_CODE)

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 from werkzeug.routing import BaseConverter, Rule, ValidationError
 from werkzeug.sansio.http import parse_cookie
 
 from engine.text import LANGUAGES, reading_in
 from web.http import cookies
 from web.http.guard import STATIC
-from web.http.templating import PageEnvironment
+from web.http.templating import PageEnvironment, at_the_root
 from workflows.business.request_number import read_request_number, request_number
 
 if TYPE_CHECKING:
@@ -105,19 +105,10 @@ class RequestNumber(BaseConverter):
         return request_number(value)
 
 
-def _at_the_root() -> bool:
-    """Whether somebody asks for a page, and the site is not below a path. Asked for each address of a page: without the
-    proxy's way to an attribute, which takes as long as the rest of `Pages.url_for`."""
-    try:
-        now: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy, which its type hides
-    except RuntimeError:  # nobody asks
-        return False
-    return not now.environ.get("SCRIPT_NAME")
-
-
 class Pages(Flask):
-    """Flask, with two changes: its log line of an error names no path, which may be a mailed link and so a secret; and
-    constant URLs are cached, because a page has two dozen of them."""
+    """Flask, with three changes: its log line of an error names no path, which may be a mailed link and so a secret;
+    constant URLs are cached, because a page has two dozen of them; and whether a function is asynchronous, which Flask
+    asks of fourteen for each page, is asked of each once."""
 
     jinja_environment = PageEnvironment
     jinja_options = PageEnvironment.options
@@ -126,6 +117,7 @@ class Pages(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._addresses: dict[tuple[str, str], str] = {}
+        self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.url_map.converters["request"] = RequestNumber
 
     def url_for(self, endpoint: str, **values: Any) -> str:
@@ -136,11 +128,18 @@ class Pages(Flask):
             file = present.get("filename", "") if endpoint in STATIC else ""
             if len(present) > bool(file):
                 return super().url_for(endpoint, **values)
-        if endpoint.startswith(".") or not _at_the_root():
+        if endpoint.startswith(".") or not at_the_root():
             return super().url_for(endpoint, **values)
         known = self._addresses.get((endpoint, file))
         if known is None:
             known = self._addresses[endpoint, file] = super().url_for(endpoint, **values)
+        return known
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """See `Flask.ensure_sync`."""
+        known = self._synchronous.get(func)
+        if known is None:
+            known = self._synchronous[func] = super().ensure_sync(func)
         return known
 
     def log_exception(self, exc_info: Any, *ctx: Any) -> None:

@@ -108,8 +108,8 @@ class Declared:
     of an instance, and `with_own_pages` are the workflows that the staff handle elsewhere than in their queue,
     `handled_by_plugins` those of them that plugins handle;
     `same_for_all` are the endpoints whose answer is the same for every reader; `kept_names` are those of fields that
-    may be kept where a form could not be sent. What plugins add: `tiles` are entries of TOP, `customer_panels` and
-    `request_panels` stand on the staff's pages of these.
+    may be kept where a form could not be sent. What plugins add: `tiles` are entries of TOP, `links` stand in named
+    places of pages, `customer_panels` and `request_panels` on the staff's pages of these.
     """
 
     menus: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
@@ -123,6 +123,7 @@ class Declared:
     same_for_all: set[str] = field(default_factory=set)
     kept_names: set[str] = field(default_factory=set)
     tiles: tuple[Entry, ...] = ()
+    links: dict[str, tuple[Entry, ...]] = field(default_factory=lambda: defaultdict(tuple))
     customer_panels: tuple[PluginPanel, ...] = ()
     request_panels: tuple[PluginPanel, ...] = ()
 

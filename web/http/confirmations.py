@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-from flask import flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request, session
 from werkzeug import Response
 from werkzeug.datastructures import MultiDict
 
@@ -32,6 +32,12 @@ from workflows.business.access.vault import Unreadable
 
 _BEFORE = "before"  # the parameter of an address that names the ticket of an earlier page
 _LONGEST_TICKET = 64_000  # characters
+
+
+def _say_once(message: str) -> None:
+    """Say something on the next page, unless it says that already."""
+    if message not in (said for _category, said in session.get("_flashes", ())):
+        flash(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +77,22 @@ class Confirmation:
         outcome = site().engine.outcome_under(self.key, actor or this_actor())
         return outcome.instance_id if outcome is not None else None
 
-    def sent_once(self, send: Callable[[], Response | None], receipt: Callable[[int], Response]) -> Response:
-        """The answer to the button: `send` unless it was sent, and then `receipt` of the procedure that it made.
+    def sent_once(
+        self, send: Callable[[], Response | None], receipt: Callable[[int], Response], received: Text
+    ) -> Response:
+        """The answer to the button: `send` unless it was sent, and then `receipt` of the procedure that it made, whose
+        page says `received`.
 
         `send` answers where it made nothing. Of two clicks the second may begin to look before the first one's commit,
-        and find that its request is in the way, or what was typed is kept no more: it gets the receipt as well.
+        and find that its request is in the way, or what was typed is kept no more: it gets the receipt as well. The
+        browser may have dropped the answer to the first click with what it said, so each of them says it.
         """
         answer = send() if self.made() is None else None
         number = self.made()
-        if number is not None:
-            return receipt(number)
-        return answer or redirect(self.url, 303)
+        if number is None:
+            return answer or redirect(self.url, 303)
+        _say_once(str(received))
+        return receipt(number)
 
     def ticket(self, shown: Any) -> str:
         """What the page shows, as JSON can say it, for its hidden field `shown`."""

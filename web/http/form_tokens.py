@@ -8,6 +8,8 @@ site had made it, whatever became of the session since, and nobody can make a fo
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
+from typing import cast
 
 from flask import current_app, g, request, session
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -17,6 +19,25 @@ LIFE = 24 * 60 * 60  # seconds; a session lasts for 12 hours at most
 
 _BETWEEN = "|"
 _LEFT = "left"  # of a session: the kinds of those who have logged out in it, and not in again
+
+
+def token() -> str:
+    """The token of this request's forms, as Flask-WTF's `generate_csrf` makes it: that one asks for its settings and
+    makes a signer for each form of a page."""
+    if FIELD not in g:
+        if FIELD not in session:
+            session[FIELD] = secrets.token_hex(20)
+        g.csrf_token = _signer().dumps(session[FIELD])
+    return cast(str, g.csrf_token)
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return _signer_with(tuple(current_app.config["WTF_CSRF_SECRET_KEY"]))
+
+
+@lru_cache(maxsize=16)
+def _signer_with(keys: tuple[str, ...]) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(list(keys), salt="wtf-csrf-token")
 
 
 def renew(*owners: str) -> None:
@@ -43,9 +64,8 @@ def has_left(kind: str) -> bool:
 def named(kind: str) -> str:
     """The owner of this kind, "account" or "staff", for whom the site made the posted form; "" where its token was not
     made here, names nobody of this kind, or is older than a day."""
-    serializer = URLSafeTimedSerializer(current_app.config["WTF_CSRF_SECRET_KEY"], salt="wtf-csrf-token")
     try:
-        value = serializer.loads(request.form.get(FIELD, ""), max_age=LIFE)
+        value = _signer().loads(request.form.get(FIELD, ""), max_age=LIFE)
     except BadData:
         return ""
     owners = value.split(_BETWEEN)[1:] if isinstance(value, str) else []

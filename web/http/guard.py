@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from itsdangerous import URLSafeTimedSerializer
 
 from web.http.areas import declared_in
 
@@ -103,8 +104,17 @@ def _is_ours(asked: str, hostname: str, port: int | None, scheme: str, demo: boo
 
 
 class PageSession(SecureCookieSessionInterface):
-    """Flask's signed session, except on files and feeds: those are the same for every reader, and `Vary: Cookie` would
-    deny that."""
+    """Flask's signed session, with a signer that is made once; and not on files and feeds: those are the same for every
+    reader, and `Vary: Cookie` would deny that."""
+
+    def __init__(self) -> None:
+        self._signer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """The signer of the app's sessions."""
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Write the session cookie, except on a file or feed."""

@@ -31,7 +31,7 @@ from web.http.errors import Explanation, error_page
 from web.http.guard import HEADERS
 from web.http.who_may import ANYONE, STAFF, staff_member, user
 from workflows.ports import troubles
-from workflows.ports.pages import MenuEntry, Pages, Panel, Reader, Tile, read_by
+from workflows.ports.pages import Link, MenuEntry, Pages, Panel, Reader, Tile, read_by
 from workflows.ports.procedures import HOOK as PROCEDURES
 
 if TYPE_CHECKING:
@@ -62,20 +62,18 @@ def register_plugin_pages(app: Flask, of: Site) -> None:
     """Register the pages of all plugins of a site, behind its own. Pages that claim an address which is taken are left
     out, as a failure of their plugin."""
     for claim in of.plugins.claims(HOOK):
-        taken = _taken(app, claim)
+        rules = rules_of(claim.name, claim.thing)
+        taken = _taken(app, rules) if claim.thing.addresses else None
         if taken is not None:
             of.plugins.leave_out(HOOK, claim, f"the address {taken.rule} is taken by {taken.endpoint}")
-        elif wrong := _wrong_shown(claim.thing, rules_of(claim.name, claim.thing), prefix_of(claim.name)):
+        elif wrong := _wrong_shown(claim.thing, rules, prefix_of(claim.name)):
             of.plugins.leave_out(HOOK, claim, wrong)
         else:
             _mount(app, of, claim)
 
 
-def _taken(app: Flask, claim: Claim) -> Rule | None:
+def _taken(app: Flask, theirs: Sequence[Rule]) -> Rule | None:
     """A rule of the app that pages which come with the site would have again."""
-    if not claim.thing.addresses:
-        return None
-    theirs = rules_of(claim.name, claim.thing)
     return next((one for one in app.url_map.iter_rules() if any(same_address(one, rule) for rule in theirs)), None)
 
 
@@ -105,7 +103,8 @@ def _mount(app: Flask, of: Site, claim: Claim) -> None:
 def _handled_by(blueprint: str, claim: Claim, name: str) -> HandledBy:
     """Where the plugin's pages handle the procedure `name`."""
     pages: Pages = claim.thing
-    entry = pages.staff_menu[0] if pages.staff_menu else None
+    links = [MenuEntry(one.view, one.title) for one in pages.links if pages.access[one.view] == STAFF]
+    entry = next(iter((*pages.staff_menu, *links)), None)
     one, first = pages.shows.get(name, ""), entry.view if entry is not None else ""
     title = _text(entry.title) if entry is not None else Text(claim.plugin)
     return HandledBy(title, one and blueprint + one, first and blueprint + first)
@@ -176,14 +175,16 @@ def _with_our_headers(files: str, response: Response) -> Response:
 
 
 def _lead_to(app: Flask, name: str, pages: Pages) -> None:
-    """Declare the entries of menus, and the tiles."""
+    """Declare the entries of menus, the tiles, and the links."""
     declared = declared_in(app)
     for menu, entries in ((MAIN_MENU, pages.menu), (STAFF_MENU, pages.staff_menu)):
         declared.menus[menu] += tuple(_entry(name, one) for one in entries)
     declared.tiles += tuple(_entry(name, one, _text(one.good_for)) for one in pages.tiles)
+    for link in pages.links:
+        declared.links[link.place] += (_entry(name, link),)
 
 
-def _entry(name: str, way: MenuEntry | Tile, good_for: Text | None = None) -> Entry:
+def _entry(name: str, way: MenuEntry | Tile | Link, good_for: Text | None = None) -> Entry:
     blueprint = prefix_of(name)
     return Entry(_BEHIND_OURS, blueprint + way.view, blueprint.rstrip("."), _text(way.title), good_for=good_for)
 

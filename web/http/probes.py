@@ -87,7 +87,8 @@ class Monitoring:
                 _TEXT,
                 (("WWW-Authenticate", "Bearer"),),
             )
-        return 200, metrics.text(), CONTENT_TYPE, ()
+        beside = self._site.worker_process
+        return 200, metrics.text(beside.figures() if beside is not None else ()), CONTENT_TYPE, ()
 
 
 @contextmanager

@@ -225,6 +225,7 @@ def send(token: str) -> Response:
     return confirmation.sent_once(
         partial(_send, confirmation),
         lambda number: redirect(url_for("contracts.request", instance_id=number), 303),
+        with_receipt(_("お客様情報の変更を受け付けました。")),
     )
 
 
@@ -241,7 +242,6 @@ def _send(confirmation: Confirmation) -> Response | None:
     except (Refused, KeyReused) as error:
         return confirmation.refused(error, CHANGED_MEANWHILE)
     confirmation.drop()
-    flash(str(with_receipt(_("お客様情報の変更を受け付けました。"))))
     return None
 
 

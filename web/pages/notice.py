@@ -1,8 +1,8 @@
-"""お知らせ (G7, G29): the customers' pages of notices and FAQ, and the feeds, which need no session."""
+"""お知らせ (G7, G29): the customers' pages of notices, and the feeds, which need no session."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -15,11 +15,9 @@ from web.http.areas import MAIN_MENU, Area
 from web.http.current import site
 from web.http.who_may import needs, open_to_all, own_running_contracts, user
 from web.shown import feeds
-from web.shown.bilingual import Told, told
+from web.shown.bilingual import told
 from workflows.business.permissions import VIEWER
 from workflows.business.prose import paragraphs
-from workflows.faq import search
-from workflows.faq.records import FaqEntry
 from workflows.notice import board
 from workflows.notice.turns import TURNS
 
@@ -141,39 +139,6 @@ def read(notice: str) -> str:
         abort(404)
     shown, revisions = read_notice
     return render_template("notice/read.html", item=shown, revisions=revisions, statuses=board.STATUSES, turns=TURNS)
-
-
-@pages.get("/faq")
-@needs(VIEWER)
-def faq() -> str:
-    """よくあるご質問, searched by words and category."""
-    query, category = request.args.get("q", "")[: search.LONGEST], request.args.get("category", "")
-    products = _products()
-    categories = _categories(search.entries("", "", products))
-    category = category if category in categories else ""
-    by_category: dict[str, list[FaqEntry]] = {}
-    for entry in search.entries(query, category, products):
-        by_category.setdefault(entry.category, []).append(entry)
-    return render_template(
-        "notice/faq.html",
-        query=query,
-        category=category,
-        categories=categories,
-        by_category=by_category,
-        number=sum(map(len, by_category.values())),
-    )
-
-
-def _categories(entries: Iterable[FaqEntry]) -> dict[str, Told]:
-    """The categories of entries, each as its reader is told it: in English where one of its entries says how."""
-    found: dict[str, Told] = {}
-    for entry in entries:
-        if current_language() == "en" and entry.category_en:
-            if entry.category not in found or found[entry.category].lang:
-                found[entry.category] = Told(entry.category_en)
-        else:
-            found.setdefault(entry.category, Told(entry.category, "" if current_language() == "ja" else "ja"))
-    return found
 
 
 @pages.get("/feed.atom")

@@ -1,12 +1,10 @@
-"""The company's bilingual texts, such as notices and the FAQ, for one reader."""
+"""The company's bilingual texts, such as notices, for one reader: a record has one as `title_ja` and `title_en`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from engine.text import LANGUAGES, current_language
-from workflows.faq.records import FaqEntry
-from workflows.notice.records import NoticeRevision
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +15,19 @@ class Told:
     lang: str = ""
 
 
-def told(record: NoticeRevision | FaqEntry, name: str) -> Told:
+def told(record: object, name: str) -> Told:
     """The text `name` of a record, in the reader's language or in the one that there is."""
     text, language = in_language(record, name)
     return Told(text, "" if language == current_language() else language)
 
 
-def in_language(revision: NoticeRevision | FaqEntry, name: str) -> tuple[str, str]:
-    """The text `name` ("title", "body") of a record in the reader's language, or in the one that there is, with that
+def in_language(record: object, name: str) -> tuple[str, str]:
+    """The text `name`, such as "title", of a record in the reader's language, or in the one that there is, with that
     language."""
     chosen = current_language()
     order = (chosen, *(language for language in LANGUAGES if language != chosen))
     for language in order:
-        text = getattr(revision, f"{name}_{language}")
+        text = getattr(record, f"{name}_{language}")
         if text:
             return text, language
     return "", chosen

@@ -14,6 +14,10 @@ class Count:
     number: int
     more: bool = False
 
+    def up_to(self, most: int) -> Count:
+        """The same, counted no further than `most`."""
+        return Count(min(self.number, most), self.more or self.number > most)
+
 
 def how_many(count: Count) -> Text:
     """How many there are: 31件, 10,000件以上."""
@@ -28,3 +32,11 @@ def which_of(count: Count | int, first: int, shown: int) -> Text:
     if of.more:
         return _("%(total)s件以上のうち %(first)s〜%(last)s件目", **places)
     return _("全%(total)s件中 %(first)s〜%(last)s件目", **places)
+
+
+def which_behind(count: Count, before: Count, shown: int) -> Text:
+    """Which rows a page shows, where `before` of them stand before it: as `which_of`, unless nobody counts so far."""
+    if not before.more:
+        return which_of(count, before.number + 1, shown)
+    figures = {"before": f"{before.number:,}", "shown": f"{shown:,}", "total": f"{count.number:,}"}
+    return _("%(total)s件以上のうち %(before)s件目より後の%(shown)s件", **figures)

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from icalendar import Calendar, Event
-
 from engine.text import Text, current_language
 from web.shown.bilingual import in_language
 from workflows.business.prose import paragraphs
@@ -94,6 +92,8 @@ def _stamp(moment: datetime) -> str:
 def calendar(entries: Iterable[Shown], *, title: str, base_url: str, titles: Mapping[str, str]) -> bytes:
     """Maintenance as an iCalendar (RFC 5545): an event each, in UTC, with a UID that stays and a SEQUENCE that counts
     updates. One that was called off or withdrawn is cancelled, so that calendars that have it strike it out."""
+    from icalendar import Calendar, Event  # with the first calendar: it brings every time zone's names
+
     host = urlsplit(base_url).hostname or "localhost"
     made = Calendar()
     made.add("prodid", f"-//Tetsuzuki//{host}//{current_language().upper()}")

@@ -1,4 +1,4 @@
-"""What the staff's pages of notices and of the FAQ share: firing an event once, and telling what was done."""
+"""What pages share by which the staff handle a procedure: firing an event once, and telling what was done."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from engine.definition import Actor
 from engine.text import Text
 from web.http.areas import STAFF_MENU, Area, declared
 from web.http.who_may import this_staff_member
-from web.shown.counts import how_many, which_of
+from web.shown.counts import how_many, which_behind, which_of
 
 pages = Area("staff", __name__, url_prefix="/staff")
 
@@ -46,7 +46,7 @@ def page_number(most: int) -> int:
     return min(max(int(text), 1), most) if text.isascii() and text.isdecimal() and len(text) < 6 else 1
 
 
-pages.shown_in_templates(staff_menu=menu, how_many=how_many, which_of=which_of)
+pages.shown_in_templates(staff_menu=menu, how_many=how_many, which_of=which_of, which_behind=which_behind)
 pages.keeps("reason", "note", "address", "what", "instance", "new_host")
 
 

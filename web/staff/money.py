@@ -16,10 +16,9 @@ from web.http.areas import Fact
 from web.http.current import local_time, site
 from web.shown.dates import day
 from web.staff.payment_report_words import STATES, said_in
-from workflows.business.records import ChangeRequest, Mandate
+from workflows.business.records import AwaitedPayment, ChangeRequest, Mandate
 from workflows.business.shared import bookings
 from workflows.payment_method_change import reports
-from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports import quotes
 from workflows.ports.billing import Booking
 from workflows.ports.payments import way_of

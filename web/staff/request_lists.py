@@ -16,7 +16,7 @@ from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.operations.awaited import Pinned, awaited, waiting_states
-from engine.operations.census import Standing, standing
+from engine.operations.census import COUNTED, Standing, standing
 from engine.operations.deadline_sql import deadline_events
 from engine.store.base import to_db
 from engine.text import Text, _
@@ -93,12 +93,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list. `count` is of what the filters leave, `first` the place of its first line, from 0; `previous`
-    and `following` are what the addresses of the pages beside it carry, None where there is none."""
+    """One page of a list. `count` is of what the filters leave, `before` of what stands before the page; `previous` and
+    `following` are what the addresses of the pages beside it carry, None where there is none."""
 
     lines: tuple[Line, ...]
     count: Count
-    first: int
+    before: Count
     previous: Mapping[str, str] | None
     following: Mapping[str, str] | None
 
@@ -196,17 +196,18 @@ def _page(shown: List, chosen: Filters) -> Page:
 
         page = page_of(find, key, backwards, _ON_A_PAGE)
         # What filters leave is counted by asking of each row: fewer of them, then.
-        count = counted(unit, wanted, GLANCED) if chosen.narrow else counted(unit, wanted)
+        most = GLANCED if chosen.narrow else COUNTED
+        count = counted(unit, wanted, most + _ON_A_PAGE)  # so it is known what stands before the last page
         if not page.previous:
-            first = 0
-        elif page.following or count.more:
-            first = counted_before(unit, wanted, order, page.rows[0])
+            before = Count(0)
+        elif page.following:
+            before = counted_before(unit, wanted, order, page.rows[0], most)
         else:
-            first = count.number - len(page.rows)
+            before = Count(count.number - len(page.rows), count.more)
     return Page(
         tuple(_lines([one.number for one in page.rows])),
-        count,
-        first,
+        count.up_to(most),
+        before.up_to(most),
         {BEFORE: _written(page.rows[0], order)} if page.previous else None,
         {AFTER: _written(page.rows[-1], order)} if page.following else None,
     )

@@ -2,15 +2,15 @@
 
 A page begins after a row, or ends before one, and not at a place: so it skips nothing and shows nothing twice while
 others decide. In the order of their numbers a page reads as many rows of each state as it shows, whatever the list's
-length: the index of `instance` by workflow, version and state gives them so, and another one gives them in the order
-of the deadlines that they hold. Where rows do not hold theirs yet, it is worked out for each of these
-(`engine.operations.deadline_sql`).
+length: the index of `instance` by workflow, version and state gives them so, one more those that incidents stopped, and
+another one gives them in the order of the deadlines that they hold. Where rows do not hold theirs yet, it is worked out
+for each of these (`engine.operations.deadline_sql`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -65,12 +65,11 @@ class Wanted:
 
 
 def counted(unit: Unit, wanted: Wanted, most: int = COUNTED) -> Count:
-    """How many instances a list has. It counts up to `most` of each state, and of all that incidents stopped."""
-    number = _count(unit, wanted, [_Slice(_all_of(wanted))], most)
-    return Count(min(number, most), number > most)
+    """How many instances a list has. It counts up to `most` of each state."""
+    return _count(unit, wanted, [_Slice(_all_of(wanted))], most)
 
 
-def counted_before(unit: Unit, wanted: Wanted, order: Order, key: Key, most: int = COUNTED) -> int:
+def counted_before(unit: Unit, wanted: Wanted, order: Order, key: Key, most: int = COUNTED) -> Count:
     """How many instances stand before the row of `key` in a list. It counts up to `most` of each state."""
     return _count(unit, wanted, _slices(wanted, order, key, backwards=True), most)
 
@@ -142,28 +141,14 @@ def _rows(unit: Unit, wanted: Wanted, one: _Slice, most: int) -> list[Key]:
     return [Key(number, from_db(due) if due is not None else None) for number, due in rows]
 
 
-def _count(unit: Unit, wanted: Wanted, slices: Sequence[_Slice], most: int) -> int:
-    parts = [part for one in slices for part in _counted_parts(unit, wanted, one)]
+def _count(unit: Unit, wanted: Wanted, slices: Sequence[_Slice], most: int) -> Count:
+    parts = [_narrowed(part, wanted, one) for one in slices for part in _parts(unit, wanted, one.which)]
     if not parts:
-        return 0
+        return Count(0)
     united = " UNION ALL ".join(f"SELECT COUNT(*) FROM ({sql} LIMIT ?) c{at}" for at, (sql, _) in enumerate(parts))
     params = [value for _sql, values in parts for value in (*values, most + 1)]
-    return sum(count for (count,) in unit.rows(united, params))
-
-
-def _counted_parts(unit: Unit, wanted: Wanted, one: _Slice) -> Iterator[Expression]:
-    """The statements of a slice whose rows are counted. Where no deadline is asked for, what incidents stopped is found
-    by the incidents: a state may have many instances, and not one that is stopped."""
-    if one.which != "all" or not wanted.stopped or wanted.all_but is not None:
-        yield from (_narrowed(part, wanted, one) for part in _parts(unit, wanted, one.which))
-        return
-    yield from (_narrowed(part, wanted, one) for part in _parts(unit, replace(wanted, stopped=()), one.which))
-    filters, values = _filters_of_all(unit, wanted)
-    there, places = in_places(wanted.stopped)
-    sql = f"{incident_rows.INSTANCES} AND {there}{filters}"
-    if one.beside is not None:
-        sql, values = f"{sql} AND i.id {'<' if one.down else '>'} ?", [*values, one.beside.number]
-    yield f"SELECT DISTINCT i.id {sql}", [*places, *values]
+    number = sum(count for (count,) in unit.rows(united, params))
+    return Count(min(number, most), number > most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +163,7 @@ class _Part:
 
 _NO_DEADLINE: Expression = ("CAST(NULL AS timestamp)", [])
 _HELD: Expression = ("i.deadline_at", [])
-_INCIDENT = f" AND {incident_rows.among('i.id')}"
+_STOPPED = f" AND {incident_rows.STOPPED}"
 
 
 def _narrowed(part: _Part, wanted: Wanted, one: _Slice) -> Expression:
@@ -221,7 +206,7 @@ def _parts(unit: Unit, wanted: Wanted, which: _Which) -> list[_Part]:
     not hold their deadlines."""
     filters, values = _filters_of_all(unit, wanted)
     stopped = wanted.stopped if wanted.stopped and incident_rows.are_there(unit) else ()  # mostly there is none
-    places = [(place, more) for some, more in ((wanted.places, ""), (stopped, _INCIDENT)) for place in some]
+    places = [(place, more) for some, more in ((wanted.places, ""), (stopped, _STOPPED)) for place in some]
     if wanted.all_but is not None:
         marks = ", ".join("?" * len(wanted.all_but)) or "''"
         sql, values_of_all = f"FROM instance i WHERE i.workflow NOT IN ({marks}){filters}", [*wanted.all_but, *values]
@@ -258,16 +243,20 @@ def _filters_of_all(unit: Unit, wanted: Wanted) -> Expression:
     return filters, values
 
 
+_KIND = "(SELECT r.kind FROM change_request r WHERE r.instance = i.id)"
+_HANDLER = "(SELECT a.member_id FROM assignment a WHERE a.instance = i.id)"
+
+
 def _filters(wanted: Wanted) -> Expression:
+    """Conditions that are asked of one row after the other, up to the limit: PostgreSQL makes of each EXISTS a join,
+    and reads the whole of the other table for it."""
     sql, values = "", list[Any]()
     if wanted.kind:
-        sql += " AND EXISTS (SELECT 1 FROM change_request r WHERE r.instance = i.id AND r.kind = ?)"
-        values.append(wanted.kind)
+        sql, values = f"{sql} AND {_KIND} = ?", [*values, wanted.kind]
     if wanted.assigned_to == UNASSIGNED:
-        sql += " AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.instance = i.id)"
+        sql += f" AND {_HANDLER} IS NULL"
     elif wanted.assigned_to is not None:
-        sql += " AND EXISTS (SELECT 1 FROM assignment a WHERE a.instance = i.id AND a.member_id = ?)"
-        values.append(wanted.assigned_to)
+        sql, values = f"{sql} AND {_HANDLER} = ?", [*values, wanted.assigned_to]
     return sql, values
 
 

@@ -63,9 +63,10 @@ def workflows() -> str:
     )
 
 
-def _stuck() -> list[tuple[Stuck, str]]:
-    """The stuck instances among those that began first, each with the command that cures it."""
-    return [(one, command(one)) for one in stuck(site().engine, most=AT_A_GLANCE)]
+def _stuck(workflow: str = "") -> list[tuple[Stuck, str]]:
+    """The stuck instances among those that began first, each with the command that cures it; of one workflow, where it
+    is named."""
+    return [(one, command(one)) for one in stuck(site().engine, most=AT_A_GLANCE, workflow=workflow)]
 
 
 def _number(counts: Sequence[Population]) -> Text | str:
@@ -101,7 +102,7 @@ def workflow(name: str) -> str:
         lines=lines,
         drawn=can_draw(),
         source=mermaid(definition, current_language()),
-        stuck=[(one, command) for one, command in _stuck() if one.workflow == name],
+        stuck=_stuck(name),
         incidents=incidents.count(site().engine, incidents.Criteria(workflow=name)),
     )
 

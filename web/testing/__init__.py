@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,6 +34,7 @@ from engine.definition import Actor, Records, Workflow
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
 from engine.plugins.found import installed
+from engine.store.base import database
 from engine.testing import KANJI, Clock, MemoryMailer
 from engine.text import DEFAULT_LANGUAGE, LANGUAGES, reading_in
 from web.app import create_app
@@ -56,6 +57,8 @@ from workflows.business import records
 from workflows.business.permissions import ROLES, reaches
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.customer_merge import MergeInput
+from workflows.ports.demo import HOOK as DEMO
+from workflows.ports.demo import Demo
 from workflows.ports.pages import Pages, StaffPage, wrong_facts
 from workflows.ports.procedures import HOOK as PROCEDURES
 from workflows.ports.procedures import PluginProcedure
@@ -303,6 +306,29 @@ class _Tried:
                 wanting = without_english(texts_in_code(source.read_text(encoding="utf-8")))
                 assert wanting == [], f"{source.name}: without English in locale/en.po: {', '.join(wanting)}"
 
+    def test_what_it_adds_to_a_demo_is_added_once(self) -> None:
+        if not any(one.plugin in self.plugins for one in self.trial.site.plugins.claims(DEMO)):
+            return
+        demo = TrialSite(self.plugins, self.settings)  # whose contents no other test sees
+        try:
+            steps = [_steps_after(demo, self.plugins) for _ in range(2)]
+        finally:
+            demo.close()
+            database.initialize(self.trial.site.db)  # which was opened before that of the demo
+        assert steps[0] == steps[1], "what register_demo_contents returns adds it again where a demo starts again"
+
+
+def _steps_after(trial: TrialSite, plugins: Collection[str]) -> int:
+    """How many steps all procedures of a site have taken, once these plugins have added what a demo shows."""
+    site = trial.site
+    demo = Demo(site.engine, trial.actor(STAFF), site.clock)
+    with site.db.bound():
+        for one in site.plugins.claims(DEMO):
+            if one.plugin in plugins:
+                one.thing(demo)
+    with site.engine.store.reading() as unit:
+        return int(unit.rows("SELECT COALESCE(SUM(seq), 0) FROM instance")[0][0])
+
 
 class WorkflowsContract(_Tried):
     """The contract of every plugin that has procedures, as tests.
@@ -458,6 +484,7 @@ class PagesContract(_Tried):
     def test_titles_have_their_english(self) -> None:
         for pages in self._pages().values():
             ways = [one.title for one in (*pages.menu, *pages.staff_menu)]
+            ways += [one.title for one in pages.links]
             ways += [title for one in pages.tiles for title in (one.title, one.good_for)]
             ways += [one.title for one in (*pages.customer_panels, *pages.request_panels)]
             for title in ways:

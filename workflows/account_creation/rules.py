@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.definition import (
     NOBODY,
     Address,
+    Always,
     Attempt,
     Conflict,
+    FromData,
+    FromRow,
     Instance,
     Nobody,
     Recipient,
     Records,
     Refusal,
+    instance_number,
+    locks,
     only,
+    reads,
 )
 from engine.text import _
 from workflows.account_creation.records import Application
@@ -37,10 +43,14 @@ _CHANNEL, _ANY_ACCOUNT = only(Customer, "channel", "removed_on"), only(Account, 
 _READER = only(Application, "email", "language")
 _CONTRACTOR = only(Customer, "contractor_email", "contractor_language", "removed_on")
 _WARNED = only(Customer, "removed_on", "contractor_language", "contractor_language_before", "contractor_language_since")
+_APPLICANT = FromRow(Application, "customer_id")
 
 ONE_ACCOUNT_PER_ADDRESS = Conflict("account", ("customer_id", "email"), ADDRESS_TAKEN)
 
 
+@locks(Customer, id=FromData("customer_id"))
+@reads(_CHANNEL, id=FromData("customer_id"))
+@reads(_ANY_ACCOUNT, customer=FromData("customer_id"), email=FromData("email"))
 def customer_may_use_the_site(attempt: Attempt) -> Refusal | None:
     """Customers of partners and of ASP services may not use this site (G1, G2), whatever page they came from."""
     customer, _taken = _customer_and_account(attempt)
@@ -79,24 +89,44 @@ def application_of(attempt: Attempt) -> Application | None:
     return application
 
 
-def _customer_of_account(attempt: Attempt) -> Customer | None:
-    """The customer who gets the account, whose contractor hears of it; locked and read once. None where the customer
-    was removed."""
-    if "customer" not in attempt.memo:
-        application = required(application_of(attempt), NO_CUSTOMER)
-        attempt.memo["customer"] = locked_customer(attempt.records, application.customer_id, _WARNED)
-    customer: Customer | None = attempt.memo["customer"]
-    return customer
+class _Place(NamedTuple):
+    """Where an account is made: its customer, None where removed; the account that has its address already; and one of
+    the customer's with 管理."""
+
+    customer: Customer | None
+    taken: Any | None
+    admin: Any | None
 
 
+def _place_of(attempt: Attempt) -> _Place:
+    """Where the account is made; read once, in one round trip, under the lock of the customer's row."""
+    if "place" not in attempt.memo:
+        records, application = attempt.records, required(application_of(attempt), NO_CUSTOMER)
+        number = application.customer_id
+        records.lock_rows(Customer, id=number)
+        customer, taken, admin = records.get_each(
+            (_WARNED, {"id": number}),
+            (_ANY_ACCOUNT, {"customer": number, "email": application.email}),
+            (_ANY_ACCOUNT, {"customer": number, "role": ADMIN, "standing": OPEN}),
+        )
+        if customer is None or customer.removed_on is not None:
+            customer = locked_customer(records, number, _WARNED)
+        attempt.memo["place"] = _Place(customer, taken, admin)
+    place: _Place = attempt.memo["place"]
+    return place
+
+
+@reads(Application, instance=instance_number)
+@locks(Customer, id=_APPLICANT)
+@reads(_WARNED, id=_APPLICANT)
+@reads(_ANY_ACCOUNT, customer=_APPLICANT, email=FromRow(Application, "email"))
+@reads(_ANY_ACCOUNT, customer=_APPLICANT, role=Always(ADMIN), standing=Always(OPEN))
 def address_is_free(attempt: Attempt) -> Refusal | None:
     """The address has no account of this customer. Of two applications for one address the first to be completed gets
     it; the index `ONE_ACCOUNT_PER_ADDRESS` decides."""
-    application = application_of(attempt)
-    if application is None:
+    if application_of(attempt) is None:
         return NO_CUSTOMER
-    taken = attempt.records.exists(Account, customer=application.customer_id, email=application.email)
-    return ADDRESS_TAKEN if taken else None
+    return ADDRESS_TAKEN if _place_of(attempt).taken is not None else None
 
 
 def keep_application(attempt: Attempt) -> None:
@@ -123,16 +153,16 @@ def create_account(attempt: Attempt) -> None:
     """
     records = attempt.records
     application = required(application_of(attempt), NO_CUSTOMER)
-    required(_customer_of_account(attempt), NO_CUSTOMER)
-    another = records.exists(Account, customer=application.customer_id, role=ADMIN, standing=OPEN)
-    waits = not another and attempt.services is not None and attempt.services.confirm_first_account
+    place = _place_of(attempt)
+    required(place.customer, NO_CUSTOMER)
+    waits = place.admin is None and attempt.services is not None and attempt.services.confirm_first_account
     records.insert(
         Account,
         customer=application.customer_id,
         email=application.email,
         user_name=application.user_name,
         password_hash=application.password_hash,
-        role=VIEWER if another else ADMIN,
+        role=ADMIN if place.admin is None else VIEWER,
         language=application.language,
         created_at=attempt.now,
         terms_version=application.terms_version,
@@ -173,7 +203,7 @@ def _applicant_language(attempt: Attempt) -> str:
 
 
 def _contractor_language(attempt: Attempt) -> str:
-    return languages.warning_of_contractor(_customer_of_account(attempt), attempt.now)
+    return languages.warning_of_contractor(_place_of(attempt).customer, attempt.now)
 
 
 def _applicant(instance: Instance, records: Records) -> Address | Nobody:

@@ -37,13 +37,17 @@ def alias_of(former: int) -> CustomerAlias | None:
 
 def customer_now(number: int) -> Customer | None:
     """The customer with an id, or whom that one was merged into; outside of a transaction of the engine."""
-    found: Customer | None = Customer.get_or_none(Customer.id == number)
+    found: Customer | None = _customer.first(number)
     if found is None:
         found = Customer.select().join(CustomerAlias).where(CustomerAlias.former == number).first()
     return found
 
 
 @prepared
+def _customer(number: Any) -> Any:
+    return Customer.select().where(Customer.id == number).limit(1)
+
+
 @prepared
 def aliases_of(customer: Any) -> Any:
     """The customers who were merged into one, the last one first."""

@@ -131,8 +131,9 @@ def away(db: SiteDatabase, brought: Mapping[str, Brought], concerned: Iterable[s
 
 def _concerns(unit: Unit, name: str, version: int, last: list[str], asked: tuple[str, ...]) -> bool:
     """Whether an instance of a version is about one of `asked` and has not ended."""
+    # So written, SQLite looks by the subject, and not through all instances of the workflow.
     sql = (
-        f"SELECT 1 FROM instance WHERE subject IN ({_marks(asked)}) AND workflow = ? AND version = ? "
+        f"SELECT 1 FROM instance WHERE subject IN ({_marks(asked)}) AND workflow || '' = ? AND version = ? "
         f"AND state NOT IN ({_marks(last)}) LIMIT 1"
     )
     return bool(asked and unit.rows(sql, (*asked, name, version, *last)))

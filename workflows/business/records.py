@@ -205,7 +205,7 @@ class ChangeRequest(Record):
     contract = pw.ForeignKeyField(Contract, null=True, on_delete="CASCADE")
     kind = pw.CharField(32)  # a name of workflows.registry.CHANGE_REQUEST_KINDS
     slot = pw.CharField(100, null=True, unique=True)
-    asked_by = pw.BigIntegerField()
+    asked_by = pw.BigIntegerField(index=True)
     asked_by_name = pw.CharField(100)
     asked_at = UtcField()
     before = pw.TextField(default="")
@@ -392,6 +392,28 @@ class Mandate(Record):
     registered_at = UtcField(null=True)
 
 
+class AwaitedPayment(Record):
+    """The number with which a customer pays later, keyed by the request: what the method said of it when it gave it.
+
+    `texts` are the method's own words by language, as JSON (`workflows.business.shared.paid_later`); `picture` is a
+    `data:` URL, "" where there is none. Neither is kept once nothing can be paid with the number any more. The payment
+    is due at `due_at`, the customer is reminded at `remind_at`, and the request lapses at `lapse_at`. The due time was
+    put off `extended` times, and may be `extensions` times.
+    """
+
+    instance = pw.BigIntegerField(primary_key=True)
+    mandate_id: int
+    mandate = pw.ForeignKeyField(Mandate, unique=True, on_delete="CASCADE")
+    number = pw.CharField(64)
+    due_at = UtcField()
+    remind_at = UtcField()
+    lapse_at = UtcField()
+    texts = pw.TextField()
+    picture = pw.TextField(default="")
+    extended = pw.IntegerField(default=0)
+    extensions = pw.IntegerField(default=0)
+
+
 class Payment(Record):
     """The money of one bill, keyed by its procedure's instance (`workflows.payment`). Its state is the instance's.
 
@@ -562,6 +584,7 @@ RECORDS: tuple[type[Record], ...] = (
     PasswordReset,
     AddressChange,
     Mandate,
+    AwaitedPayment,
     Payment,
     PaymentTry,
     PaymentReport,

@@ -11,6 +11,7 @@ from workflows.contract_change.restacking import RestackEffect
 from workflows.contract_change.version_1 import CONTRACT_CHANGE_1
 from workflows.contract_change.version_2 import CONTRACT_CHANGE_2
 from workflows.contract_change.version_3 import CONTRACT_CHANGE_3
+from workflows.contract_change.version_4 import CONTRACT_CHANGE_4
 from workflows.contract_change.workflow import CONTRACT_CHANGE
 from workflows.ports.guarded import Patient
 from workflows.procedure import Procedure
@@ -20,6 +21,7 @@ __all__ = [
     "CONTRACT_CHANGE_1",
     "CONTRACT_CHANGE_2",
     "CONTRACT_CHANGE_3",
+    "CONTRACT_CHANGE_4",
     "PROCEDURE",
     "ChangeInput",
     "Corrected",
@@ -34,7 +36,7 @@ __all__ = [
     "restack_corrected",
 ]
 
-_VERSIONS = (CONTRACT_CHANGE_1, CONTRACT_CHANGE_2, CONTRACT_CHANGE_3, CONTRACT_CHANGE)
+_VERSIONS = (CONTRACT_CHANGE_1, CONTRACT_CHANGE_2, CONTRACT_CHANGE_3, CONTRACT_CHANGE_4, CONTRACT_CHANGE)
 
 PROCEDURE = Procedure(
     _VERSIONS,

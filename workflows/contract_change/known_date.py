@@ -22,6 +22,8 @@ _UNDECIDED = (
     "form_received",
     "with_bank",
     "activating",
+    "awaiting_payment",
+    "payment_due_soon",
     "in_review",
 )
 

@@ -10,12 +10,13 @@ from engine.definition import Address, Attempt, Instance, Recipient, Records
 from engine.text import Text
 from workflows.business.catalogue import Catalogue
 from workflows.business.records import Account, ChangeRequest, Contract, ContractChange, Customer
-from workflows.business.shared import languages
+from workflows.business.shared import languages, paid_later
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
     CONTRACTOR,
     Difference,
     change_request_of,
+    contract_terms_from_json,
     day_said,
     differences,
     in_one_line,
@@ -26,6 +27,7 @@ from workflows.contract_change.known_date import known_date
 from workflows.contract_change.price_titles import PriceTitles, titles_of_request
 from workflows.ports import quotes
 
+_ORDER = "order"
 _METHOD_WORKS = ("begun", "confirmed", "approve")  # events that say so of an order
 
 
@@ -68,7 +70,8 @@ def _is_decided(attempt: Attempt) -> bool:
 
 
 def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
-    """The context of the mails. The price is the confirmed one, as it was kept (G31)."""
+    """The context of the mails. The price is the confirmed one, as it was kept (G31). `method` is the payment method of
+    an order, and the rest what mails say of its number, where it is paid later."""
     change_request = change_request_of(instance, records)
     price = quotes.from_json(change_request.quote) if change_request is not None else quotes.Confirmed(None)
     contract = (
@@ -97,7 +100,15 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "dated": lambda figures: of_figures(figures).said(day_said),
         "day": lambda iso: day_said(date.fromisoformat(iso)),
         "quote_of": lambda text: quotes.from_json(text).quote,
+        **_paid_later(instance, change_request, records),
     }
+
+
+def _paid_later(instance: Instance, change_request: ChangeRequest | None, records: Records) -> Mapping[str, Any]:
+    ordered = contract_terms_from_json(change_request.after) if change_request is not None else None
+    if change_request is None or ordered is None or change_request.kind != _ORDER:
+        return {"method": "", **paid_later.mail_context(None)}
+    return {"method": ordered.payment_method, **paid_later.mail_context(paid_later.awaited_of(instance, records))}
 
 
 def _periods_before(

@@ -2,8 +2,8 @@
 
 A method whose form asks for nothing has its mandate from the beginning. For any other the customer fills in the form
 first (event `register`), and may choose another method with it: the mandate is written then. What follows depends on
-the method's way, as in a change of payment method: a page of its provider, papers, or nothing. Staff decide on the
-order, and its day comes, only once nothing is missing any more (`registered_at`).
+the method's way, as in a change of payment method: a page of its provider, papers, a number that is paid later, or
+nothing. Staff decide on the order, and its day comes, only once nothing is missing any more (`registered_at`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.required import required
 from workflows.business.shared.change_request import change_request_of, contract_terms_from_json, to_json
 from workflows.contract_change import mails
-from workflows.contract_change.ordered_methods import METHOD_NOT_OFFERED, WAYS
+from workflows.contract_change.ordered_methods import METHOD_NOT_OFFERED, still_needed
 from workflows.contract_change.rules import GONE
 from workflows.mandates import insert_mandate
 from workflows.ports.payments import way_of
@@ -72,6 +72,11 @@ def form_is_needed(attempt: Attempt) -> Refusal | None:
     return None if _way(attempt) == "paper" else OTHER_WAY
 
 
+def number_is_needed(attempt: Attempt) -> Refusal | None:
+    """The method gives a number, with which the customer pays later."""
+    return None if _way(attempt) == "later" else OTHER_WAY
+
+
 def _way(attempt: Attempt) -> str:
     """The way of the method that is being registered, or was before."""
     chosen, mandate = getattr(attempt.data, "way", ""), _mandate(attempt)
@@ -98,7 +103,7 @@ def chosen_method_is_offered(attempt: Attempt) -> Refusal | None:
 def _offered(attempt: Attempt, name: str, way: str) -> Refusal | None:
     plugin = attempt.services.payment_methods.get(name)
     there = name in attempt.services.catalogue.payment_methods and plugin is not None and way_of(plugin.way) == way
-    return None if there and way in WAYS else METHOD_NOT_OFFERED
+    return None if there else METHOD_NOT_OFFERED
 
 
 def no_page_was_opened(attempt: Attempt) -> Refusal | None:
@@ -192,8 +197,8 @@ def ordered_method_works(attempt: Attempt) -> Refusal | None:
     """
     if is_no_order(attempt) is None:
         return None
-    mandate = _mandate(attempt)
-    if mandate is None or mandate.registered_at is None or mandate.ended_on is not None:
+    mandate = _registered_mandate(attempt)
+    if mandate is None:
         refusal = NOT_REGISTERED
     elif _offered(attempt, mandate.method, mandate.way) is None and getattr(attempt.data, "method_is_available", True):
         return None
@@ -201,6 +206,21 @@ def ordered_method_works(attempt: Attempt) -> Refusal | None:
         refusal = METHOD_GONE
     attempt.memo["why_not"] = refusal
     return refusal
+
+
+def ordered_method_is_away(attempt: Attempt) -> Refusal | None:
+    """The method of an order is registered, and no plugin provides it now."""
+    mandate = _registered_mandate(attempt)
+    if mandate is None:
+        return NOT_REGISTERED
+    return METHOD_GONE if mandate.method in attempt.services.payment_methods else None
+
+
+def _registered_mandate(attempt: Attempt) -> Mandate | None:
+    """The mandate of an order whose registration is complete and holds."""
+    mandate = _mandate(attempt)
+    holds = mandate is not None and mandate.registered_at is not None and mandate.ended_on is None
+    return mandate if holds else None
 
 
 def begin_with_method(attempt: Attempt) -> None:
@@ -217,10 +237,11 @@ def end_method(attempt: Attempt) -> None:
 
 
 def receipt(attempt: Attempt) -> Mapping[str, Any]:
-    """The effective date, and whether the customer has to register the method of payment: `registers`."""
+    """The effective date, and what the customer has to do for the method of payment: whether they register it
+    (`registers`), or get a number with which they pay (`pays`)."""
     change = attempt.data
-    registers = change.kind == ORDER and (change.method_asks or change.method_way != "at_once")
-    return {**mails.effective_date(attempt), **({"registers": True} if registers else {})}
+    needs = still_needed(change.method_way, asks=change.method_asks) if change.kind == ORDER else ""
+    return {**mails.effective_date(attempt), **({needs: True} if needs else {})}
 
 
 def _mandate(attempt: Attempt) -> Mandate | None:

@@ -7,8 +7,12 @@ comes too late, and for requests that were dated on top of one that will not be 
 Until the booking begins, a request can be stopped: by the customer (`withdraw`), and once it was accepted by the staff,
 with a reason (`take_back`, and `give_up` where its date has come).
 
-An order comes with its payment method (`registration`): staff review it, and its day comes, once the method works. An
-order that comes to nothing ends the registration, at the provider too (`REVOKE`).
+An order comes with its payment method (`registration`): staff review it, and its day comes, once the method works. One
+that is paid later waits for its payment, for as long as the method says (`paid_later`). An order that comes to nothing
+ends the registration, at the provider too (`REVOKE`).
+
+A method that no plugin provides on the order's day ends nothing: the booking waits for it for a week, and staff hear of
+it at once.
 """
 
 from __future__ import annotations
@@ -17,9 +21,23 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from engine.definition import SYSTEM, Attempt, Effect, Mail, Refusal, Retry, Start, State, Timer, Transition, Workflow
+from engine.definition import (
+    ALL_TIMERS,
+    SYSTEM,
+    Attempt,
+    Effect,
+    Mail,
+    Refusal,
+    Retry,
+    Start,
+    State,
+    Timer,
+    Transition,
+    Workflow,
+)
 from engine.text import _
 from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
+from workflows.business.shared import paid_later
 from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
 from workflows.contract_change import extension_points, mails, redating_rules, registration, rules
 
@@ -43,21 +61,38 @@ REVOKE = Effect("payment", "revoke")
 FORM_READY = Mail("order_form_ready", to="contractor", cc="acting", figures=mails.effective_date)
 REGISTER_REMINDER = Mail("order_registration_reminder", to="contractor", cc="acting", figures=mails.effective_date)
 HANDLING_OVERDUE = Mail("order_handling_overdue", to="staff", figures=mails.effective_date)
+NUMBER_READY = Mail("order_payment_awaited", to="contractor", cc="acting", figures=mails.effective_date)
+PAYMENT_REMINDER = Mail("order_payment_reminder", to="contractor", cc="acting", figures=mails.effective_date)
+PUT_OFF = Mail("order_payment_extended", to="contractor", cc="acting", figures=mails.effective_date)
+PAID = Mail("order_payment_confirmed", to="contractor", cc="acting", figures=mails.effective_date)
+METHOD_AWAY = Mail("order_method_away", to="staff", figures=mails.effective_date)
 
 _CUSTOMER_REGISTERS = ("awaiting_details", "awaiting_page", "awaiting_form")
-_REGISTERING = (*_CUSTOMER_REGISTERS, "form_received", "with_bank", "activating")
+_AWAITED = ("awaiting_payment", "payment_due_soon")
+_REGISTERING = (*_CUSTOMER_REGISTERS, "form_received", "with_bank", "activating", *_AWAITED)
 _UNREVIEWED = ("requested", *_REGISTERING, "in_review")
 
 
 def _registered(
-    event: str, source: str, *guards: Callable[[Attempt], Refusal | None], **more: Any
+    event: str,
+    sources: tuple[str, ...],
+    *mailed: Effect,
+    guards: tuple[Callable[[Attempt], Refusal | None], ...] = (),
+    writes: tuple[Callable[[Attempt], None], ...] = (),
+    **more: Any,
 ) -> Iterator[Transition]:
     """Both ways on of an order whose method works: to the staff who review it, or straight on."""
-    writes = (registration.keep_registered,)
-    review = (*guards, rules.kind_needs_review)
-    yield Transition(event, (source,), "in_review", guards=review, writes=writes, effects=(REVIEW,), **more)
     accepted = Mail("contract_change_accepted", to="contractor", cc="acting", figures=mails.moved)
-    yield Transition(event, (source,), "accepted", guards=guards, writes=writes, effects=(accepted,), **more)
+    for target, reviewed, told in (("in_review", (rules.kind_needs_review,), REVIEW), ("accepted", (), accepted)):
+        yield Transition(
+            event,
+            sources,
+            target,
+            guards=(*guards, *reviewed),
+            writes=(registration.keep_registered, *writes),
+            effects=(*mailed, told),
+            **more,
+        )
 
 
 def _stopped(
@@ -78,7 +113,7 @@ def _stopped(
         sources,
         target,
         guards=(*guards, registration.is_an_order) if others else guards,
-        writes=(*closing, registration.end_method),
+        writes=(*closing, registration.end_method, paid_later.forget_number),
         effects=(*mailed, REVOKE),
         **more,
     )
@@ -100,7 +135,7 @@ _CHOOSES: tuple[tuple[str, tuple[str, ...], tuple[Any, ...], tuple[Any, ...], di
 
 CONTRACT_CHANGE = Workflow(
     name="contract_change",
-    version=4,
+    version=5,
     title=_("ご契約内容変更"),
     recipients=mails.RECIPIENTS,
     mail_context=mails.mail_context,
@@ -159,6 +194,21 @@ CONTRACT_CHANGE = Workflow(
             timers=(Timer("chase", after=registration.BANK_REMINDER, deadline=True),),
         ),
         State("activating", _("お支払い方法を登録中")),
+        State(
+            "awaiting_payment",
+            _("お支払い待ち"),
+            timers=(
+                Timer("lapse", at=paid_later.payment_lapses, deadline=True),
+                Timer("remind", at=paid_later.payment_reminder),
+            ),
+            awaits=ACCOUNT_EDITOR,
+        ),
+        State(
+            "payment_due_soon",
+            _("お支払い待ち（期限間近）"),
+            timers=(Timer("lapse", at=paid_later.payment_lapses, deadline=True),),
+            awaits=ACCOUNT_EDITOR,
+        ),
         State("in_review", _("担当者が確認中"), timers=(Timer("remind", at=rules.review_is_due, deadline=True),)),
         State("accepted", _("承認済み"), timers=(Timer("schedule", at=rules.at_once),)),
         State("scheduled", _("適用待ち"), timers=(Timer("apply", at=rules.effective_day_begins),)),
@@ -211,10 +261,50 @@ CONTRACT_CHANGE = Workflow(
             for event, sources, guards, writes, who in _CHOOSES
         ),
         *(
+            Transition(
+                event,
+                sources,
+                "activating",
+                guards=(*guards, registration.number_is_needed),
+                writes=writes,
+                effects=(paid_later.ISSUE,),
+                **who,
+            )
+            for event, sources, guards, writes, who in _CHOOSES
+        ),
+        *(
             Transition(event, sources, "activating", guards=guards, writes=writes, effects=(BEGIN,), **who)
             for event, sources, guards, writes, who in _CHOOSES
         ),
-        *_registered("begun", "activating", allow=SYSTEM),
+        *_registered("begun", ("activating",), allow=SYSTEM),
+        Transition(
+            "issued",
+            ("activating",),
+            "awaiting_payment",
+            allow=SYSTEM,
+            writes=(paid_later.await_payment,),
+            effects=(paid_later.CONFIRM_PAYMENT, NUMBER_READY),
+        ),
+        Transition("remind", ("awaiting_payment",), "payment_due_soon", allow=SYSTEM, effects=(PAYMENT_REMINDER,)),
+        Transition(
+            "extend",
+            _AWAITED,
+            "awaiting_payment",
+            allow=ACCOUNT_EDITOR,
+            title=_("お支払い期限を延長する"),
+            guards=(paid_later.extension_is_left, paid_later.due_is_put_off),
+            writes=(paid_later.put_off,),
+            restarts=ALL_TIMERS,
+            effects=(PUT_OFF,),
+        ),
+        *_registered(
+            "confirmed",
+            _AWAITED,
+            PAID,
+            guards=(registration.event_is_of_this_page,),
+            writes=(paid_later.forget_number,),
+            allow=SYSTEM,
+        ),
         Transition(
             "open_page",
             ("awaiting_page",),
@@ -226,7 +316,7 @@ CONTRACT_CHANGE = Workflow(
             effects=(CONFIRM,),
             restarts=("lapse",),
         ),
-        *_registered("confirmed", "awaiting_page", registration.event_is_of_this_page, allow=SYSTEM),
+        *_registered("confirmed", ("awaiting_page",), guards=(registration.event_is_of_this_page,), allow=SYSTEM),
         Transition("receive_form", ("awaiting_form",), "form_received", allow=STAFF, title=_("依頼書を受領した")),
         Transition("pass_to_bank", ("form_received",), "with_bank", allow=STAFF, title=_("金融機関へ送付した")),
         Transition(
@@ -239,7 +329,7 @@ CONTRACT_CHANGE = Workflow(
             writes=(rules.keep_reason, registration.await_form),
             effects=(Mail("order_form_returned", to="contractor", cc="acting", figures=mails.effective_date),),
         ),
-        *_registered("approve", "with_bank", allow=STAFF, title=_("金融機関が承認した")),
+        *_registered("approve", ("with_bank",), allow=STAFF, title=_("金融機関が承認した")),
         *(
             Transition("remind", (state,), state, allow=SYSTEM, effects=(REGISTER_REMINDER,))
             for state in _CUSTOMER_REGISTERS
@@ -253,6 +343,13 @@ CONTRACT_CHANGE = Workflow(
             _CUSTOMER_REGISTERS,
             "lapsed",
             Mail("order_lapsed", to="contractor", cc="acting", figures=mails.effective_date),
+            allow=SYSTEM,
+        ),
+        *_stopped(
+            "lapse",
+            _AWAITED,
+            "lapsed",
+            Mail("order_unpaid", to="contractor", cc="acting", figures=mails.effective_date),
             allow=SYSTEM,
         ),
         Transition(
@@ -321,6 +418,14 @@ CONTRACT_CHANGE = Workflow(
             allow=SYSTEM,
             guards=(rules.change_still_fits, registration.ordered_method_works),
             effects=(APPLY,),
+        ),
+        Transition(
+            "apply",
+            ("scheduled",),
+            "applying",
+            allow=SYSTEM,
+            guards=(rules.change_still_fits, registration.ordered_method_is_away),
+            effects=(APPLY, METHOD_AWAY),
         ),
         *_stopped(
             "apply", ("scheduled",), "failed", FAILED, FAILED_STAFF, allow=SYSTEM, writes=(rules.keep_failed_rule,)

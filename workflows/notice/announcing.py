@@ -1,18 +1,20 @@
 """Announcements: how a revision reaches people, by one row for each channel and recipient, in batches (I5).
 
 The outbox keeps one effect for each revision. Its first try writes the rows, all of them in one transaction; each try
-then delivers at most `BATCH` of them, for at most `LONGEST`, records each outcome as it comes, and asks for the next
-try a second later. After a crash the next try goes on with the next row. A recipient that fails is recorded and blocks
-no other; one that cannot be reached now has a backoff of its own. When staff have published a newer revision, waiting
-rows of the older one are cancelled: their readers get the newer one. What became of a notice (`turns`) goes to those
-who were told of it before, and whoever was not is told nothing.
+then delivers as many of them as the site's pace allows a second, records each outcome as it comes, and asks for the
+next try a second later. Where the pace has no limit, a try goes on for `LONGEST`, and one thread of those that deliver
+is at it: other mails keep flowing. After a crash the next try goes on with the next row. A recipient that fails is
+recorded and blocks no other; one that cannot be reached now has a backoff of its own. When staff have published a newer
+revision, waiting rows of the older one are cancelled: their readers get the newer one. What became of a notice
+(`turns`) goes to those who were told of it before, and whoever was not is told nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -21,7 +23,8 @@ import peewee as pw
 from engine.definition import Retry
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome, outcome_of
 from engine.plugins.breakers import NotNow, TooSlow
-from engine.store.base import from_db, storable, transaction
+from engine.store.base import storable, transaction
+from engine.store.prepared import prepared
 from workflows.notice.audience import contractors
 from workflows.notice.channel_facts import ChannelFacts
 from workflows.notice.mailing import EVERYBODY, FAILED, SENT, SUPERSEDED, WAITING, told_before
@@ -37,13 +40,19 @@ from workflows.services import Services
 
 log = logging.getLogger("tetsuzuki.notices")
 
-BATCH = 20
-LONGEST = timedelta(seconds=3)  # after which a batch begins no further delivery
+LONGEST = timedelta(seconds=10)  # after which a try begins no further delivery
+_LONGEST_AT_A_PACE = timedelta(seconds=3)
 
 _WAITS = Retry(first=timedelta(minutes=1), factor=2.0, most=timedelta(minutes=15), jitter=0.0)
 _LOOK_AGAIN = timedelta(minutes=1)  # at the latest: a newer revision waits for this one
 _TROUBLES_IN_A_ROW = 3  # then the other side is away, and the batch ends
-_ROWS_AT_ONCE = 100
+_ROWS_AT_ONCE = 100  # written, or read to be delivered
+
+
+@prepared
+def _outcome(row: Any, state: Any, attempts: Any, due: Any, give_up_at: Any, error: Any) -> Any:
+    values = {"state": state, "attempts": attempts, "due_at": due, "give_up_at": give_up_at, "error": error}
+    return NoticeDelivery.update(values).where(NoticeDelivery.id == row, NoticeDelivery.state == WAITING)
 
 
 class Announcer:
@@ -109,9 +118,10 @@ class Announcer:
     def _work_off(self, notice: Notice, revision: NoticeRevision) -> bool:
         """Deliver one batch. Returns True where several rows in a row were deferred: the other side seems to be
         away."""
-        end = monotonic() + LONGEST.total_seconds()
+        pace = self._distribution.pace
+        end = monotonic() + (_LONGEST_AT_A_PACE if pace else LONGEST).total_seconds()
         troubles = 0
-        for row in self._due(notice, revision.number):
+        for row in islice(self._due(notice, revision.number), pace or None):
             if monotonic() >= end or troubles >= _TROUBLES_IN_A_ROW:
                 break
             outcome = self._deliver_one(notice, revision, row)
@@ -119,7 +129,13 @@ class Announcer:
             self._write_down(row, outcome)
         return troubles >= _TROUBLES_IN_A_ROW
 
-    def _due(self, notice: Notice, number: int) -> list[NoticeDelivery]:
+    def _due(self, notice: Notice, number: int) -> Iterator[NoticeDelivery]:
+        """What is due, and what has become due when that was delivered. Each row must have been written down before the
+        next one is asked for."""
+        while rows := self._first_due(notice, number):
+            yield from rows
+
+    def _first_due(self, notice: Notice, number: int) -> list[NoticeDelivery]:
         return list(
             NoticeDelivery.select()
             .where(
@@ -129,7 +145,7 @@ class Announcer:
                 NoticeDelivery.revision == number,
             )
             .order_by(NoticeDelivery.due_at, NoticeDelivery.id)
-            .limit(BATCH)
+            .limit(min(_ROWS_AT_ONCE, self._distribution.pace or _ROWS_AT_ONCE))
         )
 
     def _deliver_one(self, notice: Notice, revision: NoticeRevision, row: NoticeDelivery) -> Outcome:
@@ -163,21 +179,17 @@ class Announcer:
             if due > give_up_at:
                 state, error = FAILED, f"deadline: {attempts} tries; the last: {outcome.reason}"
         with transaction():
-            NoticeDelivery.update(
-                state=state, attempts=attempts, due_at=due, give_up_at=give_up_at, error=storable(error, 500)
-            ).where(NoticeDelivery.id == row.id, NoticeDelivery.state == WAITING).execute()
+            _outcome.write(row.id, state, attempts, due, give_up_at, storable(error, 500))
 
     def _answer(self, notice: Notice, number: int, *, away: bool) -> Outcome:
-        row: Any = (
-            NoticeDelivery.select(pw.fn.COUNT(NoticeDelivery.id), pw.fn.MIN(NoticeDelivery.due_at))
-            .where(NoticeDelivery.notice == notice, NoticeDelivery.revision == number, NoticeDelivery.state == WAITING)
-            .tuples()
-            .get()
+        # By the index on what is due: to count them all at each try would cost more than to deliver.
+        first: NoticeDelivery | None = (
+            NoticeDelivery.select(NoticeDelivery.due_at)
+            .where(NoticeDelivery.notice == notice, NoticeDelivery.state == WAITING, NoticeDelivery.revision == number)
+            .order_by(NoticeDelivery.due_at)
+            .first()
         )
-        waiting, first = row
-        if not waiting:
+        if first is None:
             return Accepted("everybody was tried")
-        wait = min(max(from_db(first) - self._services.clock(), timedelta(0)), _LOOK_AGAIN)
-        if away:
-            wait = _LOOK_AGAIN
-        return Deferred(f"{waiting} are waiting", wait)
+        wait = min(max(first.due_at - self._services.clock(), timedelta(0)), _LOOK_AGAIN)
+        return Deferred("some are waiting", _LOOK_AGAIN if away else wait)

@@ -9,7 +9,7 @@ from workflows.mandates import SEALED_FOR
 from workflows.payment_method_change.effects import PaymentEffects
 from workflows.payment_method_change.inputs import Confirmation, DateShown, PageOpened, PaymentMethodInput
 from workflows.payment_method_change.known_date import effective_date, known_date, promised
-from workflows.payment_method_change.records import AwaitedPayment, PaymentEvent
+from workflows.payment_method_change.records import PaymentEvent
 from workflows.payment_method_change.reports import apply_due, purge
 from workflows.payment_method_change.reports.states import SEALED_FOR as REPORTS_SEALED_FOR
 from workflows.payment_method_change.rules import KIND
@@ -53,7 +53,7 @@ PROCEDURE = Procedure(
         SealedColumn(Mandate.sealed, SEALED_FOR, "stored payment data"),
         SealedColumn(PaymentReport.sealed, REPORTS_SEALED_FOR, "events of payment providers"),
     ),
-    records=(PaymentEvent, AwaitedPayment),
+    records=(PaymentEvent,),
     plugin_needs=(lambda db, _today: requests(db, _VERSIONS),),
     chores=(apply_due, purge),
 )

@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from engine.definition import Secret
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
 from engine.store.base import transaction
-from workflows.business.records import ChangeRequest, Contract, Mandate
+from workflows.business.records import AwaitedPayment, ChangeRequest, Contract, Mandate, PaymentReport
 from workflows.business.shared.bookings import NO_ANSWER, UNDER_WAY, is_answer, next_key, not_yet, of_removed
 from workflows.business.shared.change_request import contract_terms
+from workflows.business.shared.paid_later import Kept, WrongDue, kept
 from workflows.mandates import facts_of, secret_of
 from workflows.payment_contexts import context_of_mandate
-from workflows.payment_method_change.awaited import Kept, WrongDue, kept
-from workflows.payment_method_change.records import AwaitedPayment
+from workflows.payment_method_change.reports.states import OPEN, SETTLED
 from workflows.ports.billing import Applied, Change, Queued, Rejected
 from workflows.ports.payment_calls import outcome, report_of
 from workflows.ports.payments import (
@@ -27,6 +28,7 @@ from workflows.ports.payments import (
     TAKEN_BACK,
     Active,
     Awaited,
+    MandateFacts,
     PaymentContext,
     PaymentMethod,
     Pending,
@@ -69,7 +71,9 @@ class PaymentEffects:
             return self._confirm(method, context, mandate)
         if delivery.name == "confirm_payment":
             return self._confirm(method, context, mandate, after=periods_of(method).check)
-        return self._revoke(method, context, mandate, key)
+        if delivery.name == "revoke" and way_of(mandate.way) == "later":
+            return self._revoke_number(method, context, mandate, key)
+        return self._revoke(method, context, facts_of(mandate), secret_of(self._services, mandate), key)
 
     def _begin(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
         begun = outcome(method.begin(context, facts_of(mandate), secret_of(self._services, mandate), key))
@@ -83,8 +87,10 @@ class PaymentEffects:
         return Failed("wrong_way", f"{mandate.method!r} needs more than its way {mandate.way!r} says")
 
     def _issue(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
-        """Let the method give the number with which the customer pays later, and keep it."""
-        begun = outcome(method.begin(context, facts_of(mandate), secret_of(self._services, mandate), key))
+        """Let the method give the number with which the customer pays later, and keep it; or revoke it, where the
+        request has ended meanwhile."""
+        data = secret_of(self._services, mandate)
+        begun = outcome(method.begin(context, facts_of(mandate), data, key))
         if isinstance(begun, Pending):
             return Deferred("the number is not there yet", begun.next_check)
         if isinstance(begun, Refused):
@@ -92,10 +98,12 @@ class PaymentEffects:
         if not isinstance(begun, Awaited):
             return Failed("wrong_way", f"{mandate.method!r} gives no number, as its way {mandate.way!r} says")
         try:
-            _keep_number(mandate, kept(begun, periods_of(method), self._services.clock()))
+            number = kept(begun, periods_of(method), self._services.clock())
         except WrongDue as error:
             return Failed("wrong_due", str(error))
-        return Accepted()
+        if _keep_number(mandate, number):
+            return Accepted()
+        return self._revoke(method, context, MandateFacts(mandate.id, "", number.reference), data, f"{key}.late")
 
     def _confirm(
         self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, after: timedelta = _ASK_AGAIN
@@ -110,8 +118,23 @@ class PaymentEffects:
             return Accepted()
         return Deferred(f"{report.status}: {report.detail}", after)
 
-    def _revoke(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
-        report = report_of(method.revoke(context, facts_of(mandate), secret_of(self._services, mandate), key))
+    def _revoke_number(self, method: PaymentMethod, context: PaymentContext, mandate: Mandate, key: str) -> Outcome:
+        """Revoke a number whose request came to nothing. Where it was paid, and staff have no report of that, it is an
+        incident until they have paid it back."""
+        revoked = self._revoke(method, context, facts_of(mandate), secret_of(self._services, mandate), key)
+        if not isinstance(revoked, Accepted) or not mandate.reference or _is_with_staff(mandate):
+            return revoked
+        report = report_of(method.query(context, facts_of(mandate)))
+        if report.status in SUCCEEDED:
+            return Failed("paid", f"{mandate.method} reports {report.status} of {mandate.reference}: pay it back")
+        if report.status == "undefined":
+            return Deferred(f"whether it was paid is unknown: {report.detail}")
+        return revoked
+
+    def _revoke(
+        self, method: PaymentMethod, context: PaymentContext, mandate: MandateFacts, data: Secret, key: str
+    ) -> Outcome:
+        report = report_of(method.revoke(context, mandate, data, key))
         if report.status in SUCCEEDED | GIVEN_UP | TAKEN_BACK:
             return Accepted(report.detail)
         if report.status in FAILED:
@@ -186,18 +209,39 @@ def _write_outcome(instance_id: int, answer: Applied | Queued | Rejected) -> Out
     return Failed(answer.code, answer.reason)
 
 
-def _keep_number(mandate: Mandate, number: Kept) -> None:
-    """Keep the number that the method gave, in place of one that an attempt before kept. Idempotent."""
+def _is_with_staff(mandate: Mandate) -> bool:
+    """Whether a report that a request's payment came is with the staff, or they have settled it."""
+    reports = PaymentReport.select().where(
+        PaymentReport.request == mandate.instance,
+        PaymentReport.provider == mandate.method,
+        PaymentReport.status.in_(tuple(SUCCEEDED)),
+        PaymentReport.state.in_((*OPEN, SETTLED)),
+    )
+    return bool(reports.exists())
+
+
+def _keep_number(mandate: Mandate, number: Kept) -> bool:
+    """Keep the number that the method gave, in place of one that an attempt before kept, and return True; False where
+    the request has ended. Idempotent."""
     with transaction():
+        # The update holds the row, which whoever ends the request writes as well.
+        waits = (Mandate.id == mandate.id) & Mandate.ended_on.is_null()
+        if not Mandate.update(**_reported(number.reference, number.label)).where(waits).execute():
+            return False
         AwaitedPayment.delete().where(AwaitedPayment.instance == mandate.instance).execute()
         AwaitedPayment.create(instance=mandate.instance, mandate=mandate.id, **number.columns)
-    _keep(mandate, number.reference, number.label)
+    return True
 
 
 def _keep(mandate: Mandate, reference: str, label: str) -> None:
     """Keep the reference and the label that the method reported. Idempotent; only the procedure changes anything
     else."""
-    values = {name: value for name, value in (("reference", reference), ("label", label[:200])) if value}
+    values = _reported(reference, label)
     if values:
         with transaction():
             Mandate.update(**values).where(Mandate.id == mandate.id).execute()
+
+
+def _reported(reference: str, label: str) -> dict[str, str]:
+    """What of it is kept: an empty text says nothing."""
+    return {name: value for name, value in (("reference", reference), ("label", label[:200])) if value}

@@ -10,10 +10,10 @@ from typing import Any
 
 from engine.definition import Attempt, Conflict, Instance, Records, Refusal, needs_input
 from engine.errors import Refused
-from engine.text import Moment, Text, _, current_language
+from engine.text import Text, _
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate
 from workflows.business.required import required
-from workflows.business.shared import languages
+from workflows.business.shared import languages, paid_later
 from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import (
     ACTING_ACCOUNT,
@@ -26,10 +26,9 @@ from workflows.business.shared.change_request import (
     to_json,
 )
 from workflows.mandates import insert_mandate
-from workflows.payment_method_change.awaited import Kept, words_of
 from workflows.payment_method_change.inputs import Confirmation, PageOpened
 from workflows.payment_method_change.known_date import effective_date, kept_date, rule_of
-from workflows.payment_method_change.records import AwaitedPayment, PaymentEvent
+from workflows.payment_method_change.records import PaymentEvent
 from workflows.ports.payments import way_of
 
 KIND = "payment_method"
@@ -45,8 +44,6 @@ SAME_METHOD = Refusal("same_method", _("現在と同じお支払い方法です�
 REASON_MISSING = Refusal("reason_missing", _("理由をご入力ください。"), "reason")
 REASON_LONG = Refusal("reason_long", _("理由は%(most)s文字以内でご入力ください。", most=_LONGEST_REASON), "reason")
 NO_PAGE = Refusal("no_page", _("お手続きの画面を開けませんでした。時間をおいて、もう一度お試しください。"))
-NOT_PUT_OFF = Refusal("not_put_off", _("お支払い期限を延長できませんでした。時間をおいて、もう一度お試しください。"))
-NO_EXTENSION = Refusal("no_extension", _("お支払い期限は、これ以上延長できません。"))
 OTHER_PAGE = Refusal("other_page", _("このお申し込みのものではない通知です。"))
 SEEN_BEFORE = Refusal("seen_before", _("すでに受け取った通知です。"))
 
@@ -75,12 +72,6 @@ def mandate_of(instance: Instance, records: Records) -> Mandate | None:
     """The mandate of a procedure's request; None where there is none."""
     mandate: Mandate | None = records.get(Mandate, instance=instance.id)
     return mandate
-
-
-def awaited_of(instance: Instance, records: Records) -> AwaitedPayment | None:
-    """The number with which the customer pays later; None where the method gave none."""
-    awaited: AwaitedPayment | None = records.get(AwaitedPayment, instance=instance.id)
-    return awaited
 
 
 def _contract(attempt: Attempt) -> Contract | None:
@@ -213,18 +204,6 @@ def page_was_made(attempt: Attempt) -> Refusal | None:
     return _is_still_shown(attempt) if made else NO_PAGE
 
 
-def extension_is_left(attempt: Attempt) -> Refusal | None:
-    """The method allows one more extension of the due time."""
-    awaited = awaited_of(attempt.instance, attempt.records)
-    return None if awaited is not None and awaited.extended < awaited.extensions else NO_EXTENSION
-
-
-@needs_input
-def due_is_put_off(attempt: Attempt) -> Refusal | None:
-    """The provider has put the due time off before this event."""
-    return None if isinstance(attempt.data, Kept) else NOT_PUT_OFF
-
-
 @needs_input
 def event_is_of_this_page(attempt: Attempt) -> Refusal | None:
     """The provider's event is about the page that this request opened. Without data the site has asked the provider
@@ -293,31 +272,6 @@ def await_form(attempt: Attempt) -> None:
 def await_page(attempt: Attempt) -> None:
     """Wait for the provider's page from now on."""
     _change_mandate(attempt, due_at=attempt.at + PAGE_LIFE)
-
-
-def await_payment(attempt: Attempt) -> None:
-    """Wait for the payment from now on."""
-    awaited = awaited_of(attempt.instance, attempt.records)
-    if awaited is not None:
-        _change_mandate(attempt, due_at=awaited.due_at)
-
-
-def put_off(attempt: Attempt) -> None:
-    """Keep the new due time, and the number that comes with it. Raises Refused where it is none: of two presses at once
-    the provider gives both the same."""
-    number, awaited = attempt.data, awaited_of(attempt.instance, attempt.records)
-    if not isinstance(number, Kept) or awaited is None or awaited.extended >= awaited.extensions:
-        raise Refused([NO_EXTENSION])
-    if number.due_at <= awaited.due_at:
-        raise Refused([NOT_PUT_OFF])
-    values = {**number.columns, "extensions": awaited.extensions, "extended": awaited.extended + 1}
-    attempt.records.update(AwaitedPayment, {"instance": attempt.instance.id}, **values)
-    _change_mandate(attempt, reference=number.reference, due_at=number.due_at)
-
-
-def forget_number(attempt: Attempt) -> None:
-    """Forget what nobody can pay with any more; the number stays, to know a payment by that comes all the same."""
-    attempt.records.update(AwaitedPayment, {"instance": attempt.instance.id}, texts="{}", picture="")
 
 
 def keep_page(attempt: Attempt) -> None:
@@ -430,18 +384,6 @@ def waited_for(attempt: Attempt) -> datetime:
     return mandate.due_at or attempt.at + (FORM_LIFE if way_of(mandate.way) == "paper" else PAGE_LIFE)
 
 
-def payment_reminder(attempt: Attempt) -> datetime:
-    """When the customer is reminded that the payment is due soon."""
-    awaited = awaited_of(attempt.instance, attempt.records)
-    return awaited.remind_at if awaited is not None else attempt.at
-
-
-def payment_lapses(attempt: Attempt) -> datetime:
-    """When a payment counts no longer: the due time, and the grace that the method grants after it."""
-    awaited = awaited_of(attempt.instance, attempt.records)
-    return awaited.lapse_at if awaited is not None else attempt.at
-
-
 def review_is_due(attempt: Attempt) -> datetime:
     """Closing time of the last working day of the review."""
     due: datetime = attempt.services.calendar.after_working_days(attempt.at, attempt.services.review.working_days)
@@ -484,21 +426,12 @@ def mail_context(instance: Instance, records: Records) -> Mapping[str, Any]:
         "effective_on": lambda: day_said(change_request.effective_on) if change_request is not None else "",
         "day": lambda iso: day_said(date.fromisoformat(iso)) if iso else "",
         "expected_on": lambda confirmed="": _expected_on(confirmed, mandate),
-        **_awaited_context(awaited_of(instance, records) if _is_paid_later(mandate) else None),
+        **paid_later.mail_context(paid_later.awaited_of(instance, records) if _is_paid_later(mandate) else None),
     }
 
 
 def _is_paid_later(mandate: Mandate | None) -> bool:
     return mandate is not None and way_of(mandate.way) == "later"
-
-
-def _awaited_context(awaited: AwaitedPayment | None) -> Mapping[str, Any]:
-    """What mails show of a number with which the customer pays later."""
-    return {
-        "awaited": awaited,
-        "words": lambda: words_of(awaited) if awaited is not None else None,
-        "due": lambda zone: Moment(awaited.due_at, zone).render(current_language()) if awaited is not None else "",
-    }
 
 
 def _expected_on(confirmed: str | None, mandate: Mandate | None) -> str | Text:

@@ -19,6 +19,7 @@ from datetime import timedelta
 from engine.definition import ALL_TIMERS, SYSTEM, Effect, Mail, Retry, Start, State, Timer, Transition, Workflow
 from engine.text import _
 from workflows.business.permissions import ACCOUNT_EDITOR, STAFF
+from workflows.business.shared import paid_later
 from workflows.business.shared.change_request import ONE_OPEN_REQUEST, close_request
 from workflows.payment_method_change import rules
 
@@ -26,11 +27,6 @@ from workflows.payment_method_change import rules
 _ASK = Retry(first=timedelta(minutes=5), most=timedelta(minutes=30), deadline=timedelta(days=2))
 _BEGIN = Effect("payment", "begin", done="begun")
 _CONFIRM = Effect("payment", "confirm", done="confirmed", retry=_ASK)
-_ISSUE = Effect("payment", "issue", done="issued")
-# A payment is asked for as long as one can be waited for, extensions included. How often, the method says, so
-# the wait of the engine's own is the shortest that a method may declare.
-_WATCH = Retry(first=timedelta(minutes=5), most=timedelta(minutes=5), deadline=timedelta(days=2500))
-_CONFIRM_PAYMENT = Effect("payment", "confirm_payment", done="confirmed", retry=_WATCH)
 _BOOK = Effect("payment", "book", done="booked", retry=Retry(deadline=timedelta(days=7)))
 _REVOKE = Effect("payment", "revoke")
 _REVOKE_BEFORE = Effect("payment", "revoke_before", figures=rules.ended_mandate)
@@ -90,15 +86,15 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "awaiting_payment",
             _("お支払い待ち"),
             timers=(
-                Timer("lapse", at=rules.payment_lapses, deadline=True),
-                Timer("remind", at=rules.payment_reminder),
+                Timer("lapse", at=paid_later.payment_lapses, deadline=True),
+                Timer("remind", at=paid_later.payment_reminder),
             ),
             awaits=ACCOUNT_EDITOR,
         ),
         State(
             "payment_due_soon",
             _("お支払い待ち（期限間近）"),
-            timers=(Timer("lapse", at=rules.payment_lapses, deadline=True),),
+            timers=(Timer("lapse", at=paid_later.payment_lapses, deadline=True),),
             awaits=ACCOUNT_EDITOR,
         ),
         State("scheduled", _("適用日をお待ちください"), timers=(Timer("apply", at=rules.effective_time),)),
@@ -143,7 +139,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "accepted",
             allow=SYSTEM,
             guards=(rules.review_is_not_wanted, rules.payment_is_awaited),
-            effects=(_ISSUE,),
+            effects=(paid_later.ISSUE,),
         ),
         Transition("triage", ("requested",), "accepted", allow=SYSTEM, effects=(_BEGIN,)),
         Transition(
@@ -184,7 +180,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             allow=STAFF,
             title=_("受け付ける"),
             guards=(rules.payment_is_awaited,),
-            effects=(_ISSUE,),
+            effects=(paid_later.ISSUE,),
         ),
         Transition(
             "accept",
@@ -216,7 +212,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
                 writes=(rules.keep_reason, rules.give_up, *forgets),
                 effects=(_REVOKE, Mail("taken_back", to="contractor", cc="acting")),
             )
-            for states, forgets in ((_UNDER_WAY, ()), (_AWAITED, (rules.forget_number,)))
+            for states, forgets in ((_UNDER_WAY, ()), (_AWAITED, (paid_later.forget_number,)))
         ),
         Transition(
             "begun",
@@ -239,8 +235,8 @@ PAYMENT_METHOD_CHANGE = Workflow(
             ("accepted",),
             "awaiting_payment",
             allow=SYSTEM,
-            writes=(rules.await_payment,),
-            effects=(_CONFIRM_PAYMENT, Mail("payment_awaited", to="contractor", cc="acting")),
+            writes=(paid_later.await_payment,),
+            effects=(paid_later.CONFIRM_PAYMENT, Mail("payment_awaited", to="contractor", cc="acting")),
         ),
         Transition(
             "remind",
@@ -255,8 +251,8 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "awaiting_payment",
             allow=ACCOUNT_EDITOR,
             title=_("お支払い期限を延長する"),
-            guards=(rules.extension_is_left, rules.due_is_put_off),
-            writes=(rules.put_off,),
+            guards=(paid_later.extension_is_left, paid_later.due_is_put_off),
+            writes=(paid_later.put_off,),
             restarts=ALL_TIMERS,
             effects=(Mail("payment_extended", to="contractor", cc="acting"),),
         ),
@@ -266,7 +262,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             "scheduled",
             allow=SYSTEM,
             guards=(rules.event_is_of_this_page,),
-            writes=(rules.keep_confirmation, rules.forget_number, rules.set_effective_date),
+            writes=(rules.keep_confirmation, paid_later.forget_number, rules.set_effective_date),
             conflicts=(rules.ONE_EVENT_EACH,),
             effects=(Mail("payment_confirmed", to="contractor", cc="acting"),),
         ),
@@ -350,7 +346,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             )
             for states, guards, writes in (
                 (_OPEN, (), ()),
-                (_AWAITED, (), (rules.forget_number,)),
+                (_AWAITED, (), (paid_later.forget_number,)),
                 # It may wait here for weeks, until requests before it are closed.
                 (("applying",), (rules.booking_has_not_begun,), (rules.keep_from_booking,)),
             )
@@ -360,7 +356,7 @@ PAYMENT_METHOD_CHANGE = Workflow(
             ("awaiting_form", "awaiting_page", *_AWAITED),
             "lapsed",
             allow=SYSTEM,
-            writes=(rules.give_up, rules.forget_number),
+            writes=(rules.give_up, paid_later.forget_number),
             effects=(_REVOKE, _LAPSED),
         ),
         Transition(

@@ -13,6 +13,7 @@ from engine.hookspecs import hookspec, takes
 from workflows.ports.billing import BillingBackend, wrong_backend
 from workflows.ports.collecting import wrong_collecting
 from workflows.ports.commands import OWN_COMMANDS, group_of, wrong_command
+from workflows.ports.demo import DemoContents, wrong_contents
 from workflows.ports.disk_usage import DiskUsage
 from workflows.ports.notice_channels import NoticeChannel, wrong_channel
 from workflows.ports.pages import Pages, wrong_pages
@@ -61,11 +62,12 @@ def register_notice_channels() -> Mapping[str, NoticeChannel]:  # type: ignore[e
 
 
 @hookspec
-@takes(wrong=wrong_pages)
+@takes(wrong=wrong_pages, late=True)
 def register_pages() -> Mapping[str, Pages]:  # type: ignore[empty-body]
     """Pages by name, under `/x/<name>/`: views for customers and staff, and the ways that lead to them.
 
-    When: once in each process, at start, after every plugin was constructed.
+    When: once in each process that serves, works or tells which plugins are well; what only pages need is imported
+    here, and no other command loads it.
     May fail: yes. The exception becomes the plugin's failure; the site has none of its pages, and no way to them.
     Must never: open a connection; return views that cannot be called from several threads at once; leave a view
     without access, or change anything of other pages: such pages are left out, with the reason.
@@ -141,4 +143,17 @@ def register_webhooks() -> Mapping[str, Webhook]:  # type: ignore[empty-body]
     for a day, and is then kept for an operator.
     Must never: open a connection; return a webhook that cannot be called from several threads at once. The names are
     the plugin's own, and stand in the sender's settings and in the database: never change one.
+    """
+
+
+@hookspec
+@takes(wrong=wrong_contents)
+def register_demo_contents() -> Mapping[str, DemoContents]:  # type: ignore[empty-body]
+    """Contents of the demo by name: functions that give the plugin's pages something to show in `tetsuzuki demo`.
+
+    When: the hook once in each process, at start, after every plugin was constructed. What it returns is called where a
+    demo starts, each time, once the demo's own contents are there; no other site calls it.
+    May fail: yes. The exception becomes the plugin's failure. What contents raise is logged, and the demo starts
+    without them.
+    Must never: add anything while it registers, or twice where a demo starts again.
     """

@@ -21,9 +21,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from engine.delivery import AnyMailer, Message, Outcome
-from engine.text import Text
+from engine.text import Text, says_something
 from workflows.organisation import Organisation
 
+USUAL_PACE = 20  # recipients a second
 AUDIENCES = VISITORS, CONTRACTORS, ONCE = "visitors", "contractors", "once"
 
 
@@ -103,7 +104,7 @@ def wrong_channel(name: str, channel: Any) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
         return "its name must be lower-case letters, digits and underscores, 32 at most"
     title, audience = getattr(channel, "title", None), getattr(channel, "audience", None)
-    if not isinstance(title, Text | str) or not str(title).strip():
+    if not says_something(title):
         return f"title must be a text, not {title!r}"
     if audience not in AUDIENCES:
         return f"audience must be one of {', '.join(AUDIENCES)}, not {audience!r}"
@@ -112,11 +113,13 @@ def wrong_channel(name: str, channel: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How notices reach people: the channels by name, the mailer of their mails, and the URL of the site's pages."""
+    """How notices reach people: the channels by name, the mailer of their mails, the URL of the site's pages, and how
+    many recipients are reached a second at most (0: as many as can be)."""
 
     channels: Mapping[str, NoticeChannel] = field(default_factory=dict)
     mailer: AnyMailer | None = None
     base_url: str = ""
+    pace: int = USUAL_PACE
 
     @property
     def shows_pages(self) -> bool:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine.attempt import Actor
 from engine.configuration import nearest
 from engine.errors import PluginError, UnknownInstance, UnknownWorkflow
-from engine.text import Text
+from engine.text import Text, says_something
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -44,8 +44,18 @@ ADMIN: Access = "admin"
 STAFF: Access = "staff"
 """The members of staff, who have a log-in of their own: no customer, and a member of staff is no customer."""
 
+Place = Literal["notices", "latest_notices", "staff_notices"]
+
+NOTICES: Place = "notices"
+"""Beside the kinds of notices, on the customers' list of notices (お知らせ)."""
+LATEST_NOTICES: Place = "latest_notices"
+"""Below the newest notices, on the customers' TOP."""
+STAFF_NOTICES: Place = "staff_notices"
+"""At the head of the staff's list of notices (お知らせ管理)."""
+
 _ACCESS = (ANYONE, VIEWER, EDITOR, ADMIN, STAFF)
 _CUSTOMERS = (ANYONE, VIEWER, EDITOR, ADMIN)
+_READERS: Mapping[str, Sequence[Access]] = {NOTICES: _CUSTOMERS, LATEST_NOTICES: _CUSTOMERS, STAFF_NOTICES: (STAFF,)}
 _RANK: Mapping[str, int] = {role: rank for rank, role in enumerate((VIEWER, EDITOR, ADMIN))}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _ADDRESS = re.compile(r"(?:/[a-z0-9_-]+)+")
@@ -67,6 +77,16 @@ class Tile:
     view: str
     title: Text | str
     good_for: Text | str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link on a page of the site: the place where it stands, such as `NOTICES`, the view to which it leads, and its
+    title. Whoever may not open the view does not see it."""
+
+    place: Place
+    view: str
+    title: Text | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +130,17 @@ class Pages:
     """The pages of a plugin.
 
     `access` says for each view of `blueprint`, by its endpoint, who may open it. `menu` are entries of the customers'
-    menu, `staff_menu` of that of the staff, `tiles` stand on the customers' TOP, `customer_panels` on the staff's page
-    of a customer, and `request_panels` on their page of a request.
+    menu, `staff_menu` of that of the staff, `tiles` stand on the customers' TOP, `links` in named places of the site's
+    own pages, `customer_panels` on the staff's page of a customer, and `request_panels` on their page of a request.
 
-    `addresses` are for plugins that come with the site: the beginnings of addresses, as `/faq`, that the blueprint has
-    instead of `/x/<name>`. Its rules then begin with one of them.
+    `addresses` are for plugins that come with the site: the beginnings of addresses, as `/loans`, that the blueprint
+    has instead of `/x/<name>`. Its rules then begin with one of them.
 
     `handles` are those of the plugin's own procedures that the staff handle on these pages: their lists of requests
     leave these out, an entry of `staff_menu` should lead to them, and the staff's page of one has no buttons but a link
     here. `shows` are the views that show one of them, by its procedure: each is for the staff, and is given its number
-    as `instance_id`, in its address or in the query. Where there is none, the link leads to the first of `staff_menu`.
+    as `instance_id`, in its address or in the query. Where there is none, the link leads to the first of `staff_menu`,
+    or of the `links` for the staff.
     """
 
     blueprint: Blueprint
@@ -132,6 +153,7 @@ class Pages:
     addresses: Sequence[str] = ()
     handles: Sequence[str] = ()
     shows: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +232,6 @@ def read_by(who: Callable[[], Reader]) -> Iterator[None]:
         _reader.reset(token)
 
 
-def is_text(text: object) -> bool:
-    """Whether a title can be shown: a text that is not empty."""
-    return isinstance(text, Text | str) and bool(str(text).strip())
-
-
 def wrong_facts(facts: Any) -> str:
     """Why an answer of `Panel.facts` cannot be shown; "" where it can."""
     if facts is None:
@@ -222,7 +239,7 @@ def wrong_facts(facts: Any) -> str:
     if not isinstance(facts, Sequence) or not all(isinstance(one, PanelFact) for one in facts):
         return f"a panel's facts are a sequence of PanelFact, not {facts!r:.100}"
     for one in facts:
-        if not is_text(one.title) or not isinstance(one.value, Text | str):
+        if not says_something(one.title) or not isinstance(one.value, Text | str):
             return f"title and value of a PanelFact must be texts, not {one!r:.100}"
         if not isinstance(one.url, str) or (one.url and not _LINK.fullmatch(one.url)):
             return f"url of a PanelFact must be an address of this site or of https, not {one.url!r:.100}"
@@ -241,6 +258,7 @@ def wrong_pages(name: str, pages: Any) -> str:
         *_wrong_ways("menu", pages.menu, MenuEntry, _CUSTOMERS, pages.access),
         *_wrong_ways("staff_menu", pages.staff_menu, MenuEntry, (STAFF,), pages.access),
         *_wrong_ways("tiles", pages.tiles, Tile, _CUSTOMERS, pages.access),
+        *_wrong_links(pages.links, pages.access),
         *_wrong_panels("customer_panels", pages.customer_panels),
         *_wrong_panels("request_panels", pages.request_panels),
         *_wrong_addresses(pages.addresses),
@@ -272,8 +290,20 @@ def _wrong_ways(what: str, ways: Any, kind: type[Any], readers: Sequence[str], a
             yield f"{what} leads to {one.view!r}, for which access is not declared{hint}"
         elif access[one.view] not in readers:
             yield f"{what} leads to {one.view!r}, which its readers may not open: it is for {access[one.view]!r:.100}"
-        if not is_text(one.title) or not is_text(getattr(one, "good_for", "-")):
+        if not says_something(one.title) or not says_something(getattr(one, "good_for", "-")):
             yield f"the texts of {what} must not be empty: {one!r:.100}"
+
+
+def _wrong_links(links: Any, access: Any) -> Iterator[str]:
+    if not isinstance(links, Sequence) or not all(isinstance(one, Link) for one in links):
+        yield f"links must be a sequence of Link, not {links!r:.100}"
+        return
+    for one in links:
+        if one.place in _READERS:
+            yield from _wrong_ways("links", (one,), Link, _READERS[one.place], access)
+        else:
+            hint = nearest(str(one.place), _READERS) or f"; there are: {', '.join(_READERS)}"
+            yield f"links names the place {one.place!r:.100}, which there is not{hint}"
 
 
 def _wrong_panels(what: str, panels: Any) -> Iterator[str]:
@@ -281,14 +311,14 @@ def _wrong_panels(what: str, panels: Any) -> Iterator[str]:
         yield f"{what} must be a sequence of Panel, not {panels!r:.100}"
         return
     for one in panels:
-        if not is_text(one.title) or not callable(one.facts):
+        if not says_something(one.title) or not callable(one.facts):
             yield f"{what}: a Panel has a title and a function that answers its facts, not {one!r:.100}"
 
 
 def _wrong_addresses(addresses: Any) -> Iterator[str]:
     is_sequence = isinstance(addresses, Sequence) and not isinstance(addresses, str)
     if not is_sequence or not all(isinstance(one, str) and _ADDRESS.fullmatch(one) for one in addresses):
-        yield f"addresses must be a sequence of paths as '/faq', not {addresses!r:.100}"
+        yield f"addresses must be a sequence of paths as '/loans', not {addresses!r:.100}"
 
 
 def _wrong_handled(handles: Any) -> Iterator[str]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from engine.definition import Refusal, Secret
-from engine.text import Text, _
+from engine.text import Text, _, says_something
 from workflows.organisation import Organisation
 from workflows.ports.billing import Bill
 from workflows.typesetting.manuscript import Manuscript
@@ -391,7 +391,7 @@ def wrong_method(name: str, method: Any) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
         return "its name must be lower-case letters, digits and underscores, 32 at most"
     title, way, origins = (getattr(method, one, None) for one in ("title", "way", "origins"))
-    if not isinstance(title, Text | str) or not str(title).strip():
+    if not says_something(title):
         return f"title must be a text, not {title!r}"
     if way not in get_args(Way):
         return f"way must be one of at_once, page, paper, later, not {way!r}"

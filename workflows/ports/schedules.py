@@ -88,5 +88,5 @@ class Schedules:
     """
 
     declared: Mapping[str, Declared] = field(default_factory=dict)
-    plugins_at_work: frozenset[str] = frozenset()
+    plugins_at_work: Callable[[], frozenset[str]] = frozenset
     are_kept: bool = False

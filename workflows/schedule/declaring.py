@@ -29,11 +29,12 @@ def keep_declared(engine: Engine, services: Services) -> None:
         return
     with engine.db.bound():
         kept = {record.name: record for record in ScheduleRecord.select()}
+    at_work = schedules.plugins_at_work()
     done = [_is_kept(engine, name, declared, kept.get(name)) for name, declared in schedules.declared.items()]
     done += [
         _is_retired(engine, record)
         for name, record in kept.items()
-        if name not in schedules.declared and record.plugin in schedules.plugins_at_work
+        if name not in schedules.declared and record.plugin in at_work
     ]
     schedules.are_kept = all(done)
 

@@ -17,6 +17,7 @@ from engine.authoring.check.mailed_links import check_links
 from engine.authoring.check.mails import check_mails
 from engine.authoring.check.migrations import check_migrations
 from engine.authoring.check.paths import check_done_refused, check_paths, check_stuck
+from engine.authoring.check.reads import check_reads
 from engine.authoring.check.resends import check_resends
 from engine.authoring.check.time import check_time
 from engine.authoring.check.timers import check_timers
@@ -56,6 +57,7 @@ def check(
         workflow, graph = structure.graph.workflow, structure.graph
         problems += check_events(workflow, graph)
         problems += check_candidates(workflow)
+        problems += check_reads(workflow)
         problems += check_timers(workflow, graph)
         problems += check_time(workflow)
         problems += check_resends(workflow, graph)

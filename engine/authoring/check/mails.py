@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
-
-from jinja2 import Environment, TemplateSyntaxError, nodes
+from typing import TYPE_CHECKING
 
 from engine.definition import Effect, Location, Workflow
 from engine.runtime.soundness.graph import written_effects
 from engine.runtime.soundness.names import nearest
 from engine.runtime.soundness.problems import Problem
 
+if TYPE_CHECKING:
+    from engine.authoring.check.mail_templates import Found
+
 _SUBJECT = re.compile(r"Subject: *[^\s]")
-_TEMPLATES = Environment(autoescape=True)
-_OURS = ("aligned", "unlinked")  # the filters of `engine.templates`
 _SHARED = "site/"  # the beginning of the names of shared templates
-# What a template writes instead of a mapping's method (see `engine.templates`).
-_FILTERS = {
-    "get": "mapping[key] | default(…), or “mapping.key is defined”",
-    "items": "the filter items",
-    "keys": "the mapping itself",
-    "values": "the filter items",
-}
 
 
 def check_mails(workflow: Workflow, languages: tuple[str, ...], shared: Path | None) -> Iterator[Problem]:
@@ -60,59 +52,28 @@ def _template(path: Path, effect: Effect, shared: Path | None) -> Iterator[Probl
         begin = source.partition("\n")[0][:60]
         message = f'template "{path.name}" begins with "{begin}"; expected a first line "Subject: …"'
         yield Problem(Location(str(path), 1), "TEMPLATE_ERROR", message)
-    fault = _fault(source)
-    if fault is not None:
-        line, what = fault
+    from engine.authoring.check.mail_templates import found_in, found_in_whole  # Jinja, for definitions with mails
+
+    if any(_written(found_in(source), path, effect, shared)):
+        yield from _written(found_in_whole(source), path, effect, shared)
+
+
+def _written(found: Found, path: Path, effect: Effect, shared: Path | None) -> Iterator[Problem]:
+    """The problems with what is written in a template."""
+    if found.fault is not None:
+        line, what = found.fault
         yield Problem(Location(str(path), line), "TEMPLATE_ERROR", f'template "{path.name}" {what}')
         return
-    for line, named in _named(source):
+    for line, named in found.named:
         if not _is_there(named, path.parent, shared):
             message = f'template "{path.name}" names "{named}", and there is no such template'
             yield Problem(Location(str(path), line), "TEMPLATE_ERROR", message)
-    if effect.figures is None and "figures" in source and (at := _shows_figures(source)):
+    if effect.figures is None and found.figures:
         message = f'template "{path.name}" shows figures, and mail "{effect.name}" has none; expected figures=…'
-        yield Problem(Location(str(path), at), "TEMPLATE_ERROR", message)
-
-
-@lru_cache(maxsize=1024)
-def _fault(source: str) -> tuple[int, str] | None:
-    """The line of a template's first fault, and what is wrong there; None where nothing is. Cached: most of a check's
-    time goes here."""
-    try:
-        parsed = _TEMPLATES.parse(source)
-    except TemplateSyntaxError as error:
-        return error.lineno, f"is not valid Jinja2: {error.message or ''}"
-    for filtered in parsed.find_all(nodes.Filter):
-        if filtered.name not in _TEMPLATES.filters and filtered.name not in _OURS:
-            return filtered.lineno, f'names the filter "{filtered.name}", and there is no such filter'
-    called = (call.node for call in parsed.find_all(nodes.Call))
-    methods = [one for one in called if isinstance(one, nodes.Getattr) and one.attr in _FILTERS]
-    for method in methods[:1]:
-        return method.lineno, f"calls .{method.attr}(), and a mapping has no methods; expected {_FILTERS[method.attr]}"
-    return None
-
-
-@lru_cache(maxsize=1024)
-def _named(source: str) -> tuple[tuple[int, str], ...]:
-    """The other templates that one must have, each with the line that names it."""
-    parsed = _TEMPLATES.parse(source)
-    needed: list[tuple[int, nodes.Expr]] = [
-        *((one.lineno, one.template) for one in parsed.find_all(nodes.Extends)),
-        *((one.lineno, one.template) for one in parsed.find_all(nodes.Include) if not one.ignore_missing),
-        *((one.lineno, one.template) for one in parsed.find_all(nodes.Import)),
-        *((one.lineno, one.template) for one in parsed.find_all(nodes.FromImport)),
-    ]
-    written = [(line, named.value) for line, named in needed if isinstance(named, nodes.Const)]
-    return tuple((line, name) for line, name in written if isinstance(name, str))
+        yield Problem(Location(str(path), found.figures), "TEMPLATE_ERROR", message)
 
 
 def _is_there(name: str, folder: Path, shared: Path | None) -> bool:
     if (folder / name).is_file():
         return True
     return name.startswith(_SHARED) and (shared is None or (shared / name.removeprefix(_SHARED)).is_file())
-
-
-def _shows_figures(source: str) -> int:
-    """The first line on which a template shows a figure; 0 where none does."""
-    names = _TEMPLATES.parse(source).find_all(nodes.Name)
-    return min((name.lineno for name in names if name.name == "figures"), default=0)

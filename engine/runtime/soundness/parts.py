@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from engine.definition import (
@@ -50,6 +51,10 @@ _NAME, _KIND, _VERSION = 64, 32, 2**31 - 1  # what the columns hold, see migrati
 LONGEST = timedelta(days=36525)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SECRET_WORDS = frozenset({"password", "passwd", "passphrase", "secret", "token", "otp", "cvc", "cvv"})
+_OTHERWISE = frozenset(
+    {"__wrapped__", "__signature__", "_is_coroutine_mark"}
+)  # a function with one is called otherwise
+_LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +209,20 @@ def check_parts(workflow: Workflow) -> Iterator[Problem]:
                     waiting.append((recipient, where, f'recipient "{role}"'))
 
 
+class _Kinds(dict[type, type]):
+    """The kind of part that the objects of a class are; `object` for what is no part. A definition has thousands of
+    values, and of few classes."""
+
+    def __missing__(self, of: type) -> type:
+        known = self[of] = next((kind for kind in _FIELDS if issubclass(of, kind)), object)
+        return known
+
+
+_kinds = _Kinds()
+
+
 def _kind(part: Any) -> type:
-    kind = type(part)
-    return kind if kind in _FIELDS else next((kind for kind in _FIELDS if isinstance(part, kind)), object)
+    return _kinds[type(part)]
 
 
 def _called(part: Any, what: str) -> str:
@@ -234,8 +250,20 @@ def _shown(value: Any) -> str:
     return said if len(said) <= 60 else f"{said[:60]}…"
 
 
+def takes(rule: Any, arguments: int) -> bool:
+    """Whether a rule is a plain function of so many arguments, as most are. `inspect` knows all others, and takes many
+    times as long."""
+    if type(rule) is not FunctionType or not _OTHERWISE.isdisjoint(vars(rule)):
+        return False
+    code = rule.__code__
+    needed = code.co_argcount - len(rule.__defaults__ or ())
+    return needed <= arguments <= code.co_argcount and not code.co_kwonlyargcount and not code.co_flags & _LATER
+
+
 def _call_fault(rule: Any, arguments: int) -> str | None:
     """Why a rule cannot be called as the engine calls it; None where it can, or where its signature cannot be read."""
+    if takes(rule, arguments):
+        return None
     if inspect.iscoroutinefunction(rule) or inspect.isgeneratorfunction(rule) or inspect.isasyncgenfunction(rule):
         return "is asynchronous or a generator; a rule is called inside the transaction and must return at once"
     try:

@@ -23,6 +23,7 @@ from engine.workers.jobs.wanted import NOW, Wanted
 log = logging.getLogger("tetsuzuki.cluster")
 
 _HORIZON = SWEEP * 1.5  # later wake-ups are planned by a later sweep
+_REST = 0.05  # seconds after each round: what many commits want meanwhile is asked for once
 
 
 class Deferrer:
@@ -54,6 +55,7 @@ class Deferrer:
                     for kind, when in wanted.items():
                         self._defer(app, kind, when)
                     trouble.is_over()
+                    self._stopping.wait(_REST)
                 except Exception as error:
                     for kind, when in wanted.items():
                         self._wanted.ask(kind, when)

@@ -10,6 +10,7 @@ from threading import Event
 
 from engine.errors import Busy, DatabaseAway, OutcomeUnknown
 from engine.operations.bulk_acts import REST, carry_on
+from engine.outbox.claims import MOST_AHEAD
 from engine.outbox.dispatcher import Dispatcher
 from engine.runtime.engine import Engine
 from engine.workers.chores import AT_ONCE, NOTHING, give_back, words
@@ -57,7 +58,7 @@ class Work:
         with self._at_work("the outbox could not be drained"):
             before, moved = None, False
             while True:
-                claim = self._dispatcher.next_claim()
+                claim = self._dispatcher.next_claim(MOST_AHEAD)
                 if claim is not None:
                     if not moved:
                         self._wanted.ask(OUTBOX)  # there may be more, for any free worker while this one is delivered
@@ -71,6 +72,7 @@ class Work:
                         return
                     before = due
                 if self._stopping.is_set():
+                    self._dispatcher.give_back()
                     return
 
     def _is_planned(self, kind: str, due: datetime | None) -> bool:

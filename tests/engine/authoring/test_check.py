@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-from engine.attempt import Attempt, Location, Refusal
+from engine.attempt import Attempt, Location, Refusal, only
 from engine.authoring.check import Problem, check, check_all
 from engine.definition import (
     ANYONE,
     LINK_HOLDER,
     SYSTEM,
     Effect,
+    FromRow,
     Mail,
     Permission,
     Start,
@@ -31,6 +32,9 @@ from engine.definition import (
     Timer,
     Transition,
     Workflow,
+    instance_number,
+    locks,
+    reads,
 )
 from engine.text import Text, _
 from tests.kit.definitions import (
@@ -45,6 +49,7 @@ from tests.kit.definitions import (
     one,
     translations,
 )
+from workflows.business.records import StaffMember, Throttle
 
 
 @pytest.fixture
@@ -222,6 +227,55 @@ def test_guard_without_a_name(find: Find) -> None:
         )
     )
     expect(find(workflow), test_guard_without_a_name, "GUARD_WITHOUT_NAME")
+
+
+@pytest.mark.parametrize(
+    ("model", "equal", "said"),
+    [
+        (Throttle, {}, "records are named by at least one column"),
+        (Throttle, {"bukket": str}, "Throttle has no column 'bukket'; it has bucket, full_at"),
+        (only(Throttle, "until"), {"bucket": str}, "Throttle has no column 'until'; it has bucket, full_at"),
+        (Throttle, {"bucket": "one"}, 'expected a function of the instance for "bucket", got a str'),
+        ("throttle", {"bucket": str}, "expected a model or only(model, …), got a str"),
+        (
+            Throttle,
+            {"bucket": FromRow(StaffMember, "email")},
+            '"bucket" is from a row of <Model: StaffMember>, which is not declared before it',
+        ),
+    ],
+)
+def test_read_that_cannot_be_made(find: Find, model: Any, equal: dict[str, Any], said: str) -> None:
+    @reads(model, **equal)
+    def is_free(attempt: Attempt) -> Refusal | None:
+        return None
+
+    problems = find(
+        minimal(
+            transitions=(
+                Transition("shut", ("open",), "closed", SYSTEM, guards=(is_free,)),  # <<
+            )
+        )
+    )
+    expect(problems, test_read_that_cannot_be_made, "BAD_READ")
+    assert problems[0].message == f'guard "is_free" declares a read that cannot be made: {said}'
+
+
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [
+        (reads(Throttle, bucket=FromRow(StaffMember, "name")), "'name' is not among the columns that are read of"),
+        (reads(Throttle, bucket=FromRow(StaffMember, "nname")), "StaffMember has no column 'nname'; it has"),
+        (locks(only(Throttle, "bucket"), bucket=str), "expected a model, got a Only"),
+    ],
+)
+def test_read_that_cannot_follow_another(find: Find, read: Any, said: str) -> None:
+    @reads(only(StaffMember, "email"), id=instance_number)
+    @read
+    def is_free(attempt: Attempt) -> Refusal | None:
+        return None
+
+    (problem,) = find(minimal(transitions=(Transition("shut", ("open",), "closed", SYSTEM, guards=(is_free,)),)))
+    assert (problem.code, said in problem.message) == ("BAD_READ", True)
 
 
 def test_two_permissions_of_one_name(find: Find) -> None:

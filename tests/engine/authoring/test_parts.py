@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from engine.definition import (
     Transition,
     Workflow,
 )
-from engine.runtime.soundness.parts import LONGEST
+from engine.runtime.soundness.parts import LONGEST, takes
 from engine.text import _
 from engine.waits import Escalate, GiveUp, Remind, Wait
 
@@ -452,3 +454,32 @@ def test_acts_of_a_wait_are_checked_like_timers_and_transitions() -> None:
         "RESERVED_EVENT",
         "TIMER_TOO_LONG",
     ]
+
+
+def _two(attempt: Any, records: Any = None) -> None: ...
+
+
+def _named(attempt: Any, *, lang: str) -> None: ...
+
+
+def _any(*arguments: Any, **more: Any) -> None: ...
+
+
+def _generator(attempt: Any) -> Iterator[None]:
+    yield
+
+
+async def _later(attempt: Any) -> None: ...
+
+
+@wraps(_two)
+def _wrapped(*arguments: Any) -> None: ...
+
+
+@pytest.mark.parametrize("rule", [one, _two, _named, _any, _generator, _later, _wrapped, lambda: None, str, print])
+@pytest.mark.parametrize("arguments", [1, 2, 3])
+def test_what_passes_as_a_plain_function_can_be_called_so(rule: Any, arguments: int) -> None:
+    if takes(rule, arguments):
+        inspect.signature(rule).bind(*[None] * arguments)
+        assert not inspect.iscoroutinefunction(rule) | inspect.isgeneratorfunction(rule)
+    assert takes(rule, arguments) == ((rule, arguments) in ((one, 1), (_two, 1), (_two, 2)))

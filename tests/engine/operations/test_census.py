@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,8 @@ from engine.operations.census import (
     standing_about,
 )
 from engine.runtime.deadlines import SINCE, SKIP_EVENT
-from engine.store.base import to_db
+from engine.store.base import Row, to_db
+from engine.store.sqlite_unit import SqliteUnit
 from engine.testing import Clock
 from tests.kit.dumps import dump
 from tests.kit.reviews import AUTHOR, REVIEWER, Office, Submission, Verdict, open_office
@@ -237,3 +240,27 @@ def test_a_time_that_was_skipped_is_what_was_due(sqlite_office: Office) -> None:
         office.sql(entry, name, due, json.dumps(said))
         assert standing(office.engine, [number])[number].due == begun + shown
         office.sql("DELETE FROM history WHERE seq = 2")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_about_somebody_is_found_by_that_and_not_by_its_workflow(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has no statistics here, as on most sites: the index of workflows looks as good to it."""
+    asked: list[tuple[str, Sequence[Any]]] = []
+    rows = SqliteUnit.rows
+
+    def recorded(unit: SqliteUnit, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        asked.append((sql, params))
+        return rows(unit, sql, params)
+
+    monkeypatch.setattr(SqliteUnit, "rows", recorded)
+    standing_about(office.engine, ["paper:a", "paper:b", "paper:c"], ["review", "other", "third"], 100)
+    office.engine.find("review", "paper:a")
+    monkeypatch.undo()
+    about = [(sql, params) for sql, params in asked if "subject" in sql]
+    assert len(about) == 2
+    for sql, params in about:
+        plan = " ".join(str(row[-1]) for row in office.sql(f"EXPLAIN QUERY PLAN {sql}", *params))
+        assert "instance_subject" in plan
+        assert "instance_place" not in plan

@@ -452,6 +452,8 @@ def test_at_most_so_many_of_each_state_are_told_and_looked_at(office: Office, mo
     assert [one.instance_id for one in stuck(office.engine, 3)] == numbers[3:6]
     assert [one.instance_id for one in stuck(office.engine, most=5)] == numbers[3:5]
     assert stuck(office.engine, most=3) == []
+    assert [one.instance_id for one in stuck(office.engine, most=5, workflow="review")] == numbers[3:5]
+    assert stuck(office.engine, most=5, workflow="another") == []
 
 
 def test_the_sweep_reads_by_index_alone(office: Office) -> None:

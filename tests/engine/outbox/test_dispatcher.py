@@ -150,7 +150,9 @@ def test_what_was_handed_over_comes_first_until_half_of_its_lease_is_over(
     half = office.engine.lease.total_seconds() / 2
     assert office.dispatcher.next_claim() == first
     at[0] += half
-    assert office.dispatcher.next_claim() is None  # and the lease runs out
+    late = office.dispatcher.next_claim()  # it is given back, and claimed anew
+    assert late is not None
+    assert (late.instance_id, late.claims, late.attempts) == (second.instance_id, 2, 1)
     office.dispatcher.take_over([third])
     at[0] += half - 0.001
     assert office.dispatcher.next_claim() == third

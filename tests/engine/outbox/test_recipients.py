@@ -104,6 +104,11 @@ def test_a_delayed_addressee_keeps_the_done_event_until_it_has_the_mail(counter:
     assert counter.envelopes() == [(TO, CC), (TO,)]
 
 
+def counted(counter: Counter) -> int:
+    """How many incidents the row of the only instance counts."""
+    return int(counter.sql("SELECT incidents FROM instance")[0][0])
+
+
 def test_both_refused_are_two_incidents_and_each_is_settled_alone(counter: Counter) -> None:
     counter.answers.update({TO: REFUSED, CC: Failed("553", "no", reply="553 5.1.2 no")})
     number = counter.ask()
@@ -111,9 +116,12 @@ def test_both_refused_are_two_incidents_and_each_is_settled_alone(counter: Count
         f"{number}.1.0": "550: mail.example: RCPT TO: 550 5.1.1 User unknown",
         f"{number}.1.0.cc": "553: no",
     }
+    assert counted(counter) == 2
     skip(counter.engine, f"{number}.1.0", OPERATOR, "the contractor has no mail")
+    assert counted(counter) == 1
     counter.answers.clear()
     retry(counter.engine, f"{number}.1.0.cc", OPERATOR, "the domain was registered again")
+    assert counted(counter) == 0
     counter.dispatcher.drain()
     assert counter.envelopes() == [(TO, CC), (CC,)]
     assert counter.fates(number) == {"contractor": "skipped", "account": "handed_over"}

@@ -159,6 +159,27 @@ def test_nothing_due_writes_nothing(db: SiteDatabase, clock: Clock) -> None:
     assert everything(db) == before
 
 
+@pytest.mark.parametrize("broken", ["broken:early", "broken:read", "twice"])
+@pytest.mark.parametrize("place", [0, 140])
+def test_of_a_long_batch_too_only_the_broken_rule_fails(
+    db: SiteDatabase, clock: Clock, broken: str, place: int
+) -> None:
+    """On PostgreSQL the first of them are written while the next ones are worked out."""
+    engine = engine_on(db, clock)
+    engine.store.at_once = 150
+    with engine.store.begin() as unit:
+        unit.insert(Throttle, bucket="one for all", full_at=clock.now)
+        engine.store.commit(unit)
+    about = [f"customer:{n}" for n in range(140)]
+    numbers = start(engine, [*about[:place], broken, *about[place:]])
+    clock.forward(hours=1)
+    assert engine.run_due(limit=150) == len(about)
+    assert [incident.instance_id for incident in incidents(engine)] == [numbers[place]]
+    assert [n for n in numbers if engine.look(n).instance.state == "open"] == [numbers[place]]
+    assert all(engine.verify(number) == [] for number in numbers)
+    assert len(everything(db)["throttle"]) == len(about) + 1
+
+
 def test_what_another_worker_holds_is_left_to_it(postgres_url: str, clock: Clock) -> None:
     """PostgreSQL: SKIP LOCKED; those behind it are fired all the same."""
     with opened_database(postgres_url) as db:

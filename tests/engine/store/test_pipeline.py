@@ -166,3 +166,60 @@ def test_a_connection_of_which_the_answers_were_not_read_is_closed(connection: p
     with pytest.raises(psycopg.OperationalError):
         wire_of(connection).send([("SELECT 1", ())])
     assert connection.closed
+
+
+def test_what_was_started_is_answered_before_what_is_sent(connection: psycopg.Connection[Any]) -> None:
+    wire = Wire(connection)
+    wire.start([("BEGIN", ()), ("CREATE TEMP TABLE t (n integer) ON COMMIT DROP", ())])
+    wire.start([("INSERT INTO t VALUES (?)", (1,)), ("INSERT INTO t VALUES (?)", (2,))])
+    assert wire.waits
+    more = rows(wire, ("INSERT INTO t VALUES (?)", (3,)), ("SELECT n FROM t ORDER BY n", ()))
+    assert more == [[], [(1,), (2,), (3,)]]
+    assert not wire.waits
+    assert wire.send([("COMMIT", ())])
+
+
+def test_an_error_of_what_was_started_is_raised_by_what_is_sent(connection: psycopg.Connection[Any]) -> None:
+    wire = Wire(connection)
+    wire.start([("BEGIN", ()), ("SELECT 1 / ?::integer", (0,))])
+    wire.start([("SELECT 7", ())])
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        wire.send([("SELECT 8", ())])
+    wire.send([("ROLLBACK", ())])
+    assert rows(wire, ("SELECT 7", ()), ("SELECT 8", ())) == [[(7,)], [(8,)]]
+
+
+def test_what_was_started_can_be_forgotten(connection: psycopg.Connection[Any]) -> None:
+    wire = Wire(connection)
+    wire.forget()
+    wire.start([("BEGIN", ()), ("SELECT 1 / ?::integer", (0,))])
+    wire.forget()
+    assert not wire.waits
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+    connection.rollback()
+    assert rows(wire, ("SELECT 7", ())) == [[(7,)]]
+    wire.start([("SELECT pg_terminate_backend(pg_backend_pid())", ())])
+    wire.forget()
+    assert connection.closed
+
+
+def test_nothing_is_sent_where_nothing_is_given(connection: psycopg.Connection[Any]) -> None:
+    assert Wire(connection).send([]) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "array"),
+    [
+        ([7, 7, 7], "{7,7,7}"),
+        ([1, True], "{1,t}"),
+        ([7, 8], "{7,8}"),
+        (["a", "a"], '{"a","a"}'),
+        (['"', '"'], r'{"\"","\""}'),
+        (["a", "NULL"], '{"a","NULL"}'),
+        (["a", 'b"', "c\\"], r'{"a","b\"","c\\"}'),
+        ([None, None], "{NULL,NULL}"),
+        ([b"a", b"\0"], r'{"\\x61","\\x00"}'),
+    ],
+)
+def test_a_column_of_one_type_is_written_as_its_values_are(column: list[Any], array: str) -> None:
+    assert _encode([column]) == ([array.encode()], [0])

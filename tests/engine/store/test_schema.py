@@ -218,3 +218,21 @@ def test_deleting_a_customer_deletes_what_is_the_customers(database_url: str) ->
     assert Application.select().count() == Account.select().count() == Contract.select().count() == 0
     assert Session.select().count() == 0
     close_database(db)
+
+
+@pytest.mark.parametrize("word", ["", "atomic = False\n"])
+def test_steps_of_an_empty_database_share_a_transaction_unless_one_stands_outside_of_any(
+    empty_url: str, tmp_path: Path, word: str
+) -> None:
+    folder = tmp_path / "vouchers" / "migrations"
+    folder.mkdir(parents=True)
+    (folder / "0001_first.py").write_text(
+        f"{word}def up(migrator, db):\n    db.execute_sql('CREATE TABLE voucher (id BIGINT)')\n"
+    )
+    (folder / "0002_second.py").write_text("def up(migrator, db):\n    raise KeyError('x')\n")
+    db = open_database(empty_url)
+    with pytest.raises(KeyError):
+        migrate(db, (folder,))
+    assert db.table_exists("voucher") == bool(word)
+    assert pending(db, (folder,)) == (["0002_second"] if word else ["0001_first", "0002_second"])
+    close_database(db)

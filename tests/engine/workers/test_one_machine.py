@@ -19,6 +19,7 @@ from engine.definition import Effect, Start, Workflow
 from engine.errors import Busy, DatabaseAway
 from engine.operations import bulk_acts
 from engine.operations.incidents import ALL
+from engine.outbox.claims import MOST_AHEAD
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
@@ -245,7 +246,8 @@ class Work:
         self.said.append("due?")
         return self.due
 
-    def next_claim(self) -> str | None:
+    def next_claim(self, most: int) -> str | None:
+        assert most == MOST_AHEAD
         self.said.append("claim?")
         if self.error is not None:
             raise self.error

@@ -26,6 +26,7 @@ from procrastinate.testing import InMemoryConnector
 from engine.attempt import Actor
 from engine.definition import Effect, Start, Workflow
 from engine.errors import Busy, ConfigurationError, DatabaseAway, OutcomeUnknown
+from engine.outbox.claims import MOST_AHEAD
 from engine.outbox.dispatcher import Dispatcher
 from engine.outbox.renderer import Renderer
 from engine.outcomes import Committed
@@ -210,16 +211,19 @@ def test_few_jobs_wait_however_much_there_is_to_do(postgres_url: str) -> None:
 
 
 def test_workers_share_what_waits_and_nobody_does_it_twice(postgres_url: str) -> None:
-    pings = [Ping() for _ in range(3)]
+    """The first deliveries wait until a second worker has begun one."""
+    begun = Event()
+    pings = [Ping(hold=begun) for _ in range(3)]
     with ExitStack() as stack:
         for ping in pings:
             stack.enter_context(member(postgres_url, NOTIFY, ping))
         pages, _ = stack.enter_context(member(postgres_url, NOTIFY, works=False))
         numbers = [pages.start("notify", f"x:{n}", VISITOR).instance_id for n in range(60)]
+        until(lambda: len([ping for ping in pings if ping.keys]) >= 2, "a second worker to begin")
+        begun.set()
         until(lambda: all(pages.look(number).state.name == "told" for number in numbers), "all effects")
     keys = [key for ping in pings for key in ping.keys]
     assert len(keys) == len(set(keys)) == 60
-    assert len([ping for ping in pings if ping.keys]) >= 2
 
 
 def test_who_stops_finishes_what_it_began_and_leaves_the_rest_to_others(postgres_url: str) -> None:
@@ -418,7 +422,8 @@ class Work:
         self.said.append("due?")
         return self.dues.pop(0) if self.dues else None
 
-    def next_claim(self) -> str | None:
+    def next_claim(self, most: int) -> str | None:
+        assert most == MOST_AHEAD
         self.said.append("claim?")
         if self.error is not None:
             raise self.error
@@ -610,13 +615,14 @@ def test_who_is_told_to_stop_in_the_middle_of_work_wakes_somebody_for_the_rest(a
     heartbeat, work = alone
     work.claims, work.at_work = ["a", "b"], lambda: (heartbeat._stopping.set(), wanted(heartbeat))
     heartbeat._taker._work.drain_outbox()
-    assert (work.said, wanted(heartbeat)) == (["claim?", "a", "back"], {"outbox": AT_ONCE_WANTED})
+    leases_and_connection = ["back", "back"]
+    assert (work.said, wanted(heartbeat)) == (["claim?", "a", *leases_and_connection], {"outbox": AT_ONCE_WANTED})
     work.said, work.fired, work.claims = [], [500], []
     heartbeat._taker._work.fire_timers()
     assert (work.said, wanted(heartbeat)) == (["run 500", "back"], {"timers": AT_ONCE_WANTED})
     work.said, work.dues = [], [NOW]
     heartbeat._taker._work.drain_outbox()
-    assert (work.said, wanted(heartbeat)) == (["claim?", "due?", "back"], {})
+    assert (work.said, wanted(heartbeat)) == (["claim?", "due?", *leases_and_connection], {})
 
 
 @pytest.mark.parametrize(
@@ -692,7 +698,7 @@ def test_what_could_not_be_told_is_told_again_after_a_pause(
     heartbeat._wanted.close()
     heartbeat._deferrer.run()
     assert woken == [("timers", NOW), ("outbox", AT_ONCE_WANTED)]
-    assert waited == [0.5, 1.0, 2.0]
+    assert waited == [0.5, 1.0, 2.0, deferring._REST]
     assert work.said == ["back"] * 4
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
         ("WARNING", "no job can be deferred until the database is back: cut off"),

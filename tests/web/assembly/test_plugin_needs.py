@@ -16,6 +16,7 @@ from engine.operations.plugin_needs import LISTENERS
 from engine.plugins.site_facts import SiteFacts
 from engine.store.base import database
 from engine.testing import Clock, MemoryMailer
+from plugins.faq.inputs import FaqInput
 from tests.kit.browser import add_customer
 from tests.kit.contract_scenes import staff
 from tests.kit.handlers import Ear, Handler
@@ -28,7 +29,6 @@ from web.assembly.settings import Settings
 from web.assembly.site import Site, build, plugins_of
 from web.cli.doctor import unwell_plugins
 from workflows.business.records import Contract
-from workflows.faq.inputs import FaqInput
 
 TODAY = date(2026, 4, 1)
 STEP = 'def up(migrator, db):\n    db.execute_sql("CREATE TABLE tried_book (id INTEGER PRIMARY KEY)")\n'

@@ -95,6 +95,7 @@ RIGHT: Mapping[str, list[str]] = {
     "var": ['"{tmp}/var"', '"{tmp}"'],
     "document_font": ['"{tmp}/font.otf"'],
     "terms": ['"{tmp}/terms.pdf"'],
+    "notice_pace": ["0", "20", "1000"],
     "trusted_proxies": ["0", "1", "10"],
     "threads": ["16", "1", "1000"],
     "password_cost": ['"1,8,1"', "[2, 19456, 1]"],
@@ -186,6 +187,7 @@ FITS = {
     "confirm_first_account": {"true"},
     "tracing": {"true"},
     **{f"plugins.{name}.enabled": {"true"} for name in CONFIGS},
+    "notice_pace": {"0"},
     "trusted_proxies": {"0"},
     "plugins.http_usage.cache": {"0"},
     "products.board.options": {"{}"},
@@ -241,6 +243,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "var": ('"{tmp}/terms.pdf"', '"/dev/null/x"', f'"/{"d" * 300}"'),
     "document_font": (*PATHS, '"{tmp}/terms.pdf"'),
     "terms": PATHS,
+    "notice_pace": ('"20"', "-1", "1001"),
     "trusted_proxies": ('"1"', "11"),
     "threads": ('"16"', "1001"),
     "password_cost": (
@@ -453,6 +456,7 @@ def is_clear(said: str, key: str, source: str, value: str) -> bool:
 OF_THE_ENVIRONMENT = ("   ", "\udcff", "\x07", "a\nb", "x" * 20_001)
 OWN_OF_THE_ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "threads": ("0", "-1", "1.5", "many", "1001", "１６", "0x10", "1_0", "9" * 5000, " 4"),
+    "notice_pace": ("-1", "fast", "1001"),
     "trusted_proxies": ("-1", "yes", "11", "true"),
     "collect_from": ("2026-13-01", "20261201", "tomorrow"),
     "confirm_first_account": ("1", "yes", "True"),

@@ -16,6 +16,7 @@ import click
 import pytest
 
 from engine.testing import MemoryMailer
+from plugins.faq.workflow import FAQ_ENTRY
 from tests.kit.applications import LONG_AGO, fails, mailed
 from tests.kit.commands import Run
 from tests.kit.sites import SECRET, SiteMaker
@@ -32,6 +33,8 @@ from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
 from workflows.business.records import Customer
 from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
+
+SHIPPED = (*WORKFLOWS, FAQ_ENTRY)  # those of the site and of the bundled plugins
 
 # -- help --------------------------------------------------------------------------------------------------------------
 
@@ -199,7 +202,7 @@ def test_workflows_are_listed_and_shown(run: Run) -> None:
 
 
 def test_a_workflow_that_is_not_there_is_named_with_those_that_are(run: Run) -> None:
-    names = ", ".join(sorted({workflow.name for workflow in WORKFLOWS}))
+    names = ", ".join(sorted({workflow.name for workflow in SHIPPED}))
     for command in ("show", "diagram", "readme"):
         said = run("workflow", command, "nonsense")
         assert said.code == 1
@@ -208,7 +211,7 @@ def test_a_workflow_that_is_not_there_is_named_with_those_that_are(run: Run) -> 
 
 def test_the_shipped_workflows_are_well(run: Run) -> None:
     said = run("workflow", "check")
-    assert (said.code, said.out, said.err) == (0, "", f"{len(WORKFLOWS)} workflows are well\n")
+    assert (said.code, said.out, said.err) == (0, "", f"{len(SHIPPED)} workflows are well\n")
 
 
 def test_strict_names_each_wait_for_a_person_of_which_nothing_is_said(run: Run) -> None:
@@ -401,6 +404,19 @@ def test_doctor_misses_a_mailer_and_whatever_else_a_setting_names(run: Run) -> N
     assert said.code == 1
     assert '✗ tetsuzuki.toml: billing = "ledger" is not there; see tetsuzuki plugins list' in said.out
     assert '✗ TETSUZUKI_DISK_USAGE: disk_usage = "http_usage" is not there; see tetsuzuki plugins list' in said.out
+
+
+def test_definition_that_is_wrong_stops_no_command_that_only_looks_and_doctor_tells_of_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.assembly.site.EFFECT_KINDS", frozenset())
+    assert run("incidents", "list").code == 0
+    told = run("doctor")
+    assert told.code == 1
+    assert re.search(r"✗ .*UNKNOWN_EFFECT_KIND", told.out)
+    started = run("workflow", "pause", "account_creation", "--reason", "a trial")
+    assert started.code == 1
+    assert "UNKNOWN_EFFECT_KIND" in started.err
 
 
 def test_doctor_warns_of_an_address_that_others_can_listen_to(run: Run) -> None:

@@ -87,8 +87,8 @@ def test_a_dry_run_names_twenty_and_counts_the_rest(run: Run, site: Site) -> Non
         (("pause", "notice", "--reason", " "), "expected words that say why"),
         (("pause", "notice", "--reason", "\u200b"), "expected words that say why"),
         (("resume", "notice"), "say why with --reason, or look first with --dry-run"),
-        (("resume", "faq_entry", "--reason", "x"), "There is no pause of workflow faq_entry 1."),
-        (("resume", "faq_entry", "--dry-run"), "There is no pause of workflow faq_entry 1."),
+        (("resume", "account_log_out", "--reason", "x"), "There is no pause of workflow account_log_out 1."),
+        (("resume", "account_log_out", "--dry-run"), "There is no pause of workflow account_log_out 1."),
     ],
 )
 def test_what_cannot_be_paused_or_resumed_is_said(run: Run, site: Site, arguments: tuple[str, ...], said: str) -> None:
@@ -107,7 +107,7 @@ def test_incidents_of_what_is_paused_are_still_settled(run: Run, site: Site) -> 
 
 def test_a_reason_of_several_lines_makes_one_in_the_log_and_in_lists(run: Run) -> None:
     reason = "a\n2026-04-01 channel mail is resumed by operator:root\x1b[31m"
-    said = run("workflow", "pause", "faq_entry", "--reason", reason)
+    said = run("workflow", "pause", "account_log_out", "--reason", reason)
     flat = "is paused by operator:root: a 2026-04-01 channel mail is resumed by operator:root [31m"
     assert said.code == 0
     assert any(flat.partition(": ")[2] in line and "is paused by" in line for line in said.err.splitlines())

@@ -10,7 +10,7 @@ import pytest
 
 from engine.authoring.release import digest
 from tests.kit.commands import Run, commands_in
-from workflows.faq.workflow import FAQ_ENTRY
+from workflows.account_log_out import ACCOUNT_LOG_OUT
 
 NAMED = ("--title", "宛名ラベル", "--english", "Address label")
 
@@ -62,7 +62,7 @@ def test_nothing_is_written_over(run: Run, checkout: Path) -> None:
     assert not (checkout / "workflows" / "address_label").exists()
 
 
-@pytest.mark.parametrize("arguments", [("new", "address_label", *NAMED), ("release", "faq_entry")])
+@pytest.mark.parametrize("arguments", [("new", "address_label", *NAMED), ("release", "account_log_out")])
 def test_elsewhere_than_in_a_checkout_nothing_is_written(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     said = run("workflow", *arguments)
     assert said.code == 1
@@ -73,13 +73,15 @@ def test_elsewhere_than_in_a_checkout_nothing_is_written(run: Run, tmp_path: Pat
 def test_a_version_is_released_once_and_as_what_it_is(run: Run, checkout: Path) -> None:
     kept = checkout / "workflows" / "released.json"
     for _again in range(2):
-        assert run("workflow", "release", "faq_entry").out == "faq_entry/1\n"
-        assert json.loads(kept.read_text()) == {"faq_entry/1": digest(FAQ_ENTRY)}
-    kept.write_text('{"faq_entry/1": "another"}')
-    said = run("workflow", "release", "faq_entry")
+        assert run("workflow", "release", "account_log_out").out == "account_log_out/1\n"
+        assert json.loads(kept.read_text()) == {"account_log_out/1": digest(ACCOUNT_LOG_OUT)}
+    kept.write_text('{"account_log_out/1": "another"}')
+    said = run("workflow", "release", "account_log_out")
     assert said.code == 1
-    assert said.err.startswith("tetsuzuki: workflows/released.json: faq_entry/1 was released as another one; expected")
-    assert kept.read_text() == '{"faq_entry/1": "another"}'
+    assert said.err.startswith(
+        "tetsuzuki: workflows/released.json: account_log_out/1 was released as another one; expected"
+    )
+    assert kept.read_text() == '{"account_log_out/1": "another"}'
 
 
 def test_a_workflow_that_is_not_registered_cannot_be_released(run: Run, checkout: Path) -> None:

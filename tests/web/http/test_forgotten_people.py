@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 import wtforms
 
+import plugins.faq.forms
 import web.forms
 from engine.delivery import Accepted, Failed, Message, Outcome
 from engine.operations.incidents import incidents
@@ -95,15 +96,16 @@ WHOSE: Mapping[str, Mapping[str, Whose]] = {
         dict.fromkeys(("window_start", "window_end", "title_ja", "body_ja", "title_en", "body_en"), _S),
     ),
     "notice.PublishForm": {"publish_at": _S},
-    "notice.FaqForm": dict.fromkeys(
+    "forms.FaqForm": dict.fromkeys(
         ("category", "category_en", "position", "question_ja", "answer_ja", "question_en", "answer_en"), _S
     ),
 }  # fmt: skip
 
 
 def free_fields() -> Iterator[tuple[str, str]]:
-    """Every field of the site's forms in which people type freely, as (form, field)."""
-    for module in (web.forms, *(importlib.import_module(f"web.forms.{one.name}") for one in _modules())):
+    """Every field of the forms of the site and of its plugins in which people type freely, as (form, field)."""
+    own = (importlib.import_module(f"web.forms.{one.name}") for one in _modules())
+    for module in (web.forms, *own, plugins.faq.forms):
         for form in vars(module).values():
             if isinstance(form, type) and issubclass(form, Form) and form.__module__ == module.__name__:
                 for name in dir(form):

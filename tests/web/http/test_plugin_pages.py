@@ -45,9 +45,13 @@ from workflows.ports.pages import (
     ADMIN,
     ANYONE,
     EDITOR,
+    LATEST_NOTICES,
+    NOTICES,
     STAFF,
+    STAFF_NOTICES,
     VIEWER,
     Access,
+    Link,
     MenuEntry,
     Pages,
     Panel,
@@ -167,6 +171,10 @@ def templates(folder: Path, path: str) -> Blueprint:
     return made
 
 
+def linked(link: Any) -> Pages:
+    return Pages(blueprint(show=hello), SHOWN, links=(link,))
+
+
 SHOWN: Mapping[str, Access] = {"show": VIEWER}
 WRONG: Sequence[tuple[Callable[[], Any], str]] = [
     (lambda: Pages(blueprint(show=hello, other=hello), SHOWN), "views for which access is not declared: other"),
@@ -185,14 +193,20 @@ WRONG: Sequence[tuple[Callable[[], Any], str]] = [
     (lambda: Pages(around(lambda one: one.app_errorhandler(404)), SHOWN), "this one has more: error handlers"),
     (lambda: Pages(around(lambda one: one.errorhandler(ValueError)), SHOWN), "this one has more: error handlers"),
     (lambda: Pages(around(lambda one: one.app_template_filter("x")), SHOWN), "filters, tests or globals of templates"),
-    (lambda: Pages(around(lambda one: one.record), SHOWN, addresses=("/faq",)), "plugins that come with the site"),
-    (lambda: Pages(blueprint(show=hello), SHOWN, addresses="/faq"), "addresses must be a sequence of paths"),
+    (lambda: Pages(around(lambda one: one.record), SHOWN, addresses=("/old",)), "plugins that come with the site"),
+    (lambda: Pages(blueprint(show=hello), SHOWN, addresses="/old"), "addresses must be a sequence of paths"),
     (lambda: Pages(blueprint(show=hello), SHOWN, menu=(MenuEntry("shw", "見る"),)), "menu leads to 'shw', for which"),
     (lambda: Pages(blueprint(show=hello), SHOWN, staff_menu=(MenuEntry("show", "見る"),)), "its readers may not open"),
     (lambda: Pages(blueprint(show=hello), {"show": STAFF}, menu=(MenuEntry("show", "見る"),)), "it is for 'staff'"),
     (lambda: Pages(blueprint(show=hello), SHOWN, menu=(MenuEntry("show", " "),)), "the texts of menu must not be"),
     (lambda: Pages(blueprint(show=hello), SHOWN, tiles=(Tile("show", "見る", ""),)), "the texts of tiles must not be"),
     (lambda: Pages(blueprint(show=hello), SHOWN, menu=("show",)), "menu must be a sequence of MenuEntry"),  # type: ignore[arg-type]
+    (lambda: linked("show"), "links must be a sequence of Link"),
+    (lambda: linked(Link("notice", "show", "見る")), 'there is not; did you mean "notices"?'),  # type: ignore[arg-type]
+    (lambda: linked(Link(3, "show", "見る")), "place 3, which there is not"),  # type: ignore[arg-type]
+    (lambda: linked(Link(NOTICES, "shw", "見る")), "links leads to 'shw', for"),
+    (lambda: linked(Link(STAFF_NOTICES, "show", "見る")), "links leads to 'show'"),
+    (lambda: linked(Link(NOTICES, "show", "")), "the texts of links must not be"),
     (lambda: Pages(blueprint(show=hello), SHOWN, request_panels=(hello,)), "request_panels must be a sequence of"),  # type: ignore[arg-type]
     (lambda: Pages(blueprint(show=hello), SHOWN, customer_panels=(Panel("", raises),)), "a Panel has a title and"),
     (raises, "register_pages raised ValueError: a plugin's own fault"),
@@ -210,9 +224,8 @@ def test_wrong_pages_are_left_out_by_name_and_leave_no_route_and_no_way(
     assert failure.startswith("plugin odd (given by the site -): register_pages ")
     assert says in failure
     app = create_app(site)
-    assert [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(("x.", "odd"))] == [
-        "/x/even/show"
-    ]
+    theirs = ("x.odd", "x.even", "odd")
+    assert [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(theirs)] == ["/x/even/show"]
     assert app.test_client().get("/x/odd/show").status_code == 404
     assert app.test_client().get("/x/even/show").text == "hello"
     declared = declared_in(app)
@@ -231,7 +244,8 @@ def test_an_entry_that_needs_an_argument_is_refused(site_with: SiteWith) -> None
     made.add_url_rule("/send", "send", hello, methods=["POST"])
     access: Mapping[str, Access] = {"show": VIEWER, "send": VIEWER}
     entries = (MenuEntry("show", "見る"), MenuEntry("send", "送る"))
-    (failure,) = failures(site_with(odd=lambda: {"odd": Pages(made, access, menu=entries)}))
+    links = (Link(NOTICES, "show", "見る"),)
+    (failure,) = failures(site_with(odd=lambda: {"odd": Pages(made, access, menu=entries, links=links)}))
     assert "leads to 'show', which is not opened by GET without arguments" in failure
     assert "leads to 'send', which is not opened by GET without arguments" in failure
 
@@ -559,6 +573,24 @@ def test_entries_and_tiles_lead_to_the_pages_and_say_whom_they_are_not_for(site_
     assert lit == ["貸出機器", "貸出申込"]
     staff.open("/staff/")
     assert leading(staff, ".site-menu") == ["/x/odd/board"]
+
+
+def test_links_stand_in_their_places_for_whoever_may_open_them(site_with: SiteWith, clock: Clock) -> None:
+    def pages() -> dict[str, Pages]:
+        views = blueprint(show=hello, other=hello, board=hello)
+        access: Mapping[str, Access] = {"show": VIEWER, "other": EDITOR, "board": STAFF}
+        links = [Link(place, view, f"案内 {view}") for place in (NOTICES, LATEST_NOTICES) for view in ("show", "other")]
+        return {"odd": Pages(views, access, links=(*links, Link(STAFF_NOTICES, "board", "案内の管理")))}
+
+    browsers, _customer = scene(site_with(odd=pages), clock)
+    for address, place in (("/notices", "nav.tabs"), ("/top", "div.pair")):
+        browsers["editor"].open(address)
+        browsers["viewer"].open(address)
+        assert leading(browsers["editor"], place) == ["/x/odd/show", "/x/odd/other"]
+        assert leading(browsers["viewer"], place) == ["/x/odd/show"]
+        assert "案内 show" in browsers["viewer"].text
+    browsers["staff"].open("/staff/notices")
+    assert leading(browsers["staff"], "main p.actions") == ["/x/odd/board"]
 
 
 def leading(browser: Browser, within: str) -> list[str]:

@@ -125,6 +125,22 @@ def test_two_clicks_and_a_page_of_the_history_are_one_request(hanako: Member, ca
     assert len(made()) == 1
 
 
+@pytest.mark.parametrize("first_is_kept", [True, False], ids=["both answers arrive", "the first answer is dropped"])
+def test_the_page_after_two_clicks_says_once_that_the_request_was_received(
+    hanako: Member, case: Case, first_is_kept: bool
+) -> None:
+    at_confirmation(hanako, case)
+    action, data = hanako.filled(case.send)
+    name = hanako.client.application.config["SESSION_COOKIE_NAME"]
+    before = hanako.client.get_cookie(name)
+    assert before is not None
+    hanako.client.post(action, data=data)
+    if not first_is_kept:  # nor is what it set: the browser was on its way to the second one
+        hanako.client.set_cookie(name, before.value)
+    hanako.open(hanako.client.post(action, data=data).location)
+    assert hanako.main.count("受付メールを") == 1
+
+
 def test_a_second_click_that_began_to_look_before_the_first_was_sent_gets_its_receipt(
     hanako: Member, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ def test_whatever_takes_the_keyboard_has_a_ring_while_it_has_the_focus() -> None
 def test_every_class_of_the_style_sheets_is_used() -> None:
     used = "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in (WEB, WEB.parent / "workflows" / "notice")
+        for folder in (WEB, WEB.parent / "plugins", WEB.parent / "workflows" / "notice")
         for path in folder.rglob("*")
         if path.suffix in (".html", ".py", ".js")
     )

@@ -1,4 +1,4 @@
-"""お知らせ in front of customers and staff (G7, G29): lists, FAQ, feeds, and the staff's pages, without JavaScript."""
+"""お知らせ in front of customers and staff (G7, G29): lists, feeds, and the staff's pages, without JavaScript."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 from engine.attempt import Actor
 from engine.testing import Clock, MemoryMailer
 from tests.kit.browser import Browser, address, first
-from tests.kit.notices import CHAT, NEO, NOTICE, WORDING, deliver_everything, draft, faq, update
+from tests.kit.notices import CHAT, NEO, NOTICE, WORDING, deliver_everything, draft, update
 from web.assembly.site import Site
 from web.demo.notices import show_demo_notices
 from web.http import cookies
 from web.shown import feeds
 from workflows.business.records import Account, Contract, Customer, StaffMember, StaffSession
-from workflows.faq.records import FaqEntry
 from workflows.notice import board
 from workflows.notice.inputs import DraftInput, PublishInput, TurnInput, Wording
 from workflows.notice.records import Notice, NoticeRevision
@@ -124,9 +123,9 @@ def test_drafts_and_plans_are_nobodys_to_read(reader: Browser, site: Site, staff
 def test_strangers_read_feeds_and_nothing_else(app: Flask, site: Site, customer: Customer, staff: Actor) -> None:
     publish(site, staff)
     stranger = Browser(app)
-    for path in ("/notices", f"/notices/{NOTICE}", "/notices/faq"):
+    for path in ("/notices", f"/notices/{NOTICE}"):
         assert stranger.open(path).request.path == "/"
-    for path in ("/staff/notices", "/staff/notices/new", f"/staff/notices/{NOTICE}", "/staff/faq", "/staff/faq/new"):
+    for path in ("/staff/notices", "/staff/notices/new", f"/staff/notices/{NOTICE}"):
         assert stranger.open(path).request.path == "/staff/login"
     assert stranger.client.get("/notices/feed.atom").status_code == 200
 
@@ -160,47 +159,6 @@ def test_lists_are_filtered_by_product_and_paged(reader: Browser, site: Site, st
         assert reader.open("/notices" + odd).status_code == 200
     assert len(Browser.open(reader, "/top").text) > 0
     assert len(reader.page.select(".news > li")) == 5
-
-
-def test_faq_is_searched_without_javascript(reader: Browser, site: Site) -> None:
-    faq("パスワードを忘れました", "ログイン画面から再設定できます。")
-    faq("ディスク容量", "TOPでご覧いただけます。", category="環境")
-    reader.open("/notices/faq")
-    assert len(reader.page.select("details.question")) == 2
-    reader.open("/notices/faq?q=ﾊﾟｽﾜｰﾄﾞ　ろぐいん")
-    assert "1件見つかりました。" in reader.text
-    assert [s.get_text() for s in reader.page.select("details.question summary")] == ["パスワードを忘れました"]
-    assert reader.find(id="q")["value"] == "ﾊﾟｽﾜｰﾄﾞ　ろぐいん"
-    reader.open("/notices/faq?category=環境")
-    assert len(reader.page.select("details.question")) == 1
-    reader.open("/notices/faq?q=ない")
-    assert "該当するご質問はありませんでした" in reader.text
-
-
-def test_categories_have_a_name_in_english(reader: Browser) -> None:
-    faq("質問一", "回答", category="操作")
-    faq("質問二", "回答", category="環境")
-    FaqEntry.update(category_en="Your environment").where(FaqEntry.category == "環境").execute()
-    reader.client.set_cookie("language", "en")
-    reader.open("/notices/faq")
-    assert [(h.get_text(), h.get("lang")) for h in reader.page.select("h2[id^=category]")] == [
-        ("操作", "ja"),
-        ("Your environment", None),
-    ]
-    assert [o.get_text() for o in reader.page.select("#category option")][1:] == ["操作", "Your environment"]
-    reader.open("/notices/faq?q=environment&category=環境")
-    assert len(reader.page.select("details.question")) == 1
-    reader.client.set_cookie("language", "ja")
-    reader.open("/notices/faq")
-    assert "環境" in [h.get_text() for h in reader.page.select("h2[id^=category]")]
-
-
-@hypothesis_settings(max_examples=25)
-@given(query=st.text(max_size=30))
-def test_any_search_is_answered_and_shown_as_text(reader: Browser, query: str) -> None:
-    response = reader.client.get("/notices/faq", query_string={"q": query.encode("utf-8", "replace").decode()})
-    assert response.status_code == 200
-    assert b"<script>alert" not in response.data
 
 
 EVIL = Wording(
@@ -472,7 +430,7 @@ def test_a_wrong_draft_is_shown_again_with_what_is_wrong(office: Browser, change
 
 def test_odd_requests_of_staff_are_refused(office: Browser, site: Site) -> None:
     path = write(office)
-    for wrong in ("/staff/notices/none", "/staff/notices/none/edit", "/staff/faq/none", "/staff/notices/none/update"):
+    for wrong in ("/staff/notices/none", "/staff/notices/none/edit", "/staff/notices/none/update"):
         assert office.open(wrong).status_code == 404
     office.open(path)
     action, data = office.filled("今すぐ公開する", notify_email="no")
@@ -482,36 +440,10 @@ def test_odd_requests_of_staff_are_refused(office: Browser, site: Site) -> None:
     assert Notice.get().publish_at is None
 
 
-def test_staff_write_show_and_hide_questions(office: Browser, reader: Browser) -> None:
-    typed = {"category": "操作", "product": "", "position": "１０", "question_ja": "質問です", "answer_ja": "回答です"}
-    office.open("/staff/faq/new")
-    office.press("保存する", **(typed | {"position": "0"}))
-    assert office.response.status_code == 422
-    office.press("保存する", **typed, question_en="", answer_en="", category_en="Using the site")
-    path = office.path
-    assert FaqEntry.get().category_en == "Using the site"
-    assert FaqEntry.get().position == 10
-    assert "質問です" not in reader.open("/notices/faq").text
-    office.press("公開する")
-    assert "質問です" in reader.open("/notices/faq").text
-    office.press("保存する", **(typed | {"answer_ja": "新しい回答です"}), question_en="", answer_en="")
-    assert "新しい回答です" in reader.open("/notices/faq").text
-    office.press("非公開にする")
-    assert "質問です" not in reader.open("/notices/faq").text
-    office.press("削除する")
-    lines = [line.get_text() for line in office.page.select(".log li")]
-    assert len(lines) == 5
-    assert all(line.endswith("：担当 一郎") for line in lines)
-    office.open("/staff/faq")
-    assert "質問です" not in office.text
-    assert office.open(path).status_code == 200
-
-
 def test_demo_notices_come_once_in_both_languages(site: Site, member: StaffMember, mailer: MemoryMailer) -> None:
     for _start in range(2):
         show_demo_notices(site, member)
     assert Notice.select().count() == 3
-    assert FaqEntry.select().where(FaqEntry.shown == 1).count() == 3
     assert all(revision.title_en and revision.body_en for revision in NoticeRevision.select())
     site.dispatcher.drain()
     assert mailer.tried == []

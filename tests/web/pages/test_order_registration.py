@@ -10,9 +10,8 @@ import pytest
 from flask import Flask
 
 from engine.testing import Clock, MemoryMailer
-from tests.kit.browser import EMAIL
 from tests.kit.dumps import dump
-from tests.kit.members import Member, add_account, add_stranger, member
+from tests.kit.members import Member, add_stranger, member, without_chat
 from tests.kit.payments import CONFIGURED, LABEL, NUMBER, TYPED, Books, paying_site, work
 from tests.kit.sites import state
 from tests.kit.staff import enrol, enter
@@ -33,9 +32,7 @@ def site(database_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer, 
 
 @pytest.fixture
 def hanako(site: Site, app: Flask, customer: Customer) -> Member:
-    Contract.delete().where(Contract.product == "chatluck").execute()
-    add_account(site, customer)
-    return member(app, EMAIL)
+    return without_chat(site, app, customer)
 
 
 def send(site: Site, browser: Member, method: str) -> int:

@@ -16,9 +16,8 @@ from tests.kit.sites import state
 from tests.kit.slips import Slips
 from tests.kit.staff import enrol, enter
 from web.assembly.site import Site
-from workflows.business.records import Account, Contract, Customer
+from workflows.business.records import Account, AwaitedPayment, Contract, Customer
 from workflows.business.request_number import read_request_number
-from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports.payments import Pending, Rejected
 
 PAGE = "/registration/payment"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.text import reading_in
-from web.shown.counts import Count, how_many, which_of
+from web.shown.counts import Count, how_many, which_behind, which_of
 
 WEB = Path(__file__).parents[3] / "web"
 
@@ -26,6 +26,26 @@ def test_which_rows_a_page_shows(count: Count | int, japanese: str, english: str
     for language, said in (("ja", japanese), ("en", english)):
         with reading_in(language):
             assert str(which_of(count, 26, 6)) == said
+
+
+@pytest.mark.parametrize(
+    ("before", "japanese", "english"),
+    [
+        (Count(25), "1,000件以上のうち 26〜31件目", "26–31 of 1,000 or more"),
+        (Count(1_000), "1,000件以上のうち 1,001〜1,006件目", "1,001–1,006 of 1,000 or more"),
+        (
+            Count(1_000, more=True),
+            "1,000件以上のうち 1,000件目より後の6件",
+            "6 behind the first 1,000, of 1,000 or more",
+        ),
+    ],
+)
+def test_what_stands_behind_more_rows_than_anybody_counts_is_not_numbered(
+    before: Count, japanese: str, english: str
+) -> None:
+    for language, said in (("ja", japanese), ("en", english)):
+        with reading_in(language):
+            assert str(which_behind(Count(1_000, more=True), before, 6)) == said
 
 
 def test_how_many_there_are() -> None:

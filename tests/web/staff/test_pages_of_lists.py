@@ -3,99 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
-from pathlib import Path
 
 import pytest
 
 from engine.operations.pauses.acts import pause
 from engine.runtime.pauses.scopes import OneInstance
-from engine.store.opening import open_database
-from engine.store.schema import migrate
-from tests.kit.browser import Browser, address
+from plugins.faq.inputs import FaqInput
+from tests.kit.browser import Browser, address, pages_of
 from tests.kit.contract_scenes import staff
-from tests.kit.databases import close_database
-from tests.kit.notices import faq
 from tests.kit.parcels import OPERATOR
 from web.assembly.site import Site
-from web.shown.counts import Count
-from web.staff.faq_rows import counted, entries
 from workflows.business.records import Account, Customer
-from workflows.faq.inputs import FaqInput
-from workflows.faq.records import FaqEntry
-from workflows.registry import MIGRATIONS
 
-FAQ, PAUSES = "/staff/faq", "/staff/workflows/pauses"
-
-
-def pages_of(browser: Browser, path: str, links: str) -> list[list[str]]:
-    """The links of a list, page by page, as the way to the next page leads."""
-    found = []
-    while path:
-        browser.open(path)
-        assert browser.response.status_code == 200
-        found.append([address(link) for link in browser.page.select(links)])
-        following = browser.page.select("a[rel=next]")
-        path = address(following[0]) if following else ""
-    return found
-
-
-def test_every_question_is_on_one_page_and_the_hidden_ones_are_found_among_many(site: Site, staffed: Browser) -> None:
-    for number in range(45):
-        faq(f"質問{number}", "答え", shown=int(number < 40), category=f"分類{number % 3}")
-    found = pages_of(staffed, FAQ, "tbody th a")
-    assert [len(page) for page in found] == [20, 20, 5]
-    assert len({one for page in found for one in page}) == 45
-    assert "全45件中 41〜45件目" in staffed.text
-    rows = FaqEntry.select().order_by(FaqEntry.category, FaqEntry.position, FaqEntry.id)
-    assert [one for page in found for one in page] == [f"{FAQ}/{row.id}" for row in rows]
-    hidden = pages_of(staffed, f"{FAQ}?state=hidden", "tbody th a")
-    assert sorted(hidden[0]) == sorted(f"{FAQ}/{row.id}" for row in rows if not row.shown)
-    assert "全5件中 1〜5件目" in staffed.text
-    assert address(staffed.one("a[href='/staff/faq']")) == FAQ
-    staffed.open(f"{FAQ}?state=shown&page=9")
-    assert "この条件に当てはまるご質問はありません" in staffed.text
-    for query in ("page=0", "page=9999999", "state=removed", "state=%00"):
-        assert staffed.client.get(f"{FAQ}?{query}").status_code == 200
-
-
-def test_a_removed_question_is_in_no_list(any_site: Site) -> None:
-    by = staff()
-    for number in range(3):
-        contents = FaqInput(f"{number}", "操作", "", 1, "問", "答")
-        begun = any_site.engine.start("faq_entry", f"faq:{number}", by, contents)
-        if number:
-            any_site.engine.fire(begun.instance_id, "show" if number == 1 else "remove", by)
-    with any_site.engine.store.reading() as unit:
-        for state, there in (("", ["0", "1"]), ("hidden", ["0"]), ("shown", ["1"])):
-            assert entries(unit, state, 0, 9) == there
-            assert counted(unit, state) == Count(len(there))
-        assert entries(unit, "", 1, 9) == ["1"]
-        assert counted(unit, "", most=1) == Count(1, more=True)
-
-
-def test_an_upgrade_tells_questions_that_were_removed(empty_url: str, tmp_path: Path) -> None:
-    before = []
-    for folder in MIGRATIONS:
-        copied = tmp_path / folder.parent.name / folder.name
-        shutil.copytree(folder, copied, ignore=lambda _folder, names: [name for name in names if name >= "0044"])
-        before.append(copied)
-    db = open_database(empty_url)
-    migrate(db, before)
-    for number, state in ((1, "hidden"), (2, "shown"), (3, "removed")):
-        db.execute_sql(
-            "INSERT INTO instance (id, workflow, version, subject, state, seq, generation, head) "
-            f"VALUES ({number}, 'faq_entry', 1, 'faq:{number}', '{state}', 1, 0, {db.param})",
-            (b"",),
-        )
-        db.execute_sql(
-            "INSERT INTO faq_entry (id, instance, category, product, position, question_ja, answer_ja, question_en, "
-            f"answer_en, shown, updated_at, category_en) VALUES ('{number}', {number}, '', '', 1, '', '', '', '', "
-            f"{int(state == 'shown')}, '2026-04-01 00:00:00', '')"
-        )
-    migrate(db, MIGRATIONS)
-    assert db.execute_sql("SELECT instance, shown FROM faq_entry ORDER BY 1").fetchall() == [(1, 0), (2, 1), (3, -1)]
-    close_database(db)
+PAUSES = "/staff/workflows/pauses"
 
 
 def pages_before(browser: Browser, links: str) -> list[list[str]]:

@@ -20,13 +20,15 @@ from tests.kit.contract_scenes import account, changed, contract, do_all_due, re
 from tests.kit.raw_sql import sql
 from tests.kit.staff import NAME, enrol, enter
 from web.assembly.site import Site
+from web.shown.counts import Count
 from web.staff.request_rows import Order, Wanted, counted, counted_before, key_of, keys
 from workflows.business.records import Assignment, ChangeRequest, Customer, InternalNote, StaffMember
 from workflows.business.request_number import request_number
+from workflows.contract_change import CONTRACT_CHANGE
 from workflows.registry import WORKFLOWS
 
 REVIEW, WAITING, EVERY = "/staff/", "/staff/requests/waiting", "/staff/requests"
-PLACE = ("contract_change", 4, "in_review")
+PLACE = ("contract_change", CONTRACT_CHANGE.version, "in_review")
 
 
 def listed(browser: Browser, path: str = "") -> list[int]:
@@ -68,7 +70,7 @@ def test_what_the_staff_must_decide_is_known_from_the_definitions() -> None:
             assert found["payment_method_change", version, state] == {"account_editor"}
         for state in ("in_review", "received", "with_bank"):
             assert "staff" in found["payment_method_change", version, state]
-    assert not found["contract_change", 4, "scheduled"]  # although the staff may take it back
+    assert not found["contract_change", CONTRACT_CHANGE.version, "scheduled"]  # although the staff may take it back
     assert "staff" in found["account_confirmation", 1, "waiting"]
     assert found["account_creation", 1, "emailed"] == {"link_holder"}
 
@@ -235,7 +237,7 @@ def test_the_order_by_due_date_is_exact_over_very_many(site: Site, staffed: Brow
             assert [one.number for one in found] == expected
             assert key_of(unit, wanted, "due", expected[700]) == found[700]
             for place in (0, 700, 1195):  # with a deadline, and without one
-                assert counted_before(unit, wanted, "due", found[place]) == place
+                assert counted_before(unit, wanted, "due", found[place]) == Count(place)
                 assert keys(unit, wanted, "due", 7, found[place]) == found[place + 1 : place + 8]
                 before = keys(unit, wanted, "due", 7, found[place], backwards=True)
                 assert before == found[max(place - 7, 0) : place]
@@ -313,11 +315,14 @@ def test_a_page_of_a_long_list_takes_no_more_steps_than_that_of_a_short_one(
     wanted = (
         Wanted(places=(PLACE, ("contract_change", 2, "in_review")), deadlines=events),
         Wanted(all_but=("notice", "faq_entry"), deadlines=events),
+        Wanted(stopped=(PLACE,)),
     )
+    sql(site.db, "UPDATE outbox SET state = 'incident' WHERE instance_id = ?", asked)
     steps = []
     for since, count in ((1_000, 40), (2_000, 10_000)):
         many(site, asked, count, since)
         assert bring_in(site.engine) == count
+        sql(site.db, "UPDATE instance SET incidents = 1 WHERE id >= ? AND id < ?", since, since + 40)
         taken = [0]
 
         def step(taken: list[int] = taken) -> None:
@@ -338,6 +343,14 @@ def test_counts_stop_where_they_are_told_to(site: Site, asked: int) -> None:
     with site.engine.store.reading() as unit:
         told = [counted(unit, Wanted(places=(PLACE,)), most=most) for most in (5, 6)]
     assert [(one.number, one.more) for one in told] == [(5, True), (6, False)]
+
+
+def test_what_filters_leave_behind_a_thousand_is_not_numbered(site: Site, staffed: Browser, asked: int) -> None:
+    last = many(site, asked, 1_200)[-20:]
+    assert listed(staffed, f"{REVIEW}?sort=oldest&before=99999") == last
+    assert "全1,201件中 1,182〜1,201件目" in staffed.text
+    assert listed(staffed, f"{REVIEW}?sort=oldest&before=99999&assigned=nobody") == last
+    assert "1,000件以上のうち 1,000件目より後の20件" in staffed.text
 
 
 # The next one

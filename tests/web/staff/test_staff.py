@@ -41,6 +41,7 @@ from web.demo.staff import enrol_demo_staff
 from web.http.who_may import access_of
 from workflows.business.records import Account, ChangeRequest, Contract, Customer, Session, StaffMember, StaffSession
 from workflows.business.request_number import request_number
+from workflows.contract_change import CONTRACT_CHANGE
 from workflows.notice.inputs import DraftInput, Wording
 from workflows.ports.troubles import Teller
 
@@ -832,13 +833,13 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     clock.forward(minutes=25)
     staffed.open("/staff/workflows")
     row = next(row for row in staffed.page.select("tbody tr") if "contract_change" in row.text)
-    assert [cell.get_text() for cell in row.select("td")] == ["4", "1", "1"]
+    assert [cell.get_text() for cell in row.select("td")] == [str(CONTRACT_CHANGE.version), "1", "1"]
     assert "止まっている手続きはありません" in staffed.text
     staffed.open("/staff/workflows/contract_change")
     row = next(
         row for row in staffed.page.select("tbody tr") if first(row, "th").get_text().strip() == "担当者が確認中"
     )
-    assert [cell.get_text() for cell in row.select("td")] == ["4", "1", "25分", "25分"]
+    assert [cell.get_text() for cell in row.select("td")] == [str(CONTRACT_CHANGE.version), "1", "25分", "25分"]
     assert "stateDiagram-v2" in staffed.text
     picture = staffed.one(".drawing img")
     drawn = staffed.client.get(address(picture, "src"))
@@ -847,7 +848,9 @@ def test_workflows_show_counts_ages_diagram_and_what_is_stuck(
     assert drawn.headers["Content-Security-Policy"]
     sql(site.db, "UPDATE instance SET state = 'gone' WHERE id = ?", asked)
     staffed.open("/staff/workflows")
-    assert f'tetsuzuki workflow migrate {asked} --to 4 --state STATE --reason "…"' in staffed.text
+    assert (
+        f'tetsuzuki workflow migrate {asked} --to {CONTRACT_CHANGE.version} --state STATE --reason "…"' in staffed.text
+    )
     sql(site.db, "UPDATE instance SET state = 'in_review', version = 7 WHERE id = ?", asked)
     staffed.open("/staff/workflows/contract_change")
     assert "no definition of its version is loaded" in staffed.text

@@ -17,6 +17,7 @@ from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.kit.applications import PASSWORD, VISITOR, application, apply, holder
 from tests.kit.customers import customer
+from tests.kit.databases import round_trips
 from tests.kit.dumps import dump, dump_bytes
 from tests.kit.sites import state
 from web.assembly.site import Site
@@ -49,6 +50,21 @@ def test_a_link_that_expires_while_its_mail_is_written_makes_no_incident(
     assert Application.get_or_none(Application.instance == number) is None
     assert incidents(any_site.engine) == []
     assert len(mailer.sent) == 1  # it was true when it was written
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_each_step_is_one_round_trip_to_lock_and_read_and_one_to_write_and_commit(any_site: Site) -> None:
+    of = customer()
+    any_site.engine.fire(apply(any_site, of, "first@mihon.example"), "sent", SYSTEM_ACTOR)
+    data, number = application(any_site, of), apply(any_site, of, "taro@mihon.example")
+    with round_trips(any_site.db) as starting:
+        any_site.engine.start("account_creation", f"customer:{of.id}", VISITOR, data)
+    with round_trips(any_site.db) as sending:
+        any_site.engine.fire(number, "sent", SYSTEM_ACTOR)
+    who = holder(any_site, number)
+    with round_trips(any_site.db) as activating:
+        any_site.engine.fire(number, "activate", who)
+    assert [*starting, *sending, *activating] == [2, 2, 2]
 
 
 def test_from_the_application_to_the_account(any_site: Site, clock: Clock, mailer: MemoryMailer) -> None:

@@ -18,18 +18,19 @@ from engine.errors import EventNotPossible, Forbidden, Refused, TransitionConfli
 from engine.operations.incidents import incidents, retry
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
-from tests.kit.contract_scenes import anew, ordered, row
+from tests.kit.contract_scenes import anew, row
 from tests.kit.dumps import dump_bytes
+from tests.kit.orders import accept, chat, mandate_of, on_first_day, proposed, send
 from tests.kit.payments import LABEL, MAY, NUMBER, TYPED, Books, account, asked, contract, paying_site, staff, work
 from tests.kit.sites import state
 from tests.kit.stripe_server import StripeServer
 from web.assembly.site import Site
 from workflows.business.records import Contract, ContractChange, Mandate
 from workflows.business.shared.change_request import Decision
-from workflows.contract_change import CONTRACT_CHANGE_3
+from workflows.contract_change import CONTRACT_CHANGE, CONTRACT_CHANGE_3, CONTRACT_CHANGE_4
 from workflows.contract_change.inputs import GivingUp
 from workflows.contract_change.ordered_methods import offered_methods
-from workflows.contract_change.proposal import Proposal, propose
+from workflows.contract_change.proposal import Proposal
 from workflows.mandates import facts_of
 from workflows.payment_contexts import context_of_mandate, context_of_order
 from workflows.payment_method_change import Confirmation, PageOpened
@@ -63,25 +64,6 @@ def clerk(site: Site) -> Actor:
     return staff()
 
 
-def proposed(site: Site, method: str, **changes: Any) -> Proposal | tuple[Refusal, ...]:
-    of = Contract.get().customer
-    return propose(site.services, of, None, ordered(payment_method=method, **changes), now=site.clock())
-
-
-def send(site: Site, who: Actor, method: str, key: str | None = None) -> int:
-    """An order; its first step is taken at once."""
-    found = proposed(site, method)
-    assert isinstance(found, Proposal), found
-    number = site.engine.start("contract_change", found.about, who, found.request(), key=key).instance_id
-    work(site)
-    return number
-
-
-def mandate_of(number: int) -> Mandate:
-    found: Mandate = Mandate.get(Mandate.instance == number)
-    return found
-
-
 def open_page(site: Site, number: int, who: Actor) -> str:
     """The provider's page, as the button opens it; what the provider calls it."""
     mandate = mandate_of(number)
@@ -107,24 +89,9 @@ def with_card(site: Site, who: Actor) -> int:
     return number
 
 
-def accept(site: Site, number: int, clerk: Actor) -> None:
-    site.engine.fire(number, "accept", clerk, anew(site, number))
-    work(site)
-
-
 def codes(refusals: Proposal | tuple[Refusal, ...]) -> list[str]:
     assert isinstance(refusals, tuple), refusals
     return [one.code for one in refusals]
-
-
-def on_first_day(site: Site, clock: Clock) -> None:
-    clock.now = site.services.calendar.midnight(MAY)
-    work(site)
-
-
-def chat() -> Contract | None:
-    found: Contract | None = Contract.get_or_none(Contract.product == "chatluck")
-    return found
 
 
 # What can be chosen
@@ -451,7 +418,7 @@ def test_staff_cannot_accept_with_a_method_that_is_not_available_any_more(site: 
     assert state(site, number) == "scheduled"
 
 
-def test_a_method_that_goes_away_before_the_first_day_begins_no_contract(
+def test_an_order_whose_plugin_is_away_on_its_day_waits_for_it_and_staff_hear_of_it_at_once(
     site: Site, who: Actor, clerk: Actor, clock: Clock, mailer: MemoryMailer, books: Books
 ) -> None:
     number = with_card(site, who)
@@ -459,13 +426,52 @@ def test_a_method_that_goes_away_before_the_first_day_begins_no_contract(
     methods = site.services.payment_methods
     gone = methods.pop("credit_card")  # type: ignore[attr-defined]
     on_first_day(site, clock)
+    assert (state(site, number), chat(), books.changes) == ("applying", None, {})
+    assert mailer.sent[-1].to == ("cloudsupport@desknets.com",)
+    assert "お支払い方法のプラグインがありません" in mailer.sent[-1].subject
+    methods["credit_card"] = gone  # type: ignore[index]
+    clock.forward(hours=1)
+    work(site)
+    made = chat()
+    assert made is not None
+    assert (state(site, number), made.started_on, len(books.changes)) == ("applied", MAY, 1)
+
+
+def test_an_order_whose_plugin_stays_away_is_an_incident_after_a_week(
+    site: Site, who: Actor, clerk: Actor, clock: Clock, books: Books
+) -> None:
+    number = with_card(site, who)
+    accept(site, number, clerk)
+    site.services.payment_methods.pop("credit_card")  # type: ignore[attr-defined]
+    on_first_day(site, clock)
+    for _day in range(6):
+        clock.forward(days=1)
+        work(site)
+    assert (state(site, number), incidents(site.engine)) == ("applying", [])
+    clock.forward(days=1, hours=1)
+    work(site)
+    (incident,) = incidents(site.engine)
+    assert incident.error.startswith("no_plugin: ")
+    site.engine.fire(number, "give_up", clerk, GivingUp("プラグインを廃止しました。"))
+    work(site)
+    assert (state(site, number), chat(), books.changes) == ("failed", None, {})
+
+
+@pytest.mark.parametrize("version", [CONTRACT_CHANGE_4.version, CONTRACT_CHANGE.version])
+def test_a_method_that_is_not_offered_any_more_before_the_first_day_begins_no_contract(
+    site: Site, who: Actor, clerk: Actor, clock: Clock, mailer: MemoryMailer, books: Books, version: int
+) -> None:
+    number = with_card(site, who)
+    accept(site, number, clerk)
+    site.db.execute_sql(f"UPDATE instance SET version = {version} WHERE id = {number}")
+    site.services.catalogue.payment_methods.pop("credit_card")  # type: ignore[attr-defined]
+    on_first_day(site, clock)
     assert (state(site, number), chat(), books.changes) == ("failed", None, {})
     assert row(number).reason == "お選びのお支払い方法は、ご利用いただけなくなりました。"
     assert {mail.subject.split(" ")[0] for mail in mailer.sent[-2:]} == {
         "ご契約内容の変更を適用できませんでした",
         "【要確認】ご契約内容変更のお申し込み",
     }
-    methods["credit_card"] = gone  # type: ignore[index]
 
 
 def test_what_the_provider_has_ended_is_not_booked_and_staff_decide(

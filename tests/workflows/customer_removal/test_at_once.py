@@ -109,25 +109,28 @@ def applied(site: Site) -> tuple[int, Actor]:
     return number, Actor("link", proof=site.engine.link(site.engine.look(number).instance))
 
 
-def test_an_activation_that_has_read_makes_no_account_after_the_removal(
+def test_an_activation_that_begins_meanwhile_waits_and_makes_no_account(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by, (number, link) = staff(), applied(site)
     end_all(site)
-    held = Held(monkeypatch, "workflows.account_creation.rules", "locked_customer")
-    activation = Aside(site, lambda: site.engine.fire(number, "activate", link))
+    held = Held(
+        monkeypatch, "workflows.business.shared.staff_acts", "required"
+    )  # the removal has written all but its act
+    removing = Aside(site, lambda: remove(site, by))
     assert held.reached.wait(PATIENCE)
-    remove(site, by)
+    activation = Aside(site, lambda: site.engine.fire(number, "activate", link))
+    until(lambda: waits_for_a_lock(site), "the lock")
     held.goes_on.set()
-    activation.end()
-    assert activation.error is not None
+    assert removing.end().error is None
+    assert activation.end().error is not None
     assert (Account.select().count(), Application.select().count()) == (0, 0)
 
 
 def test_an_account_that_is_made_first_goes_with_the_removal(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     by, (number, link) = staff(), applied(site)
     end_all(site)
-    held = Held(monkeypatch, "workflows.account_creation.rules", "locked_customer", after=True)
+    held = Held(monkeypatch, "workflows.account_creation.rules", "_place_of", after=True)
     activation = Aside(site, lambda: site.engine.fire(number, "activate", link))
     assert held.reached.wait(PATIENCE)
     removing = Aside(site, lambda: remove(site, by))

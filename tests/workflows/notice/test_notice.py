@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from hypothesis import strategies as st
 
 from engine.attempt import Actor, Refusal
 from engine.delivery import Accepted, Deferred, Failed, Outcome
-from engine.errors import EventNotPossible, Forbidden, Refused, StaleForm
+from engine.errors import Forbidden, Refused, StaleForm
 from engine.operations.incidents import incidents
 from engine.operations.stuck import stuck
 from engine.testing import Clock, MemoryMailer
 from tests.kit.newborn import Newborn, begun
-from tests.kit.notices import CHAT, NEO, NOTICE, begin, customer, deliver_everything, draft, faq, update
+from tests.kit.notices import CHAT, NEO, NOTICE, begin, customer, deliver_everything, draft, update
 from tests.kit.scale import in_full
 from tests.kit.sites import CHEAP, SECRET, SiteMaker, state
 from tests.kit.smtp_server import MailServer, Received
@@ -27,8 +28,6 @@ from tests.kit.waiting import PATIENCE
 from web.assembly.site import Site
 from workflows.business import prose
 from workflows.business.records import Customer, StaffMember
-from workflows.faq.records import FaqEntry
-from workflows.faq.search import entries, matches, words
 from workflows.notice import board
 from workflows.notice.audience import audience_size, contractors
 from workflows.notice.channel_facts import previews
@@ -378,6 +377,46 @@ def test_other_mails_do_not_wait_for_a_mailing(
     assert places[0] <= 40
 
 
+@pytest.mark.parametrize(
+    ("site_settings", "a_second"), [({"notice_pace": 7}, 7), ({"notice_pace": 110}, 110), ({}, 20)]
+)
+def test_a_notice_reaches_as_many_a_second_as_its_pace_says(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor, a_second: int
+) -> None:
+    everybody = 2 * a_second + 5
+    for number in range(everybody):
+        customer(number, NEO)
+    any_site.engine.fire(begin(any_site, staff), "publish", staff, PublishInput(notify=True))
+    for seconds in (1, 2):
+        any_site.dispatcher.drain()
+        assert len(mailer.sent) == seconds * a_second
+        clock.forward(milliseconds=999)
+        assert any_site.dispatcher.drain() == 0
+        clock.forward(milliseconds=1)
+    deliver_everything(any_site, clock)
+    assert set(Counter(mail.to for mail in mailer.sent).values()) == {1}
+    assert len(mailer.sent) == everybody
+
+
+@pytest.mark.parametrize("site_settings", [{"notice_pace": 0}])
+def test_without_a_limit_a_try_goes_on_for_some_seconds(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 261):
+        customer(number, NEO)
+    any_site.engine.fire(begin(any_site, staff), "publish", staff, PublishInput(notify=True))
+    times = chain(range(150), count(1000))  # a second for each mail, as of a slow server
+    monkeypatch.setattr("workflows.notice.announcing.LONGEST", timedelta(seconds=149))
+    monkeypatch.setattr("workflows.notice.announcing.monotonic", lambda: next(times))
+    any_site.dispatcher.drain()
+    assert len(mailer.sent) == 148
+    monkeypatch.setattr("workflows.notice.announcing.monotonic", lambda: 0)
+    clock.forward(seconds=1)
+    any_site.dispatcher.drain()
+    assert set(Counter(mail.to for mail in mailer.sent).values()) == {1}
+    assert len(mailer.sent) == 260
+
+
 def test_a_disabled_site_channel_shows_no_pages_but_mails(make_site: SiteMaker, sqlite_url: str) -> None:
     site = make_site(sqlite_url, mailer=MemoryMailer(), plugins={"notice_site": {"enabled": False}})
     assert not site.services.distribution.shows_pages
@@ -562,68 +601,7 @@ def test_english_is_whole_or_not_there() -> None:
     assert all(isinstance(refusal, Refusal) for refusal in refused)
 
 
-# FAQ
-
-
-def test_faq_is_found_in_any_width_case_and_kana_by_all_words(any_site: Site) -> None:
-    faq("パスワードを忘れました", "ログイン画面から再設定できます。ＡＢＣ 123")
-    faq("ディスク容量を確認したい", "TOP画面でご覧いただけます。")
-    faq("非公開", "パスワード", shown=0)
-
-    def ids(query: str, **options: Any) -> list[str]:
-        return [entry.question_ja for entry in entries(query, options.get("category", ""), options.get("products"))]
-
-    for query in (
-        "パスワード",
-        "ﾊﾟｽﾜｰﾄﾞ",
-        "ぱすわーど",
-        "abc",
-        "ＡＢＣ　１２３",
-        "再設定 ログイン",
-        "abc　忘れ",
-        "パスワ〜ド",
-        "ログイン畫面",
-    ):
-        assert ids(query) == ["パスワードを忘れました"], query
-    assert ids("パスワード 容量") == []
-    assert len(ids("")) == 2
-    assert ids("", category="料金") == []
-
-
-def test_faq_of_another_product_is_not_found(any_site: Site) -> None:
-    faq("チャットについて", "回答", product=CHAT)
-    assert list(entries("", "", {NEO})) == []
-    assert len(list(entries("", "", {CHAT}))) == len(list(entries("", "", None))) == 1
-
-
-@given(st.text(max_size=60), st.text(max_size=60))
-def test_a_text_is_found_by_each_of_its_words(question: str, answer: str) -> None:
-    entry = FaqEntry(category="", question_ja=question, answer_ja=answer, question_en="", answer_en="")
-    assert matches(entry, words(question))
-    assert matches(entry, ())
-
-
 @given(notice=st.sets(st.sampled_from([NEO, CHAT, "other"])), reader=st.sets(st.sampled_from([NEO, CHAT, "other"])))
 def test_a_notice_concerns_who_uses_one_of_its_products(notice: set[str], reader: set[str]) -> None:
     shown = board.concerns(Notice(products=" ".join(sorted(notice))), reader)
     assert shown == (not notice or bool(notice & reader))
-
-
-def test_faq_entries_keep_who_did_what(any_site: Site, staff: Actor) -> None:
-    from workflows.faq.inputs import FaqInput
-
-    engine = any_site.engine
-    given_ = FaqInput("0123456789ab", "操作", "", 10, "質問", "回答")
-    number = engine.start("faq_entry", "faq:0123456789ab", staff, given_).instance_id
-    assert list(entries("", "", None)) == []
-    engine.fire(number, "show", staff)
-    assert [entry.question_ja for entry in entries("質問", "", None)] == ["質問"]
-    with pytest.raises(EventNotPossible):
-        engine.fire(number, "remove", staff)
-    with pytest.raises(Refused):
-        engine.fire(number, "edit", staff, FaqInput("0123456789ab", "操作", "unknown", 10, "質問", "回答"))
-    with pytest.raises(Forbidden):
-        engine.fire(number, "hide", Actor("account", "1"))
-    engine.fire(number, "hide", staff)
-    engine.fire(number, "remove", staff)
-    assert [entry.actor for entry in engine.history(number)] == [str(staff)] * 4

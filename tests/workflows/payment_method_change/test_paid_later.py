@@ -18,11 +18,10 @@ from tests.kit.payments import MAY, Books, account, ask, contract, paying_site, 
 from tests.kit.sites import state
 from tests.kit.slips import LIFE, Slips
 from web.assembly.site import Site
-from workflows.business.records import ChangeRequest, Contract, Mandate
+from workflows.business.records import AwaitedPayment, ChangeRequest, Contract, Mandate
 from workflows.business.shared.change_request import Decision
+from workflows.business.shared.paid_later import kept, words_of
 from workflows.payment_method_change import Confirmation
-from workflows.payment_method_change.awaited import kept, words_of
-from workflows.payment_method_change.records import AwaitedPayment
 from workflows.ports.payments import Active, Awaited, Pending, Periods, Rejected
 
 JUNE = date(2026, 6, 1)
@@ -263,6 +262,38 @@ def test_what_is_stopped_is_revoked_and_its_words_are_forgotten(
     assert state(site, number) == ends
     assert slips.revoked == [f"slip-{number}"]
     assert AwaitedPayment.get().picture == ""
+
+
+def test_what_was_paid_for_a_change_that_is_taken_back_is_an_incident_until_it_is_paid_back(
+    site: Site, clock: Clock, slips: Slips
+) -> None:
+    number = asked_to_pay(site)
+    slips.paid.add(f"slip-{number}")
+    clock.forward(hours=1)
+    work(site)
+    assert state(site, number) == "scheduled"
+    site.engine.fire(number, "take_back", staff(), Decision("確認のため"))
+    work(site)
+    (incident,) = incidents(site.engine)
+    assert incident.error.startswith("paid: ")
+
+
+def test_a_number_that_is_given_while_its_request_ends_is_taken_back_too(
+    site: Site, slips: Slips, mailer: MemoryMailer
+) -> None:
+    of = contract()
+    by = account(of)
+
+    def taken_back() -> None:
+        site.engine.fire(ChangeRequest.get().instance, "withdraw", by)
+        site.dispatcher.drain()  # of a number nothing is known yet
+
+    slips.meanwhile = taken_back
+    number = ask(site, of, by, "counter")
+    assert state(site, number) == "withdrawn"
+    assert slips.revoked[-1] == f"slip-{number}"
+    assert AwaitedPayment.select().count() == 0
+    assert "窓口払いのお支払い方法をご案内します" not in subjects(mailer)
 
 
 def test_staff_who_accept_let_the_number_be_given(

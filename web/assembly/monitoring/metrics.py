@@ -1,7 +1,8 @@
 """Metrics for Prometheus: what this process did, and how far behind the site is.
 
 Counters and histograms are of one process; Prometheus adds them up. Gauges are of the site and the same from every
-process, except those of plugins, which each process learns for itself: take their maximum, never their sum. Labels are
+process, except those of plugins, which each process learns for itself: take their maximum, never their sum. Where a
+worker runs beside the pages, they tell what it counted as well, under the label `process="worker"`. Labels are
 names from the code or the configuration (workflows, events, states, kinds, endpoints, plugins): their number is
 bounded, and no label names a customer, an instance or an address.
 """
@@ -62,19 +63,23 @@ def _events_of(engine: Engine) -> dict[str, set[str]]:
     return events
 
 
-def _register_others(
-    registry: CollectorRegistry, engine: Engine, db: SiteDatabase, breakers: Breakers, reports: HealthReports
-) -> None:
-    """Register the metrics that are not counted but read at each scrape."""
+def _register_others(registry: CollectorRegistry, engine: Engine, breakers: Breakers, reports: HealthReports) -> None:
+    """Register the metrics of this process that are not counted but read at each scrape."""
     build = Gauge("tetsuzuki_build_info", "Always 1; its label says what runs.", ("version",), registry=registry)
     build.labels(version("tetsuzuki")).set(1)
     ProcessCollector(registry=registry)
-    registry.register(_Waiting(Glance(db, lambda: (backlog(engine), counts()))))
-    registry.register(_Schedules(Glance(db, lambda: standings(engine.store))))
     registry.register(_Plugins(breakers))
     registry.register(_Extensions(engine))
     if reports:
         registry.register(_Health(reports))
+
+
+def _of_the_site(engine: Engine, db: SiteDatabase) -> CollectorRegistry:
+    """The metrics that are the same from every process."""
+    registry = CollectorRegistry()
+    registry.register(_Waiting(Glance(db, lambda: (backlog(engine), counts()))))
+    registry.register(_Schedules(Glance(db, lambda: standings(engine.store))))
+    return registry
 
 
 class Metrics:
@@ -82,7 +87,8 @@ class Metrics:
     of its pages."""
 
     def __init__(self, engine: Engine, db: SiteDatabase, breakers: Breakers, reports: HealthReports) -> None:
-        self.registry = own = CollectorRegistry()
+        self._own = own = CollectorRegistry()
+        self._of_the_site = _of_the_site(engine, db)
         self._events = _events_of(engine)
         self._transitions = Counter(
             "tetsuzuki_transitions",
@@ -129,11 +135,15 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=own,
         )
-        _register_others(own, engine, db, breakers, reports)
+        _register_others(own, engine, breakers, reports)
 
-    def text(self) -> bytes:
-        """All metrics in Prometheus's text format."""
-        return generate_latest(self.registry)
+    def of_this_process(self) -> list[Metric]:
+        """What this process counted and learned, to be told by another one."""
+        return list(self._own.collect())
+
+    def text(self, beside: Iterable[Metric] = ()) -> bytes:
+        """All metrics in Prometheus's text format, with those of a worker `beside` this process."""
+        return generate_latest(_Told(self.of_this_process(), self._of_the_site.collect(), beside))
 
     # -- the engine's observer ----------------------------------------------------------------------------------------
 
@@ -183,6 +193,21 @@ class Metrics:
         method = method if method in _METHODS else "other"
         self._requests.labels(endpoint, method, str(status)).inc()
         self._request_seconds.labels(endpoint).observe(took)
+
+
+class _Told(Collector):
+    """What is told at one scrape."""
+
+    def __init__(self, own: Iterable[Metric], of_the_site: Iterable[Metric], beside: Iterable[Metric]) -> None:
+        self._families = {family.name: family for family in (*own, *of_the_site)}
+        for theirs in beside:
+            family = self._families.setdefault(theirs.name, Metric(theirs.name, theirs.documentation, theirs.type))
+            for sample in theirs.samples:
+                family.add_sample(sample.name, {**sample.labels, "process": "worker"}, sample.value)
+
+    def collect(self) -> Iterable[Metric]:
+        """Every family once."""
+        return self._families.values()
 
 
 class _Firing:

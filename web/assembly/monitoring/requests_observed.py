@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
 
-from web.assembly.monitoring.metrics import Metrics
+if TYPE_CHECKING:
+    from web.assembly.monitoring.metrics import Metrics
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

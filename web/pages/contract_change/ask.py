@@ -40,6 +40,7 @@ from workflows.business.shared.effective_date import EffectiveDate
 from workflows.contract_change import ChangeInput, Proposal, propose
 from workflows.contract_change.conditions import is_unusual
 from workflows.contract_change.dates import waits_for_renewal
+from workflows.contract_change.ordered_methods import still_needed
 from workflows.contract_change.price_titles import titles_of
 from workflows.contract_change.promise import SHOWN_CHANGED, differences
 from workflows.contract_change.proposal import slot_of
@@ -193,6 +194,7 @@ def _sent(confirmation: Confirmation, errand_of: ErrandOf) -> Response:
     return confirmation.sent_once(
         partial(_send, confirmation, errand_of),
         lambda number: redirect(url_for("contracts.request", instance_id=number), 303),
+        with_receipt(_("お申し込みを受け付けました。")),
     )
 
 
@@ -212,7 +214,6 @@ def _send(confirmation: Confirmation, errand_of: ErrandOf) -> Response | None:
     except (Refused, KeyReused) as error:
         return confirmation.refused(error, SHOWN_CHANGED)
     confirmation.drop()
-    flash(str(with_receipt(_("お申し込みを受け付けました。"))))
     return None
 
 
@@ -229,13 +230,14 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
     catalogue, services = site().catalogue, site().services
     before = asdict(change.before) if change.before is not None else {}
     account, reviewed = this_user().account, proposal.kind in services.review.kinds
-    registers = proposal.method is not None and (proposal.method.asks or proposal.method.way != "at_once")
+    method = proposal.method
+    needed = still_needed(method.way, asks=method.asks) if method is not None else ""
     return render_template(
         "contract_change/confirm.html",
         errand=errand,
         product=product_title(catalogue, change.after.product),
         differences=list(compared(before, asdict(change.after), catalogue)),
-        effective_on=EffectiveDate(proposal.effective_on, planned=reviewed or registers).said(day),
+        effective_on=EffectiveDate(proposal.effective_on, planned=reviewed or bool(needed)).said(day),
         effective_why=_why(proposal),
         ahead=after_changes(proposal.ahead) if proposal.ahead else None,
         quote=proposal.quote if isinstance(proposal.quote, Quote) else None,
@@ -248,7 +250,7 @@ def _confirm_page(errand: Errand, proposal: Proposal, confirmation: Confirmation
         account_email=account.email,
         confirmation=confirmation,
         ticket=confirmation.ticket(asdict(now)),
-        registers=registers,
+        needed=needed,
         unusual=_unusual(proposal),
         users=change.after.users,
         refusal=SHOWN_CHANGED if earlier is not None and earlier != now else None,

@@ -30,7 +30,7 @@ from web.shown.contracts import change_request_context, own_change_request, prod
 from workflows.business.permissions import EDITOR
 from workflows.business.records import ChangeRequest, Mandate
 from workflows.business.shared.change_request import contract_terms_from_json
-from workflows.contract_change.ordered_methods import OfferedMethod, offered_methods
+from workflows.contract_change.ordered_methods import OfferedMethod, lacking_ways, offered_methods
 from workflows.payment_contexts import context_of_order
 from workflows.ports import payment_calls
 from workflows.ports.billing import ContractTerms
@@ -56,7 +56,7 @@ def order_request(instance_id: int) -> Response:
         "contract_change/order_request.html",
         **context,
         **_steps(mandate, sight, offers),
-        methods=_methods(order) if can_register else (),
+        methods=_methods(order, sight) if can_register else (),
         chosen=_terms(order).payment_method,
         until=_until(instance_id, sight) if can_register else "",
     )
@@ -66,15 +66,16 @@ def order_request(instance_id: int) -> Response:
 
 def _steps(mandate: Mandate | None, sight: Sight | None, offers: Sequence[Offer]) -> dict[str, Any]:
     if mandate is None or sight is None:
-        return {"label": "", "page_offer": None, "document": None, "by_hand": (), "due": ""}
+        return {"label": "", "page_offer": None, "document": None, "by_hand": (), "due": "", "number": None}
     return next_steps(mandate, sight, offers)
 
 
-def _methods(order: ChangeRequest) -> tuple[OfferedMethod, ...]:
-    """The methods that the order can be paid by, that which it asks for first. Calls plugins."""
+def _methods(order: ChangeRequest, sight: Sight | None) -> tuple[OfferedMethod, ...]:
+    """The methods that the order can be paid by as its version goes, that which it asks for first. Calls plugins."""
     terms = _terms(order)
     context = context_of_order(site().services, order.customer, terms.product, terms.subdomain)
-    found = offered_methods(site().services, context)
+    lacking = lacking_ways(sight.instance.version) if sight is not None else frozenset[str]()
+    found = offered_methods(site().services, context, lacking)
     return tuple(sorted(found, key=lambda one: one.name != terms.payment_method))
 
 
@@ -178,7 +179,8 @@ def _chosen(instance_id: int, name: str) -> tuple[ChangeRequest, PaymentMethod, 
         request=instance_id,
         language=current_language(),
     )
-    if method is None or all(one.name != name or one.reason is not None for one in _methods(order)):
+    offered = _methods(order, site().engine.look_if_there(instance_id)) if method is not None else ()
+    if method is None or all(one.name != name or one.reason is not None for one in offered):
         abort(404)
     variant = request.args.get("variant", "")
     if variant and variant not in dict(payment_calls.form_of(method, context).variants):

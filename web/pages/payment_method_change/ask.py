@@ -148,7 +148,8 @@ def confirm_again(contract: int, method: str, token: str) -> str | AnyResponse:
 def start(contract: int, method: str, token: str) -> AnyResponse:
     """［申し込む］: start the procedure, once."""
     waiting = _confirmation(contract, method, token)
-    return waiting.sent_once(partial(_send, waiting, contract, method), _sent)
+    received = with_receipt(_("お支払い方法変更のお申し込みを受け付けました。"))
+    return waiting.sent_once(partial(_send, waiting, contract, method), _sent, received)
 
 
 def _send(waiting: Confirmation, contract: int, method: str) -> AnyResponse | None:
@@ -165,7 +166,6 @@ def _send(waiting: Confirmation, contract: int, method: str) -> AnyResponse | No
         if waiting.made() is None:
             _say_why(error, choice)
         return _waits(waiting, sealed, context.variant)
-    flash(str(with_receipt(_("お支払い方法変更のお申し込みを受け付けました。"))))
     return None
 
 

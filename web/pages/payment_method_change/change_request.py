@@ -33,14 +33,13 @@ from web.pages.payment_method_change.area import pages
 from web.shown.acts import said_after
 from web.shown.contracts import change_request_context, own_change_request, own_page, sure_page
 from workflows.business.permissions import EDITOR
-from workflows.business.records import ChangeRequest, Mandate
+from workflows.business.records import AwaitedPayment, ChangeRequest, Mandate
 from workflows.business.request_number import request_number
+from workflows.business.shared.paid_later import NOT_PUT_OFF, Kept, Words, WrongDue, kept, words_of
 from workflows.mandates import facts_of, secret_of
 from workflows.payment_contexts import context_of_mandate
 from workflows.payment_method_change import PageOpened, effective_date
-from workflows.payment_method_change.awaited import Kept, Words, WrongDue, kept, words_of
-from workflows.payment_method_change.records import AwaitedPayment
-from workflows.payment_method_change.rules import KIND, NOT_PUT_OFF, date_moved
+from workflows.payment_method_change.rules import KIND, date_moved
 from workflows.ports import payment_calls
 from workflows.ports.payments import Document, Extending, MandateFacts, PaymentContext, Redirect, periods_of, way_of
 
@@ -203,9 +202,6 @@ def _request_page(instance_id: int, hint: Text | None = None) -> AnyResponse:
             "sure": "payment.sure",
         },
         **next_steps(mandate, sight, offers),
-        method=site().catalogue.payment_methods.get(mandate.method, mandate.method),
-        number=_number(mandate),
-        extension=next((offer for offer in offers if offer.event == "extend"), None),
         earliest=effective_date(today()).isoformat(),
         hint=hint,
     )
@@ -213,16 +209,20 @@ def _request_page(instance_id: int, hint: Text | None = None) -> AnyResponse:
 
 
 def next_steps(mandate: Mandate, sight: Sight, offers: Sequence[Offer]) -> dict[str, Any]:
-    """What a template shows of a mandate that is being registered: its `label`, the `page_offer` of its provider, its
-    `document` with the letters to be written `by_hand`, and until when it is waited for (`due`)."""
+    """What a template shows of a mandate that is being registered: its `label` and the title of its `method`, the
+    `page_offer` of its provider, its `document` with the letters to be written `by_hand`, until when it is waited for
+    (`due`), and the `number` with which it is paid, with the offer of an `extension`."""
     document = _document(mandate)
     waits_for_the_form = "lapse" in {timer.event for timer in sight.state.timers} and document is not None
     return {
         "label": mandate.label,
+        "method": site().catalogue.payment_methods.get(mandate.method, mandate.method),
         "page_offer": next((offer for offer in offers if offer.event == "open_page"), None),
         "document": document if waits_for_the_form else None,
         "by_hand": [(letter, _code(letter)) for letter in document.by_hand] if document is not None else (),
         "due": _until(mandate) if sight.state.timers and not sight.state.final else "",
+        "number": _number(mandate),
+        "extension": next((offer for offer in offers if offer.event == "extend"), None),
     }
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from contextlib import suppress
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from engine.definition import Secret
 from engine.errors import EngineError
 from engine.keyring import Keyring
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12  # bytes, as GCM wants it
 
@@ -30,7 +31,14 @@ class Vault:
     seals, each of them opens."""
 
     def __init__(self, secret: bytes | Sequence[bytes] | Keyring) -> None:
-        self._aeads = tuple(AESGCM(key) for key in Keyring.of(secret).derived("tetsuzuki vault"))
+        self._keys = Keyring.of(secret).derived("tetsuzuki vault")
+
+    @cached_property
+    def _aeads(self) -> tuple[AESGCM, ...]:
+        # OpenSSL comes with the first text that is sealed or opened.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return tuple(map(AESGCM, self._keys))
 
     def seal(self, text: str, purpose: str) -> str:
         """`text` as ASCII that nobody can read, a new one each time."""
@@ -40,8 +48,9 @@ class Vault:
     def open(self, sealed: str, purpose: str) -> Secret:
         """The text again. Raises Unreadable where it was changed, or sealed with another secret or purpose."""
         for aead in self._aeads:
-            with suppress(InvalidTag, ValueError):
-                return _opened(aead, sealed, purpose)
+            text = _opened(aead, sealed, purpose)
+            if text is not None:
+                return text
         raise Unreadable
 
     def opens(self, sealed: str, purpose: str) -> bool:
@@ -54,12 +63,15 @@ class Vault:
 
     def is_newest(self, sealed: str, purpose: str) -> bool:
         """Whether it was sealed with the newest secret."""
-        with suppress(InvalidTag, ValueError):
-            _opened(self._aeads[0], sealed, purpose)
-            return True
-        return False
+        return _opened(self._aeads[0], sealed, purpose) is not None
 
 
-def _opened(aead: AESGCM, sealed: str, purpose: str) -> Secret:
-    raw = urlsafe_b64decode(sealed)
-    return Secret(aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode())
+def _opened(aead: AESGCM, sealed: str, purpose: str) -> Secret | None:
+    """The text; None where this does not open it."""
+    from cryptography.exceptions import InvalidTag
+
+    try:
+        raw = urlsafe_b64decode(sealed)
+        return Secret(aead.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode())
+    except (InvalidTag, ValueError):
+        return None

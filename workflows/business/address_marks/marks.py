@@ -74,26 +74,34 @@ def _added(old: AddressMark, mail: str, returned: ReturnedMail, source: str, now
 
 def holds_notices(email: str) -> AddressMark | None:
     """The mark for which no notice is mailed to an address; None where there is none."""
-    found: AddressMark | None = AddressMark.get_or_none(
-        AddressMark.email == email, AddressMark.cleared_at.is_null(), AddressMark.kind.in_(HOLD_NOTICES)
-    )
-    return found
+    return _holding_notices.first(email)
+
+
+@prepared
+def _holding_notices(email: Any) -> Any:
+    holds = AddressMark.cleared_at.is_null(), AddressMark.kind.in_(HOLD_NOTICES)
+    return AddressMark.select().where(AddressMark.email == email, *holds).limit(1)
 
 
 def marks_of(customer: int, also: Iterable[str] = ()) -> list[AddressMark]:
     """The marks of the addresses of a customer's contractor and accounts, and of `also`, those that were cleared too,
     by address."""
-    found = {one.id: one for one in _of_customer(customer)}
+    found = {one.id: one for one in (*_of_accounts(customer), *_of_contractor(customer))}
     for email in sorted({one for one in also if one}):
         found |= {one.id: one for one in _of_address(email)}
     return sorted(found.values(), key=lambda one: str(one.email))
 
 
 @prepared
-def _of_customer(customer: Any) -> Any:
-    of_accounts = Account.select(Account.email).where(Account.customer == customer)
-    of_contractor = Customer.select(Customer.contractor_email).where(Customer.id == customer)
-    return AddressMark.select().where(AddressMark.email.in_(of_accounts) | AddressMark.email.in_(of_contractor))
+def _of_accounts(customer: Any) -> Any:
+    accounts = AddressMark.select().join(Account, on=(Account.email == AddressMark.email))
+    return accounts.where(Account.customer == customer)
+
+
+@prepared
+def _of_contractor(customer: Any) -> Any:
+    contractors = AddressMark.select().join(Customer, on=(Customer.contractor_email == AddressMark.email))
+    return contractors.where(Customer.id == customer)
 
 
 @prepared

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from engine.definition import Refusal, Secret
 from engine.testing import KANJI, LONGEST, tried_in_time
@@ -27,6 +27,7 @@ from workflows.ports.payments import (
     Document,
     Event,
     Extending,
+    Form,
     MandateFacts,
     PaymentContext,
     PaymentMethod,
@@ -43,6 +44,7 @@ _THREADS = 8
 _ASKED = 3  # times that a provider is asked how things stand
 _DAY = timedelta(days=1)
 _SUCCEEDED = ("processed", "paid")
+_WAYS: Mapping[str, Any] = {"at_once": Active | Pending, "paper": Document, "page": Redirect, "later": Awaited}
 _NONSENSE = ("", " ", "\0", "🍣" * 40, "<script>", "9" * 400, "' OR 1=1 --", "漢字", "-1", "\ud800")
 
 
@@ -190,11 +192,19 @@ class PaymentMethodContract(ABC):
 
     def test_it_begins_as_its_way_says(self) -> None:
         method = self.method()
-        ways = {"at_once": Active | Pending, "paper": Document, "page": Redirect, "later": Awaited}
         for variant in self.shapes():
             mandate, data = self.mandate(variant)
-            begun = method.begin(context(), mandate, data, "a key")
-            assert isinstance(begun, ways[way_of(method.way)])
+            assert isinstance(method.begin(context(), mandate, data, "a key"), _WAYS[way_of(method.way)])
+
+    def test_it_begins_for_an_order_whose_contract_begins_later(self) -> None:
+        method, ordered = self.method(), context(contract=0, request=14)
+        assert method.is_available(ordered) is None
+        assert isinstance(method.form(ordered), Form)
+        details = method.validate(ordered, self.typed)
+        assert isinstance(details, Details), details
+        mandate = MandateFacts(2, details.label, "")
+        begun = method.begin(ordered, mandate, details.secret, "a key of an order")
+        assert isinstance(begun, _WAYS[way_of(method.way)])
 
     def test_it_can_finish(self) -> None:
         """Somebody who waits for what never comes cannot be helped: the site asks again until its patience ends."""
@@ -283,6 +293,20 @@ class PaymentMethodContract(ABC):
             assert later.due > begun.due
             assert method.extend(context(), issued, data, f"a key, put off {turn}") == later
             begun, issued = later, replace(issued, reference=later.reference or later.number)
+
+    def test_what_was_paid_is_not_denied_once_it_is_revoked(self) -> None:
+        """A request may come to nothing after it was paid: the site then asks whether there is money to pay back."""
+        method = self.method()
+        mandate, data = self.mandate()
+        begun = method.begin(context(), mandate, data, "a key that is paid and revoked")
+        if not isinstance(begun, Awaited):
+            return
+        issued = replace(mandate, reference=begun.reference or begun.number)
+        self.finish(method, issued)
+        paid = report_of(method.query(context(), issued)).status in _SUCCEEDED
+        method.revoke(context(), issued, data, "it came to nothing")
+        told = report_of(method.query(context(), issued)).status
+        assert not paid or told in _SUCCEEDED, f"it was paid, and once it is revoked query says {told}"
 
     def test_a_return_settles_nothing(self) -> None:
         method = self.method()
