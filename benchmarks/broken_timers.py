@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks import filling
 from benchmarks.databases import Databases, kinds, of_kind
+from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_most, options, percentile, tell
 from engine.attempt import Attempt, Instance
 from engine.definition import SYSTEM, Start, State, Timer, Transition, Workflow
@@ -161,6 +162,7 @@ def bench(databases: Databases, count: int) -> Report:
             "",
             note=f"{sound:,} transitions and {tries:,} tries of {len(found):,} broken timers in "
             f"{(end - _BEGIN).total_seconds():.0f} simulated seconds, {clock.waited.total_seconds():.0f} of them idle",
+            cost=Cost(processor, "s of CPU"),
         ),
     )
     title = f"{count // _BROKEN:,} broken timers among {count:,} over ten minutes: {databases.title}"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BEFORE = "cce82d3"  # what figures are held against unless a run names another revision; moves with each release
+BEFORE_SPEED = "c1dc1131"  # the last build before the work on speed, beside which its figures stand as well
 _PRODUCT = ("engine", "workflows", "plugins", "web")
 _HERE = Path(__file__).resolve().parents[1]
 
@@ -30,8 +31,16 @@ class Build:
     folder: Path
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment in which a program imports this build and no other, whatever is installed."""
-        return {**os.environ, "PYTHONPATH": str(self.folder), **(more or {})}
+        """The environment in which a program imports this build and no other, whatever is installed. What an older
+        build needs besides may be in this process's PYTHONPATH."""
+        path = os.pathsep.join((str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])))
+        return {**os.environ, "PYTHONPATH": path, **(more or {})}
+
+    def lacks(self, module: str) -> str:
+        """Why a module of this build cannot be imported, as one that needs a library of its time; "" where it can."""
+        command = [sys.executable, "-c", f"import {module}"]
+        done = subprocess.run(command, cwd=self.folder, env=self.environment(), capture_output=True, text=True)
+        return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
 
 
 @contextmanager

@@ -27,6 +27,7 @@ import psutil
 
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.durable_flow import Execute, OurEngine, Raw, Subject, executing, run
+from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_least, at_most, median_ratio, options, percentile, spread, tell
 from engine.store.sqlite import SqliteStore
 from engine.store.sqlite_unit import SqliteUnit
@@ -298,6 +299,7 @@ def on_postgresql(databases: Databases, flows: int, rounds: int) -> Report:
             spread=spread(concurrent, 1e6),
             note=f"what limits it: {limit}. CPU of this process {by_transition:.0f} µs a transition "
             f"(raw {raw_by_transition:.0f}), {own:.2f} of a core; of the server {serving:.2f} of a core",
+            cost=Cost(by_transition, "µs of CPU"),
         ),
         waits(f"{CLIENTS} threads", many),
         waits(f"raw on {CLIENTS} connections", floor),

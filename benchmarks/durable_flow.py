@@ -39,6 +39,7 @@ import peewee as pw
 from transitions import Machine
 
 from benchmarks.databases import Databases, kinds, of_kind
+from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_least, options, spread, tell
 from engine.attempt import Actor, Secret
 from engine.keyring import LINKS
@@ -547,11 +548,12 @@ def figures_of(rounds: dict[str, Rounds], target: float) -> Iterator[Figure]:
     for name, own in rounds.items():
         flushed = f", {statistics.median(own.flushes):.2f} flushes" if own.flushes else ""
         over = statistics.median(own.cpu) - statistics.median(rounds["raw"].cpu)
-        said = {
+        said: dict[str, Any] = {
             "name": name,
             "measured": f"{statistics.median(own.wall) * 1e6:.1f} µs a transition",
             "spread": spread(own.wall, 1e6, 1),
             "note": "" if name == "raw" else f"CPU of this process over raw's: {over * 1e6:.1f} µs{flushed}",
+            "cost": Cost(statistics.median(own.cpu) * 1e6, "µs of CPU"),
         }
         if name == "tetsuzuki":
             yield at_least(target, raw / statistics.median(own.wall), beside="raw", **said)

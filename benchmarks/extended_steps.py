@@ -21,6 +21,7 @@ from uuid import uuid4
 from benchmarks.builds import Build, this_build
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.instructions import worker
+from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_most, options, spread, tell
 
 DEARER = 1.3
@@ -51,6 +52,7 @@ def figures(build: Build, databases: Databases, runs: int, few: int, many: int) 
         beside=f"without plugins: {theirs:,.0f}",
         spread=spread(taken["extended"]),
         note=f"the load of the machine was {os.getloadavg()[2]:.1f}, which instructions do not know",
+        cost=Cost(ours, "instructions"),
     )
 
 

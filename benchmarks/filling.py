@@ -44,6 +44,11 @@ def load(db: pw.Database, table: str, columns: Sequence[str], rows: Iterable[Seq
             copy.write_row(row)
 
 
+def give_up(db: pw.Database) -> None:
+    """Make incidents of all waiting effects with an error, as a site does: in a step that counts them."""
+    db.execute_sql("UPDATE outbox SET state = 'incident' WHERE state = 'waiting' AND error <> ''")
+
+
 def analyze(db: pw.Database) -> None:
     """What a server does by itself sooner or later: learn how many rows there are; and on SQLite empty the log."""
     if isinstance(db, pw.SqliteDatabase):

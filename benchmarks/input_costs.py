@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 from werkzeug.routing import Rule
 from zxcvbn import zxcvbn
 
+from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_most, options, tell
 from engine.testing import Clock
 from tests.kit.members import member
@@ -124,7 +125,7 @@ def slowest_password(examples: int) -> tuple[float, str]:
 
 
 @dataclass(frozen=True)
-class Cost:
+class Way:
     """One way to ask a page: what half and all of a long value cost, in milliseconds."""
 
     where: str
@@ -173,13 +174,13 @@ class Asking:
 
         return cpu(ask), status
 
-    def cost(self, where: str, what: str, made: Callable[[int], Sent], size: int = _BYTES) -> Cost:
+    def cost(self, where: str, what: str, made: Callable[[int], Sent], size: int = _BYTES) -> Way:
         """What a request costs that `made` makes of so many bytes, and of half as many."""
         (half, _), (whole, status) = (self.send(made(bytes_)) for bytes_ in (size // 2, size))
         if whole > FELT / 2 or whole / max(half, 0.1) > GROWS:  # once more: something else may have come in between
             (half, _), (again, status) = (self.send(made(bytes_)) for bytes_ in (size // 2, size))
             whole = min(whole, again)
-        return Cost(f"{where} ({self.person.network})", what, half, whole, status)
+        return Way(f"{where} ({self.person.network})", what, half, whole, status)
 
 
 def long(kind: str, size: int) -> bytes:
@@ -187,7 +188,7 @@ def long(kind: str, size: int) -> bytes:
     return quote_plus(f"a{kind * max(1, size // len(quote_plus(kind)))}a").encode()
 
 
-def fields(asking: Asking, rule: Rule, path: str) -> Iterator[Cost]:
+def fields(asking: Asking, rule: Rule, path: str) -> Iterator[Way]:
     """Each field of each form of a page, with long values; the others say what is right."""
     page = asking.person.send("GET", path.encode())
     if page.status_code != 200 or page.mimetype != "text/html":
@@ -246,7 +247,7 @@ _BODIES: Mapping[str, tuple[str, Callable[[int], bytes]]] = {
 }
 
 
-def around(asking: Asking, rule: Rule, path: str) -> Iterator[Cost]:
+def around(asking: Asking, rule: Rule, path: str) -> Iterator[Way]:
     """What stands around a form: the query, cookies and headers; and bodies of other shapes."""
     here = path.encode()
     for what, query in _QUERIES.items():
@@ -278,9 +279,9 @@ def _cookies(client: Any) -> dict[str, str]:
     return {cookie.key: cookie.value for cookie in client._cookies.values()}
 
 
-def pages(world: World, every: int) -> list[Cost]:
+def pages(world: World, every: int) -> list[Way]:
     """Everything that may be sent to every page, or to some of them, those of a demo left out."""
-    found: list[Cost] = []
+    found: list[Way] = []
     for access, person in persons(world):
         asking = Asking(world, person)
         rules = [one for one in world.app.url_map.iter_rules() if _is_asked(world, one, access)]
@@ -333,6 +334,7 @@ def main() -> None:
             at_most(
                 MOST, took, unit="ms", name="the slowest password", measured=f"{took:.1f} ms of CPU",
                 beside=f"zxcvbn, {beside:,.0f} ms for 72 characters", note=f"found by Hypothesis: {password!r}",
+                cost=Cost(took, "ms of CPU"),
             )
         )  # fmt: skip
     if given.only != "password":
@@ -343,7 +345,7 @@ def main() -> None:
         figures.append(
             at_most(
                 FELT, worst.whole, unit="ms", name="the dearest request", measured=f"{worst.whole:.1f} ms of CPU",
-                beside="", note=worst.line.strip(),
+                beside="", note=worst.line.strip(), cost=Cost(worst.whole, "ms of CPU"),
             )
         )  # fmt: skip
         figures.append(Figure("ways to ask", f"{len(costs):,}", ""))

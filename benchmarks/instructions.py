@@ -36,6 +36,7 @@ from uuid import uuid4
 
 from benchmarks.builds import BEFORE, Build, build_of, this_build
 from benchmarks.databases import Databases, kinds, of_kind
+from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_most, options, spread, tell
 
 DEARER = 1.03
@@ -190,7 +191,7 @@ def figures(now: Counts, before: Counts | None, name: str) -> Iterator[Figure]:
         each = statistics.median(runs)
         title = f"{kind.title} ({_TITLES[database]})" if len(kind.databases) > 1 else kind.title
         if before is None:
-            yield Figure(title, f"{each:,.0f}", "", spread=spread(runs))
+            yield Figure(title, f"{each:,.0f}", "", spread=spread(runs), cost=Cost(each, "instructions"))
             continue
         old = before.found[database, kind]
         other = statistics.median(old)
@@ -203,6 +204,7 @@ def figures(now: Counts, before: Counts | None, name: str) -> Iterator[Figure]:
             beside=f"{name}: {other:,.0f}",
             spread=spread(runs),
             note=f"{(each / other - 1) * 100:+.2f} %; runs of one build differ by {apart:.2f} %",
+            cost=Cost(each, "instructions"),
         )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from flask import Blueprint, render_template_string
 from flask.testing import FlaskClient
 
+from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_most, median_ratio, options, spread, tell
 from engine.hookspecs import hookimpl
 from engine.plugins import SiteFacts
@@ -125,13 +126,14 @@ def _columns(turns: Turns) -> tuple[list[float], list[float]]:
     return [one for one, _other in turns], [other for _one, other in turns]
 
 
-def _told(name: str, turns: Turns) -> dict[str, str]:
+def _told(name: str, turns: Turns) -> dict[str, Any]:
     ours, theirs = _columns(turns)
     return {
         "name": name,
         "measured": f"{statistics.median(ours) * 1000:.2f} ms",
         "beside": f"without plugins {statistics.median(theirs) * 1000:.2f} ms",
         "spread": spread(ours, 1000, 2),
+        "cost": Cost(statistics.median(ours) * 1000, "ms of CPU"),
     }
 
 

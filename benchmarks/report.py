@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import kept
+from benchmarks.kept import Cost
+
 RESULTS = Path(__file__).with_name("RESULTS.md")
 _HEAD = """# The figures that we promise
 
@@ -32,6 +35,7 @@ class Figure:
 
     `measured` and `beside` are texts with their units, `ratio` is what the target is about. `holds` is None where
     nothing is promised. `spread` is the least and the most of the rounds. `note` says why, where more is to be said.
+    `cost` is what a piece of it takes of the processor, where that was measured: it is kept over time.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Figure:
     holds: bool | None = None
     spread: str = ""
     note: str = ""
+    cost: Cost | None = None
 
     @property
     def verdict(self) -> str:
@@ -50,10 +55,18 @@ class Figure:
 
 
 def at_least(
-    least: float, ratio: float, *, name: str, measured: str, beside: str, spread: str = "", note: str = ""
+    least: float,
+    ratio: float,
+    *,
+    name: str,
+    measured: str,
+    beside: str,
+    spread: str = "",
+    note: str = "",
+    cost: Cost | None = None,
 ) -> Figure:
     """A figure whose ratio must not be under `least`."""
-    return Figure(name, measured, beside, ratio, f"≥ {least:g} ×", ratio >= least, spread, note)
+    return Figure(name, measured, beside, ratio, f"≥ {least:g} ×", ratio >= least, spread, note, cost)
 
 
 def at_most(
@@ -66,9 +79,10 @@ def at_most(
     unit: str = "×",
     spread: str = "",
     note: str = "",
+    cost: Cost | None = None,
 ) -> Figure:
     """A figure whose ratio (or plain value, with its own `unit`) must not be over `most`."""
-    return Figure(name, measured, beside, ratio, f"≤ {most:g} {unit}", ratio <= most, spread, note)
+    return Figure(name, measured, beside, ratio, f"≤ {most:g} {unit}", ratio <= most, spread, note, cost)
 
 
 def spread(values: Iterable[float], scale: float = 1.0, digits: int = 0) -> str:
@@ -133,7 +147,12 @@ class Report:
 
 def machine(postgresql: str = "", now: datetime | None = None) -> str:
     """What it was measured on, and when."""
-    versions = [f"{os.cpu_count()} cores", f"Python {sys.version.split()[0]}", f"SQLite {sqlite3.sqlite_version}"]
+    versions = [
+        kept.processor(),
+        f"{os.cpu_count()} cores",
+        f"Python {sys.version.split()[0]}",
+        f"SQLite {sqlite3.sqlite_version}",
+    ]
     if postgresql:
         versions.append(f"PostgreSQL {postgresql}")
     return ", ".join([*versions, f"{now or datetime.now(UTC):%Y-%m-%d}"])
@@ -147,13 +166,14 @@ def options(doc: str | None) -> argparse.ArgumentParser:
 
 
 def tell(section: str, report: Report, *, write: bool, arguments: Sequence[str] | None = None) -> None:
-    """Print a report, and with `write` put it into its section of RESULTS.md."""
+    """Print a report, and with `write` put it into its section of RESULTS.md and its costs among the kept ones."""
     report.show()
     if write:
         given = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "-m", f"benchmarks.{section.split(',')[0]}", *given])
         before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else _HEAD
         RESULTS.write_text(replaced(before, section, report.markdown(command)), encoding="utf-8")
+        kept.keep(section, command, {figure.name: figure.cost for figure in report.figures if figure.cost})
 
 
 def replaced(text: str, section: str, content: str) -> str:

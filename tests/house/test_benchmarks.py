@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import builds, instructions, report, side_by_side
+from benchmarks import builds, instructions, kept, report, side_by_side
+from benchmarks.population import Population
+from tests.kit.databases import opened_database
 from tests.kit.scale import in_full
+from workflows.business.records import Account, ChangeRequest, Contract, Customer
 
+DOCS = Path(__file__).parents[2] / "docs"
 _INSTRUCTIONS = ("--only", "sqlite", "--runs", "1")
 _SIDE_BY_SIDE = ("machine_step", "--turns", "1", "--give=--steps 50 --rounds 1")
 _NEEDS_CHECKOUT = pytest.mark.skipif(
@@ -27,6 +34,9 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
         ("durable_flow", ["--flows", "20", "--rounds", "1"], "Round trips"),
         pytest.param("concurrent_flow", ["--flows", "16", "--rounds", "1"], "the fastest client", marks=in_full),
         pytest.param("mass_expiry", ["--number", "300"], "300 expired exactly once", marks=in_full),
+        pytest.param(
+            *("waiting_effects", ["--number", "50", "--rounds", "1"], "50 effects with a handler"), marks=in_full
+        ),
         ("broken_timers", ["--number", "600"], "the latest of the sound ones"),
         pytest.param("due_work", ["--number", "1000", "--rounds", "1"], "opening them", marks=in_full),
         pytest.param(
@@ -75,7 +85,16 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             "among 60 stalled clients",
             marks=in_full,
         ),
-        pytest.param("start_up", ["--rounds", "1"], "tetsuzuki --help", marks=in_full),
+        pytest.param(
+            "announced_notice",
+            ["--number", "40", "--rounds", "1", "--only", "sqlite"],
+            "a notice to 40 contractors",
+            marks=in_full,
+        ),
+        pytest.param("start_up", ["--rounds", "1", "--against"], "tetsuzuki incidents list", marks=in_full),
+        pytest.param(
+            "serve_memory", ["--rounds", "1", "--requests", "40", "--large"], "after 40 requests", marks=in_full
+        ),
         pytest.param(
             *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),
             marks=[
@@ -173,3 +192,88 @@ def test_figures_of_two_builds_are_matched_by_their_names_and_those_of_one_are_l
     assert (sent.name, sent.measured, sent.ratio) == ("links | sent (sqlite)", "2,301 a second", 2.0)
     assert sent.beside == "0123abc: 1,150 a second"
     assert (memory.measured, memory.beside, memory.ratio) == ("60.00 MiB", "0123abc: 30.00 MiB", 2.0)
+
+
+def kept_run(folder: Path, day: int, costs: Mapping[str, float], command: str = "make") -> None:
+    found = {name: kept.Cost(amount, "instructions") for name, amount in costs.items()}
+    kept.keep("works", command, found, runs=folder, now=datetime(2026, 4, day, tzinfo=UTC))
+
+
+def test_cost_that_grew_by_more_than_a_tenth_on_this_machine_is_told_beside_the_last_run_that_had_it(
+    tmp_path: Path,
+) -> None:
+    kept_run(tmp_path, 1, {"fire": 100, "page": 100, "start": 100})
+    kept_run(tmp_path, 2, {"page": 200})
+    kept_run(tmp_path, 3, {"fire": 111, "page": 219, "start": 110, "added": 7})
+    other = tmp_path / "another-machine"
+    (tmp_path / kept.machine_name()).rename(other)
+    kept_run(tmp_path, 4, {"fire": 900})
+    assert len(kept.dearer(kept.runs_of(kept.machine_name(), tmp_path))) == 0
+    (told,) = kept.dearer(kept.runs_of("another-machine", tmp_path))
+    assert str(told).startswith("fire (works): 111 instructions, +11 % beside 100 in 2026-04-01-")
+    assert list(kept.told(kept.runs_of("another-machine", tmp_path)))[1:] == [f"  {told}"]
+
+
+def test_costs_of_another_size_of_work_are_not_compared(tmp_path: Path) -> None:
+    kept_run(tmp_path, 1, {"fire": 100}, "python -m benchmarks.works --number 10")
+    kept_run(tmp_path, 2, {"fire": 900}, "python -m benchmarks.works --number 99")
+    assert kept.dearer(kept.runs_of(kept.machine_name(), tmp_path)) == []
+
+
+def test_written_report_keeps_its_costs_beside_its_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(kept, "RUNS", tmp_path / "runs")
+    figure = report.Figure("a transition", "12", "", cost=kept.Cost(12, "instructions"))
+    report.tell("works, sqlite", report.Report("Works", (figure, FIGURE)), write=True, arguments=["--number", "3"])
+    (run,) = kept.runs_of(kept.machine_name(), tmp_path / "runs")
+    ((key, cost),) = run.costs()
+    assert key == ("works, sqlite", "python -m benchmarks.works --number 3", "a transition")
+    assert cost == kept.Cost(12, "instructions")
+    assert kept.processor() in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def test_picture_has_a_curve_for_each_cost_of_each_machine(tmp_path: Path) -> None:
+    kept_run(tmp_path, 1, {"a < b": 5, "fire": 100})
+    kept_run(tmp_path, 2, {"fire": 50, "a < b": 6})
+    picture = ElementTree.fromstring(kept.drawn(kept.machines(tmp_path)))
+    lines = [one.get("points") for one in picture.iter("{http://www.w3.org/2000/svg}polyline")]
+    texts = [one.text for one in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert len(lines) == 2
+    assert {"a < b (works)", "fire (works)", "50 instructions", kept.machine_name()} <= set(texts)
+    falling = next(line for line, text in zip(lines, texts[1::2], strict=True) if text == "fire (works)")
+    first, last = (float(point.split(",")[1]) for point in str(falling).split(" "))
+    assert last > first  # further down
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in DOCS.glob("*.md"))])
+def test_no_ratio_is_quoted_outside_the_results(page: str) -> None:
+    """A ratio is one machine's; RESULTS.md says whose, and a decision what it was decided by."""
+    text = Path(__file__).parents[2].joinpath(page).read_text(encoding="utf-8")
+    assert re.findall(r"\d(?:\.\d+)? ?×(?! ?\d)", text) == []
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_run_is_named_by_its_commit_and_says_where_files_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_HERE", tmp_path)
+    assert kept.revision() == "unknown"
+    author = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+    for command in (("init", "-q"), (*author, "commit", "-q", "--allow-empty", "-m", "x")):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    commit = kept.revision()
+    assert re.fullmatch("[0-9a-f]{8}", commit)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "RESULTS.md").write_text("measured", encoding="utf-8")
+    assert kept.revision() == commit
+    (tmp_path / "engine.py").write_text("changed", encoding="utf-8")
+    assert kept.revision() == f"{commit}+"
+
+
+def test_the_population_fits_the_tables(database_url: str) -> None:
+    """Of today; those of a release before are filled by the same columns."""
+    asked = ChangeRequest(kind="users", before="{}", after="{}", quote="")
+    with opened_database(database_url) as db, db.bound():
+        Population(5, "2026-04-01 00:00:00.000000").fill(db, asked)
+        counts = [model.select().count() for model in (Customer, Contract, Account, ChangeRequest)]
+    assert counts == [5, 7, 15, 2]
