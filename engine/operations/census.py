@@ -90,10 +90,20 @@ def numbers_about(engine: Engine, abouts: Collection[str], limit: int) -> list[i
     """The numbers of the instances that are about one of `abouts`, the newest first, at most `limit`. Read-only."""
     if not abouts:
         return []
-    marks = ", ".join("?" * len(abouts))
-    sql = f"SELECT i.id FROM instance i WHERE i.subject IN ({marks}) ORDER BY i.id DESC LIMIT ?"
     with engine.store.reading() as unit:
-        return [row[0] for row in unit.rows(sql, [*abouts, limit])]
+        if unit.is_postgres:
+            rows = unit.rows(_ABOUT_ON_POSTGRES, (list(abouts), limit, limit))
+        else:
+            rows = unit.rows(_ABOUT_ON_SQLITE.format(", ".join("?" * len(abouts))), (*abouts, limit))
+    return [number for (number,) in rows]
+
+
+_ABOUT_ON_SQLITE = "SELECT i.id FROM instance i WHERE i.subject IN ({}) ORDER BY i.id DESC LIMIT ?"
+# By the index of each subject, which is read no further than to the limit.
+_ABOUT_ON_POSTGRES = (
+    "SELECT i.id FROM unnest(CAST(? AS text[])) s (subject) CROSS JOIN LATERAL "
+    "(SELECT n.id FROM instance n WHERE n.subject = s.subject ORDER BY n.id DESC LIMIT ?) i ORDER BY i.id DESC LIMIT ?"
+)
 
 
 def _standing(engine: Engine, condition: str, params: Sequence[Any]) -> list[Standing]:
@@ -147,26 +157,25 @@ def occupied(unit: Unit) -> list[tuple[str, int, str]]:
 
     The index is searched from one state to the next, so the cost grows with the states and not with the instances.
     """
-    found: list[tuple[str, int, str]] = []
-    rows = unit.rows(_FIRST_PLACE)
-    while rows:
-        workflow, version, state = rows[0]
-        found.append((workflow, version, state))
-        rows = unit.rows(_NEXT_PLACE, (workflow, version, state, workflow, version, workflow))
-    return found
+    return [(workflow, version, state) for workflow, version, state in unit.rows(_OCCUPIED)]
 
 
-_PLACE = "SELECT workflow, version, state FROM instance {} ORDER BY workflow, version, state LIMIT 1"
-_FIRST_PLACE = _PLACE.format("")
-# Another state, else another version, else another workflow. Of the short `(workflow, version, state) > (?, ?, ?)`
-# SQLite steps through every instance that stands at the place itself.
-_NEXT_PLACE = (
-    "SELECT * FROM ({}) a UNION ALL SELECT * FROM ({}) b UNION ALL SELECT * FROM ({}) c".format(
-        _PLACE.format("WHERE workflow = ? AND version = ? AND state > ?"),
-        _PLACE.format("WHERE workflow = ? AND version > ?"),
-        _PLACE.format("WHERE workflow > ?"),
+# The first instance of a state leads to that of the next one: of another state, else of another version, else of
+# another workflow. Of the short `(workflow, version, state) > (?, ?, ?)` SQLite steps through every instance that
+# stands at the place itself.
+_FIRST = "(SELECT n.id FROM instance n {} ORDER BY n.workflow, n.version, n.state LIMIT 1)"
+_OCCUPIED = (
+    f"WITH RECURSIVE place (id) AS (SELECT {_FIRST.format('')} UNION ALL SELECT COALESCE("
+    + ", ".join(
+        _FIRST.format(f"WHERE {beyond}")
+        for beyond in (
+            "n.workflow = i.workflow AND n.version = i.version AND n.state > i.state",
+            "n.workflow = i.workflow AND n.version > i.version",
+            "n.workflow > i.workflow",
+        )
     )
-    + " ORDER BY 1, 2, 3 LIMIT 1"
+    + ") FROM place p JOIN instance i ON i.id = p.id) "
+    "SELECT i.workflow, i.version, i.state FROM place p JOIN instance i ON i.id = p.id ORDER BY 1, 2, 3"
 )
 _HERE = "FROM instance i WHERE i.workflow = ? AND i.version = ? AND i.state = ? ORDER BY i.id LIMIT ?"
 _COUNT = f"SELECT COUNT(*) FROM (SELECT 1 {_HERE}) o"

@@ -8,8 +8,8 @@ person. An amended address stays out of history; it is in the records.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ Decide = Callable[[Unit, Instance, Within, datetime], None]
 """What settles one incident of a locked instance, at this moment."""
 
 _MOST_ERRORS, _LONGEST_REASON = 1000, 64
+_FEW = 500  # incidents that are newer than those that are asked for; more of them are not counted
 RETRY_EVENT, SKIP_EVENT, AMEND_EVENT = "incident.retry", "incident.skip", "incident.amend"
 _NOT_HERE = "The address of this recipient cannot be amended here."
 
@@ -81,9 +82,33 @@ def incidents(
         return [_incident(row) for row in incident_rows.listed(unit, criteria, most, skip, total)]
 
 
-def count(engine: Engine, criteria: Criteria = ALL) -> int:
-    """How many open incidents meet the criteria. Read-only."""
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How many open incidents have one channel and one reason: for a choice of criteria."""
+
+    channel: str
+    reason: str
+    count: int
+
+    def is_of(self, criteria: Criteria) -> bool:
+        """Whether what it counts has the channel and the reason of the criteria, as far as they are given."""
+        channels = "", self.channel, self.channel.partition(":")[0]
+        return criteria.channel in channels and criteria.reason in ("", self.reason)
+
+
+def count(engine: Engine, criteria: Criteria = ALL, told: Sequence[Figure] = ()) -> int:
+    """How many open incidents meet the criteria. Of what `told` says, the figures of the same moment
+    (`Engine.at_one_moment`), nothing is counted again: old ones are then counted by those that are newer, which are the
+    fewer nearly always. Read-only."""
     with engine.store.reading() as unit:
+        alike = Criteria(channel=criteria.channel, reason=criteria.reason)
+        if told and criteria == replace(alike, before=criteria.before):
+            total = sum(one.count for one in told if one.is_of(alike))
+            if criteria.before is None:
+                return total
+            newer = incident_rows.count_few(unit, replace(alike, after=criteria.before), _FEW)
+            if newer < _FEW:
+                return total - newer
         return incident_rows.count(unit, criteria)
 
 
@@ -102,15 +127,6 @@ def refs_of(engine: Engine, instance_id: int, most: int) -> list[str]:
     """The references of the incidents among an instance's effects, the first written first, at most `most`."""
     with engine.store.reading() as unit:
         return [effect_ref(instance_id, *row) for row in incident_rows.of_instance(unit, instance_id, most)]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """How many open incidents have one channel and one reason: for a choice of criteria."""
-
-    channel: str
-    reason: str
-    count: int
 
 
 def figures(engine: Engine) -> list[Figure]:

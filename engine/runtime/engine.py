@@ -365,6 +365,17 @@ class Engine:
         except (UnknownInstance, UnknownWorkflow):
             return None
 
+    def look_at_each(self, numbers: Collection[int]) -> dict[int, Sight]:
+        """The same for many, by number, read at once: for lists. Read-only (I4)."""
+        if not numbers:
+            return {}
+        with self.store.reading() as unit:
+            return {number: sight for number, (sight, _instance) in self._looking.sights(unit, numbers).items()}
+
+    def sights(self, unit: Unit, numbers: Collection[int]) -> dict[int, tuple[Sight, Instance]]:
+        """What `sight` returns for many, by number; without those that are gone or whose definition is not loaded."""
+        return self._looking.sights(unit, numbers)
+
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
         """An instance as it counts now, inside an open unit. Read-only: due timers are walked through and not fired
         (I3, I4)."""

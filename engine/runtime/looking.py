@@ -28,7 +28,7 @@ from engine.runtime.mailed_links import MailedLinks
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Transactions
 from engine.store import outbox_rows
-from engine.store.base import NEVER, Store, Unit, Violation, from_db
+from engine.store.base import NEVER, Due, Store, Unit, Violation, from_db
 
 Render = Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message]
 """The mail of an effect, with its figures and its language."""
@@ -66,7 +66,20 @@ class Looking:
 
     def sight(self, unit: Unit, number: int) -> tuple[Sight, Instance]:
         """An instance as it counts now, inside an open unit. Read-only: due timers are walked through and not fired."""
-        stored, timers, now = self._store.read(unit, number)
+        return self._seen(unit, *self._store.read(unit, number))
+
+    def sights(self, unit: Unit, numbers: Collection[int]) -> dict[int, tuple[Sight, Instance]]:
+        """Instances as they count now, by number, read at once, without those that are gone or that have no definition
+        here. Read-only."""
+        opened, now = self._store.read_each(unit, sorted(set(numbers)))
+        known = self._definitions.loaded
+        return {
+            stored.id: self._seen(unit, stored, timers, now)
+            for stored, timers in opened
+            if (stored.workflow, stored.version) in known
+        }
+
+    def _seen(self, unit: Unit, stored: Instance, timers: list[Due], now: datetime) -> tuple[Sight, Instance]:
         instance = stored.copy()
         workflow = self._definitions.of(instance)
         if instance.paused or not timetable.is_due(timers, now):

@@ -184,6 +184,7 @@ class Due:
 
 
 Opened = tuple[Instance, list[Due], datetime]
+OpenedMany = tuple[list[tuple[Instance, list[Due]]], datetime]
 Statement = tuple[str, Sequence[Any]]
 Wanted = tuple[Any, Mapping[str, Any]]
 """A row that somebody wants: its model, or some columns of it (`only`), and the values of the columns that name it."""
@@ -385,7 +386,7 @@ class Store(Protocol):
         UnknownInstance, Busy.
         """
 
-    def open_due(self, unit: Any, moment: datetime, limit: int) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+    def open_due(self, unit: Any, moment: datetime, limit: int) -> OpenedMany:
         """Lock and read at most `limit` instances with a timer that is to be looked at by `moment`, the longest overdue
         first, with all their timers; then read the clock. Instances that another worker has locked are skipped."""
 
@@ -401,6 +402,9 @@ class Store(Protocol):
 
     def read(self, unit: Any, instance_id: int) -> Opened:
         """An instance with its timers, unlocked, and the time. Raises UnknownInstance."""
+
+    def read_each(self, unit: Any, instance_ids: Sequence[int]) -> OpenedMany:
+        """The same for many at once, in no order, without those that are gone."""
 
 
 COLUMNS = "i.id, i.workflow, i.version, i.subject, i.state, i.seq, i.generation, i.head, i.nonce"
@@ -423,6 +427,22 @@ INSTANCE_AND_TIMERS = (
 def instance_of(row: Row) -> Instance:
     """The instance of a row with the columns of `INSTANCE`."""
     return Instance(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bytes(row[7]), bytes(row[8]))
+
+
+def instances_and_timers(rows: Iterable[Row]) -> list[tuple[Instance, list[Due]]]:
+    """The instances of rows with the columns of `INSTANCE_AND_TIMERS`, each with its timers, however often these are
+    named."""
+    found: dict[int, tuple[Instance, list[Due]]] = {}
+    known: set[tuple[int, str]] = set()
+    for row in rows:
+        one = found.get(row[0])
+        if one is None:
+            one = found[row[0]] = instance_of(row), []
+            one[0].paused = bool(row[12])
+        if row[9] is not None and (row[0], row[9]) not in known:
+            known.add((row[0], row[9]))
+            one[1].append(Due(row[9], from_db(row[10]), row[11]))
+    return list(found.values())
 
 
 def version_target(workflow: str, version: int) -> str:

@@ -83,18 +83,26 @@ def _with_times(table: str, criteria: Criteria, conditions: list[str], params: l
     return " AND ".join(conditions), params
 
 
+_PLACES = {
+    "outbox o": "o.due_at, o.instance_id, o.seq, o.position, '' AS event",
+    "timer t": "t.due_at, t.instance_id, 0 AS seq, 0 AS position, t.event",
+}
+
+
+def _met(criteria: Criteria, kind_column: str = "o.kind") -> list[tuple[str, str, list[Any]]]:
+    """The tables in which incidents can meet the criteria, each with its condition and what that binds."""
+    found = ("outbox o", _effects(criteria, kind_column)), ("timer t", _timers(criteria))
+    return [(table, *condition) for table, condition in found if condition is not None]
+
+
 def _branches(criteria: Criteria, *, by_time: bool = False) -> list[tuple[str, list[Any]]]:
     """The statements of the effects and of the timers that meet the criteria, each with what it binds. `by_time` says
     that the first of many are wanted: SQLite is then kept from reading the index of kinds, and sorting what it finds
     there."""
-    branches = []
-    if (effects := _effects(criteria, "o.kind || ''" if by_time else "o.kind")) is not None:
-        columns = "o.due_at, o.instance_id, o.seq, o.position, '' AS event"
-        branches.append((f"SELECT {columns} FROM outbox o WHERE {effects[0]}", effects[1]))
-    if (timers := _timers(criteria)) is not None:
-        columns = "t.due_at, t.instance_id, 0 AS seq, 0 AS position, t.event"
-        branches.append((f"SELECT {columns} FROM timer t WHERE {timers[0]}", timers[1]))
-    return branches
+    return [
+        (f"SELECT {_PLACES[table]} FROM {table} WHERE {sql}", params)
+        for table, sql, params in _met(criteria, "o.kind || ''" if by_time else "o.kind")
+    ]
 
 
 def keys(criteria: Criteria) -> Statement:
@@ -168,11 +176,18 @@ def one(unit: Unit, instance_id: int, within: tuple[int, int] | str) -> Row | No
 
 def count(unit: Unit, criteria: Criteria) -> int:
     """How many incidents meet the criteria."""
+    return sum(
+        unit.rows(f"SELECT COUNT(*) FROM {table} WHERE {sql}", params)[0][0] for table, sql, params in _met(criteria)
+    )
+
+
+def count_few(unit: Unit, criteria: Criteria, most: int) -> int:
+    """How many incidents meet the criteria, up to `most`: no more of them are read."""
     total = 0
-    for table, found in (("outbox o", _effects(criteria)), ("timer t", _timers(criteria))):
-        if found is not None:
-            total += int(unit.rows(f"SELECT COUNT(*) FROM {table} WHERE {found[0]}", found[1])[0][0])
-    return total
+    for table, sql, params in _met(criteria, "o.kind || ''"):
+        some = f"SELECT 1 FROM {table} WHERE {sql} LIMIT ?"
+        total += unit.rows(f"SELECT COUNT(*) FROM ({some}) c", (*params, most))[0][0]
+    return min(total, most)
 
 
 _KIND = "SELECT kind, recipient, reason FROM outbox WHERE state = 'incident'{} ORDER BY kind, recipient, reason LIMIT 1"

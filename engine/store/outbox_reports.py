@@ -21,7 +21,7 @@ _PLACED = (
     "(SELECT e.at FROM history e WHERE e.instance_id = m.instance_id AND e.seq = m.seq) AS put "
     "FROM outbox m WHERE m.instance_id IN ({}) AND m.kind = 'mail'"
 )
-_PLACE = ("put", "p.instance_id", "p.seq", "ABS(2 * p.position + 1)")
+_PLACE = ("p.put", "p.instance_id", "p.seq", "ABS(2 * p.position + 1)")
 
 
 def mails_of(
@@ -38,7 +38,7 @@ def mails_of(
     With `beside`, which is (put, instance, seq, position) of a mail, those of older mails; with `backwards` those that
     come last among newer ones, or among all.
     """
-    beyond, values = "put IS NOT NULL", list[Any]()
+    beyond, values = "p.put IS NOT NULL", list[Any]()
     if beside is not None:
         put, number, seq, position = beside
         beyond = f"({', '.join(_PLACE)}) {'>' if backwards else '<'} (?, ?, ?, ?)"
@@ -46,9 +46,10 @@ def mails_of(
     way = "ASC" if backwards else "DESC"
     order = ", ".join(f"{column} {way}" for column in (*_PLACE, "p.position"))
     placed = _PLACED.format(", ".join("?" * len(instance_ids)))
-    some = f"SELECT * FROM ({placed}) p WHERE {beyond} ORDER BY {order} LIMIT ?"
+    some = f"SELECT * FROM placed p WHERE {beyond} ORDER BY {order} LIMIT ?"
     rows = unit.rows(
-        f"SELECT {_MAIL} FROM ({some}) p "
+        # Materialized, so that PostgreSQL works out when a mail was put once, and not for each time that it is named.
+        f"WITH placed AS MATERIALIZED ({placed}) SELECT {_MAIL} FROM ({some}) p "
         "JOIN outbox o ON o.instance_id = p.instance_id AND o.seq = p.seq AND o.position = p.position "
         f"JOIN history h ON h.instance_id = p.instance_id AND h.seq = p.seq ORDER BY {order}",
         (*instance_ids, *values, most),

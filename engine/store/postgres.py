@@ -25,7 +25,6 @@ from psycopg.errors import (
 )
 from psycopg.pq.abc import PGresult
 
-from engine.definition import Instance
 from engine.errors import DatabaseAway, OutcomeUnknown, UnknownInstance
 from engine.store.base import (
     A_CHANNEL_IS_PAUSED,
@@ -37,6 +36,7 @@ from engine.store.base import (
     Clock,
     Due,
     Opened,
+    OpenedMany,
     Row,
     SiteDatabase,
     Statement,
@@ -45,6 +45,7 @@ from engine.store.base import (
     Violation,
     from_db,
     instance_of,
+    instances_and_timers,
     to_db,
     version_target,
 )
@@ -67,6 +68,7 @@ _TIMERS_AND_CLOCK = (
 _INSTANCE_TIMERS_CLOCK = INSTANCE_AND_TIMERS.replace(
     " FROM instance", f", clock_timestamp() AT TIME ZONE 'UTC', {A_CHANNEL_IS_PAUSED} FROM instance"
 )
+_EACH = _INSTANCE_TIMERS_CLOCK.replace("i.id = ?", "i.id = ANY(?)")
 _DUE = (
     f"SELECT {COLUMNS}, {_SHARE_VERSION} FROM timer t JOIN instance i ON i.id = t.instance_id "
     "WHERE t.wake_at <= ? ORDER BY t.wake_at LIMIT ? FOR UPDATE OF i SKIP LOCKED"
@@ -279,9 +281,7 @@ class PostgresStore:
     def _unit_of_many(self, connection: psycopg.Connection[Row]) -> UnitOfMany:
         return UnitOfMany(connection, self._types)
 
-    def open_due(
-        self, unit: PostgresUnit, moment: datetime, limit: int
-    ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+    def open_due(self, unit: PostgresUnit, moment: datetime, limit: int) -> OpenedMany:
         """See `Store.open_due`: timers and clock are read after the locks are held."""
         opened = {row[0]: (instance_of(row), list[Due]()) for row in unit.rows(_DUE, (to_db(moment), limit))}
         numbers = list(opened)
@@ -378,6 +378,14 @@ class PostgresStore:
         instance = instance_of(rows[0])
         _, instance.paused, now, unit.channels_paused = rows[0][11:]
         return instance, timers, self.clock() if self.clock is not None else from_db(now)
+
+    def read_each(self, unit: PostgresUnit, instance_ids: Sequence[int]) -> OpenedMany:
+        """See `Store.read_each`."""
+        rows = unit.rows(_EACH, (list(instance_ids),))
+        if not rows:
+            return [], self.now()
+        now, unit.channels_paused = rows[0][13:]
+        return instances_and_timers(rows), self.clock() if self.clock is not None else from_db(now)
 
 
 def _ridden(unit: PostgresUnit, statements: Sequence[Statement], riding: Riding | None) -> list[PGresult]:

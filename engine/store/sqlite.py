@@ -6,7 +6,7 @@ Commits are group commits (`shared_commits`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -23,6 +23,7 @@ from engine.store.base import (
     Clock,
     Due,
     Opened,
+    OpenedMany,
     Row,
     SiteDatabase,
     Statement,
@@ -30,6 +31,7 @@ from engine.store.base import (
     Violation,
     from_db,
     instance_of,
+    instances_and_timers,
     to_db,
 )
 from engine.store.fair_lock import FairLock, Work
@@ -202,21 +204,10 @@ class SqliteStore:
             raise error_of(error) from error
         unit.committed = True
 
-    def open_due(
-        self, unit: SqliteUnit, moment: datetime, limit: int
-    ) -> tuple[list[tuple[Instance, list[Due]]], datetime]:
+    def open_due(self, unit: SqliteUnit, moment: datetime, limit: int) -> OpenedMany:
         """See `Store.open_due`. The transaction itself is the lock."""
-        opened: dict[int, tuple[Instance, list[Due]]] = {}
-        known: set[tuple[int, str]] = set()  # an instance is found as often as it has timers that are due
-        for row in unit.rows(_DUE, (to_db(moment), limit)):
-            found = opened.get(row[0])
-            if found is None:
-                found = opened[row[0]] = instance_of(row), []
-                found[0].paused = bool(row[12])
-            if (row[0], row[9]) not in known:
-                known.add((row[0], row[9]))
-                found[1].append(Due(row[9], from_db(row[10]), row[11]))
-        return list(opened.values()), self.now()
+        # An instance is found as often as it has timers that are due.
+        return instances_and_timers(unit.rows(_DUE, (to_db(moment), limit))), self.now()
 
     def run(self, call: Callable[[SqliteUnit], T], *, many: bool = False) -> T:
         """See `Store.run`. The work may share its commit with others (`shared_commits`). Raises Busy after LONGEST_WAIT
@@ -280,3 +271,9 @@ class SqliteStore:
         rows = unit.rows(_READ, (instance_id,))
         unit.channels_paused = bool(rows and rows[0][13])
         return *_unjoin(rows, instance_id), self.now()
+
+    def read_each(self, unit: SqliteUnit, instance_ids: Sequence[int]) -> OpenedMany:
+        """See `Store.read_each`."""
+        rows = unit.rows(_READ.replace("= ?", f"IN ({', '.join('?' * len(instance_ids))})"), instance_ids)
+        unit.channels_paused = bool(rows and rows[0][13])
+        return instances_and_timers(rows), self.now()

@@ -137,11 +137,9 @@ def _invited() -> list[Invited]:
     mine = Invitation.select().where(
         Invitation.customer == this_user().account.customer_id, Invitation.email.is_null(False)
     )
-    there = [
-        (invitation, site().engine.look_if_there(invitation.instance))
-        for invitation in mine.order_by(Invitation.created_at, Invitation.instance)
-    ]
-    return [shown_invitation(invitation, sight) for invitation, sight in there if sight is not None]
+    invitations = list(mine.order_by(Invitation.created_at, Invitation.instance))
+    sights = site().engine.look_at_each([one.instance for one in invitations])
+    return [shown_invitation(one, sights[one.instance]) for one in invitations if one.instance in sights]
 
 
 def shown_invitation(invitation: Invitation, sight: Sight) -> Invited:

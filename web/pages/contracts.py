@@ -31,6 +31,7 @@ from web.shown.contracts import (
     product_title,
     renewal_on,
     shown_change_request,
+    shown_change_requests,
     shown_state,
     sure_page,
 )
@@ -74,8 +75,8 @@ def show() -> str:
     with site().engine.at_one_moment():
         contracts = all_own_contracts()
         by_id = {contract.id: contract for contract in contracts}
-        for change_request in open_change_requests():
-            waiting[change_request.contract_id].append(shown_change_request(change_request, by_id))
+        for shown in shown_change_requests(open_change_requests(), by_id):
+            waiting[shown.record.contract_id].append(shown)
         payments = _payments()
     return render_template(
         "contracts/show.html",
@@ -175,7 +176,7 @@ def history() -> str:
         page = min(_page_asked_for(), last)
         rows = ChangeRequest.select().where(mine).order_by(ChangeRequest.instance.desc()).paginate(page, PAGE)
         by_id = {contract.id: contract for contract in all_own_contracts()}
-        requests = [shown_change_request(row, by_id) for row in rows]
+        requests = shown_change_requests(rows, by_id)
     return render_template(
         "contracts/history.html",
         requests=requests,

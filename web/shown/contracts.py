@@ -13,7 +13,7 @@ from werkzeug import Response
 
 from engine import definition
 from engine.definition import PLUGIN_KIND, SYSTEM_ACTOR, Refusal
-from engine.outcomes import Offer
+from engine.outcomes import Offer, Sight
 from engine.text import Text, _
 from web.http.areas import declared
 from web.http.current import PROCEDURE_GONE, local_time, site, today
@@ -173,7 +173,19 @@ def shown_state(contract: Contract, now: date) -> State:
 
 def shown_change_request(change_request: ChangeRequest, contracts: Mapping[int, Contract]) -> ShownChangeRequest:
     """A request in words, with its present state."""
-    sight = site().engine.look_if_there(change_request.instance)
+    return shown_change_requests([change_request], contracts)[0]
+
+
+def shown_change_requests(
+    change_requests: Iterable[ChangeRequest], contracts: Mapping[int, Contract]
+) -> list[ShownChangeRequest]:
+    """Requests in words, with their present states, in the same order."""
+    wanted = list(change_requests)
+    sights = site().engine.look_at_each([one.instance for one in wanted])
+    return [_shown(one, sights.get(one.instance), contracts) for one in wanted]
+
+
+def _shown(change_request: ChangeRequest, sight: Sight | None, contracts: Mapping[int, Contract]) -> ShownChangeRequest:
     known = known_date(change_request, sight.state.name if sight is not None else "", today())
     contract = contracts.get(change_request.contract_id or 0)
     titles = titles_of(change_request, contract.ended_on if contract is not None else None)

@@ -115,14 +115,3 @@ def reasons(figures: list[Figure]) -> list[Choice]:
         if one.reason:
             counts[one.reason] = counts.get(one.reason, 0) + one.count
     return [Choice(reason, reason_title(reason), counts[reason]) for reason in sorted(counts)]
-
-
-def counted(criteria: Criteria, figures: list[Figure]) -> int | None:
-    """How many incidents meet the criteria, where the figures tell: of channel and reason alone. Else None."""
-    if criteria != Criteria(channel=criteria.channel, reason=criteria.reason):
-        return None
-    return sum(
-        one.count
-        for one in figures
-        if criteria.channel in ("", one.channel, one.channel.partition(":")[0]) and criteria.reason in ("", one.reason)
-    )

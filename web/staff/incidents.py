@@ -91,8 +91,7 @@ def incidents() -> str:
     criteria = incident_criteria.criteria_in(request.args)
     with engine.at_one_moment():
         figures = operations.incidents.figures(engine)
-        counted = incident_criteria.counted(criteria, figures)
-        total = counted if counted is not None else operations.incidents.count(engine, criteria)
+        total = operations.incidents.count(engine, criteria, figures)
         page = min(page_number(request.args.get("page", "")), max((total + _ON_A_PAGE - 1) // _ON_A_PAGE, 1))
         first = (page - 1) * _ON_A_PAGE
         listed = operations.incidents.incidents(engine, criteria, _ON_A_PAGE, first, total)

@@ -275,16 +275,14 @@ def _shown(mails: Sequence[Mail]) -> list[ShownMail]:
         if one.fate in ("queued", "paused", "delayed")
     }
     with engine.store.snapshot() as unit:
-        return [_shown_mail(mail, unit, waiting) for mail in mails]
+        sights = engine.sights(unit, [mail.instance_id for mail in mails])
+        there = {number: instance for number, (_sight, instance) in sights.items()}
+        return [_shown_mail(mail, there.get(mail.instance_id), unit, waiting) for mail in mails]
 
 
-def _shown_mail(mail: Mail, unit: Unit, waiting: set[tuple[int, str, str]]) -> ShownMail:
-    engine = site().engine
-    try:
-        instance: Instance | None = engine.sight(unit, mail.instance_id)[1]
-    except UnknownWorkflow:
-        instance = None
-    workflow = engine.workflow(instance) if instance is not None else None
+def _shown_mail(mail: Mail, instance: Instance | None, unit: Unit, waiting: set[tuple[int, str, str]]) -> ShownMail:
+    """`instance` is None where its definition is not loaded."""
+    workflow = site().engine.workflow(instance) if instance is not None else None
     title = workflow.title if workflow is not None else None
     return ShownMail(
         mail.ref,

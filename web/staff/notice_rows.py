@@ -44,9 +44,7 @@ def notices(unit: Unit, chosen: Chosen, first: int, most: int, count: Count) -> 
 
 
 # Titles first, and of the few that have it everything else.
-_HAS_IT = (
-    "({0}(r.title_ja) LIKE {0}(CAST(? AS TEXT)) ESCAPE '!' OR {0}(r.title_en) LIKE {0}(CAST(? AS TEXT)) ESCAPE '!')"
-)
+_HAS_IT = "({ja} LIKE {asked} ESCAPE '!' OR {en} LIKE {asked} ESCAPE '!')"
 _TITLED = (
     "WITH titled AS MATERIALIZED (SELECT r.notice_id, r.number, r.title_ja FROM notice_revision r "
     f"WHERE {_HAS_IT} UNION ALL SELECT r.notice_id, r.number, r.title_ja FROM notice_revision r "
@@ -61,7 +59,10 @@ def titled(unit: Unit, asked: str, most: int) -> list[tuple[str, str]]:
     changed first. Small letters of ASCII are large ones as well."""
     part = asked.translate({ord(letter): f"!{letter}" for letter in "!%_"})
     pattern = f"%{part}%"
-    sql = _TITLED.format("LOWER" if database.obj.is_shared else "")  # SQLite's LIKE takes them for one by itself
+    # SQLite's LIKE takes them for one by itself.
+    fold = 'LOWER({} COLLATE "C")' if database.obj.is_shared else "{}"
+    columns = {"ja": "r.title_ja", "en": "r.title_en", "asked": "CAST(? AS TEXT)"}
+    sql = _TITLED.format(**{name: fold.format(column) for name, column in columns.items()})
     return [(row[0], row[1]) for row in unit.rows(sql, (pattern, pattern, asked, pattern, pattern, most))]
 
 

@@ -96,8 +96,9 @@ def _lines(ids: Sequence[str]) -> Iterator[tuple[NoticeRevision, Text]]:
     rows = NoticeRevision.select(NoticeRevision, Notice).join(Notice)
     rows = rows.where(NoticeRevision.number == Notice.revision, Notice.id.in_(ids))
     by_id = {revision.notice_id: revision for revision in rows} if ids else {}
+    sights = site().engine.look_at_each([revision.notice.instance for revision in by_id.values()])
     for revision in (by_id[one] for one in ids if one in by_id):
-        sight = site().engine.look_if_there(revision.notice.instance)
+        sight = sights.get(revision.notice.instance)
         yield revision, sight.state.title or PROCEDURE_GONE if sight is not None else PROCEDURE_GONE
 
 

@@ -16,9 +16,9 @@ from werkzeug import Response
 
 from engine.definition import Refusal
 from engine.operations.awaited import Pinned, awaited, waiting_states
-from engine.operations.census import COUNTED, Standing, standing
+from engine.operations.census import COUNTED, Standing, occupied, standing
 from engine.operations.deadline_sql import deadline_events
-from engine.store.base import to_db
+from engine.store.base import Unit, to_db
 from engine.text import Text, _
 from web.http.areas import STAFF_MENU, declared
 from web.http.current import local_time, site
@@ -147,7 +147,7 @@ def next_request() -> Response:
     here = int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else -1
     shown = LISTS[REVIEW]
     with site().engine.at_one_moment(), site().engine.store.reading() as unit:
-        wanted, order = _wanted(shown, chosen), _order(shown, chosen)
+        wanted, order = _wanted(shown, chosen, set(occupied(unit))), _order(shown, chosen)
         key = key_of(unit, wanted, order, here)
         beside = keys(unit, wanted, order, 1, key) if key is not None else []
         found = beside or keys(unit, wanted, order, 1)
@@ -159,15 +159,15 @@ def next_request() -> Response:
 
 def _list_page(shown: List, asked: str = "", why: Text | str = "") -> str:
     chosen = filters()
-    with site().engine.at_one_moment():
-        page = _page(shown, chosen)
-        with site().engine.store.reading() as unit:
-            counts = {
-                one.name: page.count
-                if one is shown and not chosen.narrow
-                else counted(unit, _wanted(one, Filters()), GLANCED)
-                for one in LISTS.values()
-            }
+    with site().engine.at_one_moment(), site().engine.store.reading() as unit:
+        there = set(occupied(unit))
+        page = _page(unit, shown, chosen, there)
+        counts = {
+            one.name: page.count
+            if one is shown and not chosen.narrow
+            else counted(unit, _wanted(one, Filters(), there), GLANCED)
+            for one in LISTS.values()
+        }
     return render_template(
         "staff/request_list.html",
         shown=shown,
@@ -186,24 +186,23 @@ def _list_page(shown: List, asked: str = "", why: Text | str = "") -> str:
     )
 
 
-def _page(shown: List, chosen: Filters) -> Page:
-    wanted, order = _wanted(shown, chosen), _order(shown, chosen)
+def _page(unit: Unit, shown: List, chosen: Filters, there: Collection[Pinned]) -> Page:
+    wanted, order = _wanted(shown, chosen, there), _order(shown, chosen)
     key, backwards = _beside(order)
-    with site().engine.store.reading() as unit:
 
-        def find(key: Key | None, backwards: bool, most: int) -> list[Key]:
-            return keys(unit, wanted, order, most, key, backwards=backwards)
+    def find(key: Key | None, backwards: bool, most: int) -> list[Key]:
+        return keys(unit, wanted, order, most, key, backwards=backwards)
 
-        page = page_of(find, key, backwards, _ON_A_PAGE)
-        # What filters leave is counted by asking of each row: fewer of them, then.
-        most = GLANCED if chosen.narrow else COUNTED
-        count = counted(unit, wanted, most + _ON_A_PAGE)  # so it is known what stands before the last page
-        if not page.previous:
-            before = Count(0)
-        elif page.following:
-            before = counted_before(unit, wanted, order, page.rows[0], most)
-        else:
-            before = Count(count.number - len(page.rows), count.more)
+    page = page_of(find, key, backwards, _ON_A_PAGE)
+    # What filters leave is counted by asking of each row: fewer of them, then.
+    most = GLANCED if chosen.narrow else COUNTED
+    count = counted(unit, wanted, most + _ON_A_PAGE)  # so it is known what stands before the last page
+    if not page.previous:
+        before = Count(0)
+    elif page.following:
+        before = counted_before(unit, wanted, order, page.rows[0], most)
+    else:
+        before = Count(count.number - len(page.rows), count.more)
     return Page(
         tuple(_lines([one.number for one in page.rows])),
         count.up_to(most),
@@ -249,8 +248,9 @@ def _until(due: str) -> datetime | None:
     return calendar.midnight(calendar.today(now) + timedelta(days=days)) if days is not None else None
 
 
-def _wanted(shown: List, chosen: Filters) -> Wanted:
-    """What a list has with these filters."""
+def _wanted(shown: List, chosen: Filters, there: Collection[Pinned]) -> Wanted:
+    """What a list has with these filters, where instances are in these states and in no others: most states are empty,
+    and each that is named makes the statement longer."""
     kind, workflows = chosen.kind, _workflows_of(chosen.kind) if chosen.kind else None
     customer = _customer_id(chosen.customer) if chosen.customer else None
     narrowed: dict[str, Any] = {
@@ -259,11 +259,15 @@ def _wanted(shown: List, chosen: Filters) -> Wanted:
         "assigned_to": _member_of(chosen.assigned),
         "until": _until(chosen.due),
         "undated": chosen.due == "none",
-        "deadlines": deadline_events(tuple(site().engine.workflows.values())),
+        "deadlines": {
+            place: events
+            for place, events in deadline_events(tuple(site().engine.workflows.values())).items()
+            if place in there
+        },
     }
     if shown.name == EVERY and workflows is None:
         return Wanted(all_but=tuple(sorted(declared().with_own_pages)), **narrowed)
-    places, stopped = _places(shown.name, workflows)
+    places, stopped = (tuple(one for one in some if one in there) for some in _places(shown.name, workflows))
     return Wanted(places, stopped, **narrowed)
 
 
@@ -328,19 +332,20 @@ def _lines(found: list[int]) -> Iterator[Line]:
     rows = ChangeRequest.select(ChangeRequest, Customer).join(Customer).where(ChangeRequest.instance.in_(found))
     change_requests = {one.instance: one for one in rows} if found else {}
     handlers = assigned(found)
+    # A time that has passed may have ended the state, and nobody wrote that down yet.
+    passed = [one.instance_id for one in places.values() if one.deadline is not None and one.deadline <= now]
+    sights = engine.look_at_each(passed)
     for number in found:
         if number in places:
-            member = handlers.get(number)
-            yield _line(places[number], change_requests.get(number), now, member.name if member is not None else "")
+            member, sight = handlers.get(number), sights.get(number)
+            state = sight.state.name if sight is not None else places[number].state
+            name = member.name if member is not None else ""
+            yield _line(places[number], state, change_requests.get(number), now, name)
 
 
-def _line(where: Standing, change_request: ChangeRequest | None, now: datetime, assigned_to: str) -> Line:
+def _line(where: Standing, state: str, change_request: ChangeRequest | None, now: datetime, assigned_to: str) -> Line:
     definition = site().engine.workflows.get((where.workflow, where.version))
-    state, deadline = where.state, where.deadline
-    if deadline is not None and deadline <= now:  # it may have ended the state, and nobody wrote that down yet
-        sight = site().engine.look_if_there(where.instance_id)
-        state = sight.state.name if sight is not None else state
-        deadline = deadline if state == where.state else None
+    deadline = where.deadline if state == where.state else None
     at = change_request.asked_at if change_request is not None else where.since
     people = awaited(definition, state) if definition is not None else ()
     return Line(

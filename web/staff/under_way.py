@@ -41,19 +41,25 @@ class UnderWay:
 def under_way(customer_id: int, aliases: Sequence[CustomerAlias]) -> list[UnderWay]:
     """Those of a customer, the newest first; and of `aliases`, who were merged into them."""
     places = standing_about(site().engine, abouts_of(customer_id, aliases), tuple(_RECORDS), _MOST)
-    going_on = [(place, state) for place in places if not (state := _state_of(place)).final]
+    states = _states(places)
+    going_on = [(place, state) for place in places if not (state := states[place.instance_id]).final]
     people = _people([place for place, _state in going_on])
     return [_shown(place, state, people.get(place.instance_id)) for place, state in going_on]
 
 
-def _state_of(place: Standing) -> State:
-    """The state of an instance: a time that has passed counts, though nobody has written it down."""
-    definition = site().engine.workflows.get((place.workflow, place.version))
-    state = definition.by_name.get(place.state) if definition is not None else None
-    if state is not None and (place.due is None or place.due > site().clock()):
-        return state
-    sight = site().engine.look_if_there(place.instance_id)
-    return sight.state if sight is not None else State(place.state, final=True)
+def _states(places: Sequence[Standing]) -> dict[int, State]:
+    """The states of instances: a time that has passed counts, though nobody has written it down."""
+    engine, now = site().engine, site().clock()
+    written: dict[int, State] = {}
+    for place in places:
+        definition = engine.workflows.get((place.workflow, place.version))
+        state = definition.by_name.get(place.state) if definition is not None else None
+        if state is not None and (place.due is None or place.due > now):
+            written[place.instance_id] = state
+    sights = engine.look_at_each([place.instance_id for place in places if place.instance_id not in written])
+    seen = {number: sight.state for number, sight in sights.items()}
+    gone = {place.instance_id: State(place.state, final=True) for place in places}
+    return gone | seen | written
 
 
 def _people(places: list[Standing]) -> dict[int, Any]:

@@ -18,6 +18,11 @@ ACT = (
     "b.number, b.act, b.criteria, b.new_host, b.actor, b.reason, b.begun_at, b.total, b.state, b.changed_at, "
     "b.changed_by, b.changed_reason, b.done, b.settled, b.refused"
 )
+# What is skipped is skipped in the index of numbers, without reading the acts.
+_FROM = (
+    f"SELECT {ACT} FROM bulk_act b WHERE b.number <= (SELECT f.number FROM bulk_act f ORDER BY f.number DESC LIMIT 1 "
+    "OFFSET ?) ORDER BY b.number DESC LIMIT ?"
+)
 _COUNTS = "SELECT outcome, COUNT(*) FROM bulk_act_item WHERE act_number = ? GROUP BY outcome"
 _REFUSED = (
     "SELECT place, instance_id, seq, position, event, why FROM bulk_act_item WHERE act_number = ? AND "
@@ -89,7 +94,7 @@ def foresee(engine: Engine, act: str, criteria: Criteria, most: int = 5) -> Fore
 def bulk_acts(engine: Engine, most: int = 20, skip: int = 0) -> list[BulkAct]:
     """The acts, the newest first, at most `most` after the first `skip`. Read-only."""
     with engine.store.reading() as unit:
-        rows = unit.rows(f"SELECT {ACT} FROM bulk_act b ORDER BY b.number DESC LIMIT ? OFFSET ?", (most, skip))
+        rows = unit.rows(_FROM, (skip, most))
         return [act_of(unit, row) for row in rows]
 
 

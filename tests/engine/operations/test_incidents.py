@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from engine.definition import Retry
 from engine.delivery import Accepted, Failed
 from engine.errors import EventNotPossible, UnknownEffect, UnknownInstance
-from engine.operations.incidents import ALL, Incident, amend, incidents, retry, skip
+from engine.operations.incidents import ALL, Criteria, Incident, amend, count, figures, incidents, retry, skip
 from engine.outcomes import Committed
 from engine.store.base import NEVER, to_db
 from engine.testing import Clock
@@ -121,6 +122,31 @@ def test_pages_near_the_end_are_the_same_from_either_side(office: Office) -> Non
                 page = whole[skipped : skipped + most]
                 assert incidents(office.engine, ALL, most, skipped, len(whole)) == page
                 assert incidents(office.engine, ALL, most, skipped) == page
+
+
+@pytest.mark.parametrize("few", [1, 3, 500])
+def test_what_the_figures_tell_is_counted_as_the_list_has_it(
+    office: Office, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.operations.incidents._FEW", few)
+    answers = iter(["550", "550", "552", "550", "deadline", "550"])
+    for number in range(6):
+        office.submit(f"{number}")
+    office.mailer.answer = lambda message: Failed(next(answers), "no")
+    begun = office.clock.now
+    for _ in range(6):
+        office.clock.forward(seconds=60)
+        office.dispatcher.drain(1)
+    office.sql("UPDATE timer SET failures = 3, error = 'KeyError: 1' WHERE instance_id = 3 AND event = 'lapse'")
+    told = figures(office.engine)
+    assert sum(one.count for one in told) == 7
+    bounds = [None, *(begun + timedelta(seconds=30 + 60 * minute) for minute in range(8))]
+    channels, reasons = ("", "mail", "mail:applicant", "mail:nobody", "timer"), ("", "550", "KeyError", "551")
+    for channel, reason, before, after in product(channels, reasons, bounds, (None, bounds[2])):
+        wanted = Criteria(channel=channel, reason=reason, before=before, after=after)
+        listed = len(incidents(office.engine, wanted))
+        assert count(office.engine, wanted, told) == listed, wanted
+        assert count(office.engine, wanted) == listed, wanted
 
 
 def test_a_retry_begins_anew_with_the_whole_patience_and_is_told(sqlite_office: Office) -> None:

@@ -13,15 +13,18 @@ import pytest
 from engine.attempt import Actor, Attempt, Refusal
 from engine.definition import ANYONE, SYSTEM, Effect, Resend, Start, State, Timer, Transition, Workflow
 from engine.errors import DatabaseAway, TimerBroken
+from engine.operations.pauses import pause
 from engine.outcomes import Committed, Explanation
 from engine.runtime import due_timers
 from engine.runtime.catching_up import CaughtUp
 from engine.runtime.engine import Engine
 from engine.runtime.held import Held
 from engine.runtime.machine import NO_PERMISSION
+from engine.runtime.pauses.scopes import OneInstance
 from engine.store.base import Due, SiteDatabase
 from engine.testing import Clock
 from engine.text import Text, _
+from tests.kit.databases import opened_database
 
 SECRET = b"a secret of the tests, long enough for everybody"
 VISITOR = Actor("visitor")
@@ -137,6 +140,36 @@ def test_a_look_walks_where_firing_leads_and_finds_the_same_timers_there(
         ("end", after(10)),
     ]
     assert engine.verify(number) == []
+
+
+def test_who_looks_at_many_at_once_sees_what_a_look_at_each_shows(
+    database_url: str, rules: Rules, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened_database(database_url) as db:
+        engine = Engine(db, [rules.workflow()], secret=SECRET, clock=clock)
+        numbers = []
+        for _ in range(6):  # which come to different ends
+            numbers.append(engine.start("paper", "s", VISITOR).instance_id)
+            if len(numbers) == 3:
+                pause(engine, OneInstance(numbers[2]), Actor("operator"), "for a while")
+            clock.forward(hours=2.2)
+        engine.fire(numbers[5], "leave", VISITOR)
+        alone = {number: engine.look(number) for number in numbers}
+        assert {(sight.state.name, sight.overdue, sight.paused) for sight in alone.values()} == {
+            ("gone", True, False),
+            ("open", False, True),
+            ("ended", True, False),
+            ("open", True, False),
+            ("gone", False, False),
+        }
+        asked = [*reversed(numbers), numbers[2], 99]
+        monkeypatch.setattr(engine.store, "read", None)  # one by one
+        assert engine.look_at_each(asked) == alone
+        with engine.store.reading() as unit:
+            assert {number: sight for number, (sight, _instance) in engine.sights(unit, asked).items()} == alone
+        db.execute_sql(f"UPDATE instance SET version = 7 WHERE id = {numbers[0]}")
+        assert sorted(engine.look_at_each(asked)) == numbers[1:]
+        assert engine.look_at_each([]) == engine.look_at_each([99]) == {}
 
 
 def test_what_is_skipped_is_an_entry_and_the_timer_wakes_at_its_next_time(

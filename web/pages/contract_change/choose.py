@@ -21,7 +21,7 @@ from web.shown.contracts import (
     offers,
     open_change_requests,
     product_title,
-    shown_change_request,
+    shown_change_requests,
 )
 from workflows.business.permissions import EDITOR
 from workflows.business.records import Contract
@@ -62,9 +62,7 @@ def show() -> str:
     """The changes of each contract, the open requests, and the products that can be ordered."""
     contracts = [contract for contract in all_own_contracts() if not has_ended(contract, today())]
     by_id = {contract.id: contract for contract in contracts}
-    waiting = {
-        change_request.slot: shown_change_request(change_request, by_id) for change_request in open_change_requests()
-    }
+    waiting = {shown.record.slot: shown for shown in shown_change_requests(open_change_requests(), by_id)}
     held = {contract.product for contract in contracts}
     return render_template(
         "contract_change/show.html",
