@@ -7,17 +7,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, Response, expect
 
 import web  # noqa: F401  (brings its translations along)
-from engine.text import Text
+from engine.text import Text, catalogue
+from release.source import ROOT
 from tests.kit.axe import Seen, shown_in_themes
 from tests.kit.product import IS_LONG, Customer, Product
 from tests.kit.waiting import PATIENCE
 
-SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+for folder in sorted((ROOT / "plugins").glob("*/locale")):  # as the site does that they look at, in its own process
+    catalogue.add(folder)
+
+SCREENSHOTS = ROOT / "screenshots"
 DEVICES = {"desktop": (1280, 800), "phone": (390, 844)}
 NARROWEST = 320  # CSS pixels: WCAG 2.2, 1.4.10 Reflow
 
