@@ -6,8 +6,9 @@
 # make test-plugins    the tests of the bundled plugins
 # make test-stories    what a visitor, a customer and the staff do, in a browser
 # make check           style, types, import arrows, the reference, coverage
-# make bench           the figures that we promise, each beside its floor, into benchmarks/RESULTS.md; what has become
-#                      dearer since the last kept run of this machine (benchmarks/runs)
+# make bench           the figures that we promise, each beside its floor and beside the builds before, into
+#                      benchmarks/RESULTS.md; what has become dearer since the last kept run of this machine
+#                      (benchmarks/runs); an hour
 # make bench-large     those that need millions of rows; an hour, and 20 GB for a while
 # make soak            the long trials, and every story in both languages on both devices; under an hour
 # make mutation        change the engine at 200 random places, one by one, and see which changes no test notices; an hour
@@ -32,6 +33,7 @@ BENCHMARKS := durable_flow concurrent_flow waiting_effects mass_expiry due_work 
 	migrations machine_step instructions web_pages plugin_pages extended_steps population start_up serve_memory patience input_costs \
 	slow_clients announced_notice customer_files debit_files customer_search many_incidents long_lists upgrade
 LARGE_BENCHMARKS := announced_notice mass_expiry due_work customer_files customer_search debit_files upgrade serve_memory
+BESIDE := $(BIN)/python -m benchmarks.side_by_side --write --turns 2
 JOBS ?= 4
 # Whoever asked Python to keep no compiled modules did not mean a run that starts some hundred processes of them.
 export PYTHONDONTWRITEBYTECODE :=
@@ -112,6 +114,10 @@ check: $(VENV)/dev browser wrk valgrind
 
 bench: $(VENV)/dev wrk valgrind
 	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --write || exit 1; done
+	@$(BESIDE) durable_flow concurrent_flow --give="--flows 400 --rounds 3"
+	@$(BESIDE) mass_expiry --give="--number 20000"
+	@$(BESIDE) web_pages --give="--seconds 2 --rounds 3"
+	@$(BESIDE) due_work machine_step
 	@$(BIN)/python -m benchmarks.kept
 
 bench-large: $(VENV)/dev

@@ -306,7 +306,7 @@ def bench(databases: Databases, count: int, rounds: int) -> Report:
 def main(arguments: list[str] | None = None) -> None:
     """Run on both databases."""
     parser = options(__doc__)
-    parser.add_argument("--number", type=int, default=20_000)
+    parser.add_argument("--number", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--large", action="store_true", help=f"{LARGE:,} contractors, one round")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,16 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 BEFORE = "cce82d3"  # what figures are held against unless a run names another revision; moves with each release
 BEFORE_SPEED = "c1dc1131"  # the last build before the work on speed, beside which its figures stand as well
 _PRODUCT = ("engine", "workflows", "plugins", "web")
+_LIBRARIES = "libraries"
+_REQUIREMENT = re.compile(r"^(([A-Za-z0-9._-]+)==.*\n(?:[ \t].*\n)*)", re.MULTILINE)  # with its hashes
 _HERE = Path(__file__).resolve().parents[1]
 
 
@@ -31,9 +37,10 @@ class Build:
     folder: Path
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment in which a program imports this build and no other, whatever is installed. What an older
-        build needs besides may be in this process's PYTHONPATH."""
-        path = os.pathsep.join((str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])))
+        """The environment in which a program imports this build and no other, whatever is installed; and what an older
+        build needs besides."""
+        known = str(self.folder), str(self.folder / _LIBRARIES), os.environ.get("PYTHONPATH")
+        path = os.pathsep.join(filter(None, known))
         return {**os.environ, "PYTHONPATH": path, **(more or {})}
 
     def lacks(self, module: str) -> str:
@@ -61,6 +68,7 @@ def build_of(revision: str) -> Iterator[Build]:
     """
     with _folder() as folder:
         name = _export(revision, folder)
+        _install_lacking(folder)
         yield _prepared(name, folder)
 
 
@@ -89,6 +97,20 @@ def _export(revision: str, folder: Path) -> str:
     shutil.unpack_archive(archive, folder)
     archive.unlink()
     return name
+
+
+def _install_lacking(folder: Path) -> None:
+    """Install what a build was locked to and this environment has not, into its folder."""
+    locked = _REQUIREMENT.findall((folder / "requirements" / "run.txt").read_text(encoding="utf-8"))
+    here = {canonicalize_name(one.metadata["Name"]) for one in distributions()}
+    lacking = [text for text, name in locked if canonicalize_name(name) not in here]
+    if lacking:
+        asked = folder / "lacking.txt"
+        asked.write_text("".join(lacking), encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+        subprocess.run(
+            [*command, "--require-hashes", "--target", str(folder / _LIBRARIES), "-r", str(asked)], check=True
+        )
 
 
 def _git(*arguments: str, about: str) -> str:

@@ -28,13 +28,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from benchmarks.builds import BEFORE, Build, build_of, this_build
+from benchmarks.builds import BEFORE, BEFORE_SPEED, Build, build_of, this_build
 from benchmarks.databases import Databases, kinds, of_kind
 from benchmarks.kept import Cost
 from benchmarks.report import Figure, Report, at_most, options, spread, tell
@@ -185,27 +186,29 @@ class Counts:
         self.seconds.append(time.monotonic() - begin)
 
 
-def figures(now: Counts, before: Counts | None, name: str) -> Iterator[Figure]:
-    """Each work of this build beside the same of the build before."""
+def figures(now: Counts, before: Mapping[str, Counts]) -> Iterator[Figure]:
+    """Each work of this build beside the same of the builds before, by their names: a limit holds beside the first."""
     for (database, kind), runs in now.found.items():
         each = statistics.median(runs)
         title = f"{kind.title} ({_TITLES[database]})" if len(kind.databases) > 1 else kind.title
-        if before is None:
+        if not before:
             yield Figure(title, f"{each:,.0f}", "", spread=spread(runs), cost=Cost(each, "instructions"))
-            continue
-        old = before.found[database, kind]
-        other = statistics.median(old)
-        apart = max(_apart(runs), _apart(old))
-        yield at_most(
-            DEARER,
-            each / other,
-            name=title,
-            measured=f"{each:,.0f}",
-            beside=f"{name}: {other:,.0f}",
-            spread=spread(runs),
-            note=f"{(each / other - 1) * 100:+.2f} %; runs of one build differ by {apart:.2f} %",
-            cost=Cost(each, "instructions"),
-        )
+        for at, (name, counts) in enumerate(before.items()):
+            if (database, kind) not in counts.found:
+                continue  # a build so old cannot do it
+            old = counts.found[database, kind]
+            other = statistics.median(old)
+            apart = max(_apart(runs), _apart(old))
+            said: dict[str, Any] = {
+                "measured": f"{each:,.0f}",
+                "beside": f"{name}: {other:,.0f}",
+                "spread": spread(runs),
+                "note": f"{(each / other - 1) * 100:+.2f} %; runs of one build differ by {apart:.2f} %",
+            }
+            if at:
+                yield Figure(f"{title}, beside {name}", ratio=each / other, **said)
+            else:
+                yield at_most(DEARER, each / other, name=title, cost=Cost(each, "instructions"), **said)
 
 
 def _apart(runs: Sequence[float]) -> float:
@@ -214,14 +217,14 @@ def _apart(runs: Sequence[float]) -> float:
 
 
 def bench(builds: Sequence[Build], databases: Sequence[Databases], runs: int, work: Sequence[Kind] = WORK) -> Report:
-    """Count this build, and the one before where it is given, by turns."""
+    """Count this build, and those before where they are given, by turns."""
     counts = [Counts() for _ in builds]
     for _ in range(runs):
         for build, own in zip(builds, counts, strict=True):
             own.run(build, databases, work)
-    before = counts[1] if len(counts) > 1 else None
-    found = tuple(figures(counts[0], before, builds[-1].name))
-    beside = f", beside {builds[1].name}" if before else ""
+    before = {build.name: own for build, own in zip(builds[1:], counts[1:], strict=True)}
+    found = tuple(figures(counts[0], before))
+    beside = f", beside {' and '.join(before)}" if before else ""
     version = next((one.version for one in databases if one.version), "")
     seconds = statistics.median(seconds for own in counts for seconds in own.seconds)
     took = Figure("all of these, of one build", f"{seconds:.0f} s", "")
@@ -248,7 +251,7 @@ def why(builds: Sequence[Build], databases: Databases, kind: Kind) -> tuple[str,
 def main(arguments: list[str] | None = None) -> None:
     """Count, or explain."""
     parser = options(__doc__)
-    parser.add_argument("--against", default=BEFORE, metavar="REV", help="the build before; an empty text: none")
+    parser.add_argument("--against", nargs="*", default=[BEFORE_SPEED, BEFORE], metavar="REV", help="the builds before")
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     parser.add_argument("--work", choices=[kind.name for kind in WORK], action="append", help="count this alone")
@@ -259,8 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
     work = [kind for kind in WORK if not given.work or kind.name in given.work]
     with ExitStack() as stack:
         builds = [stack.enter_context(this_build())]
-        if given.against:
-            builds.append(stack.enter_context(build_of(given.against)))
+        builds += [stack.enter_context(build_of(revision)) for revision in given.against]
         databases = [stack.enter_context(of_kind(kind)) for kind in kinds(given.only)]
         if given.why:
             explain(builds, databases, next(kind for kind in WORK if kind.name == given.why))

@@ -1,11 +1,11 @@
-"""Other benchmarks on this build and on the one before, by turns: each figure of both, and the memory of each run.
+"""Other benchmarks on this build and on those before, by turns: each figure of both, and the memory of each run.
 
 Each build runs its own benchmarks, because what they put into tables and call by name belongs to it; figures are
 matched by benchmark and name. Time is unsteady where other things run on the machine, so nothing is promised here:
 look at the floors (raw, bare page) too, which should be the same on both sides. `benchmarks.instructions` is what holds
 a limit. The memory is the largest that the benchmark's own process had, without the servers that it started.
 
-    python -m benchmarks.side_by_side durable_flow start_up [--against cce82d3] [--turns 3] [--give="--flows 500"]
+    python -m benchmarks.side_by_side durable_flow start_up [--against cce82d3 …] [--turns 3] [--give="--flows 500"]
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from benchmarks.builds import BEFORE, Build, build_of, this_build
+from benchmarks.builds import BEFORE, BEFORE_SPEED, Build, build_of, this_build
 from benchmarks.report import Figure, Report, options, spread, tell
 
 _SECTION = re.compile(r"^<!-- (?!end of )(.+?) -->$(.*?)^<!-- end of ", re.MULTILINE | re.DOTALL)
@@ -65,10 +65,10 @@ def figures_of(results: str) -> Iterator[tuple[tuple[str, str, str], float]]:
                     yield (section, name, found[2]), float(found[1].replace(",", ""))
 
 
-def compared(name: str, now: Measured, before: Measured, revision: str) -> Report:
-    """Each figure that both builds have, and the memory."""
+def compared(name: str, now: Measured, before: Mapping[str, Measured]) -> Report:
+    """Each figure that this build and one before have, and the memory."""
 
-    def figure(title: str, unit: str, own: Sequence[float], other: Sequence[float]) -> Figure:
+    def figure(title: str, unit: str, own: Sequence[float], revision: str, other: Sequence[float]) -> Figure:
         value, old = statistics.median(own), statistics.median(other)
         ratio = value / old if old else None
         measured, beside = (f"{one:,.{_digits(one)}f} {unit}".rstrip() for one in (value, old))
@@ -76,11 +76,13 @@ def compared(name: str, now: Measured, before: Measured, revision: str) -> Repor
 
     found = []
     for (section, title, unit), own in now.values.items():
-        if (other := before.values.get((section, title, unit))) is not None:
-            kind = section.partition(", ")[2]
-            found.append(figure(f"{title} ({kind})" if kind else title, unit, own, other))
-    found.append(figure("memory of the benchmark's process, at most", "MiB", now.memory, before.memory))
-    return Report(f"{name} beside {revision}, median of {len(now.memory)} turns", tuple(found))
+        for revision, old in before.items():
+            if (other := old.values.get((section, title, unit))) is not None:
+                kind = section.partition(", ")[2]
+                found.append(figure(f"{title} ({kind})" if kind else title, unit, own, revision, other))
+    for revision, old in before.items():
+        found.append(figure("memory of the benchmark's process, at most", "MiB", now.memory, revision, old.memory))
+    return Report(f"{name} beside {' and '.join(before)}, median of {len(now.memory)} turns", tuple(found))
 
 
 def _digits(value: float) -> int:
@@ -91,18 +93,19 @@ def main(arguments: list[str] | None = None) -> None:
     """Compare."""
     parser = options(__doc__)
     parser.add_argument("benchmark", nargs="+", help="by its module's name")
-    parser.add_argument("--against", default=BEFORE, metavar="REV", help="the build before")
+    parser.add_argument("--against", nargs="*", default=[BEFORE_SPEED, BEFORE], metavar="REV", help="the builds before")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--give", default="", metavar="OPTIONS", help="options for the benchmarks themselves")
     given = parser.parse_args(arguments)
     with ExitStack() as stack:
-        builds = [stack.enter_context(this_build()), stack.enter_context(build_of(given.against))]
+        builds = [stack.enter_context(this_build()), *(stack.enter_context(build_of(one)) for one in given.against)]
         for name in given.benchmark:
-            both = Measured(), Measured()
+            each = [Measured() for _ in builds]
             for _ in range(given.turns):
-                for build, own in zip(builds, both, strict=True):
+                for build, own in zip(builds, each, strict=True):
                     own.run(build, name, shlex.split(given.give))
-            report = compared(name, *both, builds[1].name)
+            before = {build.name: own for build, own in zip(builds[1:], each[1:], strict=True)}
+            report = compared(name, each[0], before)
             tell(f"side_by_side, {name}", report, write=given.write, arguments=arguments)
 
 

@@ -96,7 +96,7 @@ _NEEDS_CHECKOUT = pytest.mark.skipif(
             "serve_memory", ["--rounds", "1", "--requests", "40", "--large"], "after 40 requests", marks=in_full
         ),
         pytest.param(
-            *("instructions", [*_INSTRUCTIONS, "--against", "", "--work", "start"], "a start with a mail (SQLite): "),
+            *("instructions", [*_INSTRUCTIONS, "--against", "--work", "start"], "a start with a mail (SQLite): "),
             marks=[
                 in_full,
                 pytest.mark.skipif(
@@ -163,7 +163,8 @@ FIRE = instructions.WORK[0]
 def test_work_may_take_three_per_cent_more_instructions_than_in_the_build_before(each: float, word: str) -> None:
     now = instructions.Counts({("sqlite", FIRE): [each, each + 1, each - 1]})
     before = instructions.Counts({("sqlite", FIRE): [100.0, 100.0, 102.0]})
-    (figure,) = instructions.figures(now, before, "0123abc")
+    figure, older = instructions.figures(now, {"0123abc": before, "cba3210": before})
+    assert (older.name, older.ratio, older.target) == (f"{figure.name}, beside cba3210", figure.ratio, "")
     assert figure.verdict == word
     assert figure.beside == "0123abc: 100"
     assert f"{each - 100:+.2f} %" in figure.note
@@ -188,7 +189,7 @@ def measured(sent: str, only: str, memory: float) -> side_by_side.Measured:
 
 def test_figures_of_two_builds_are_matched_by_their_names_and_those_of_one_are_left_out() -> None:
     now, before = measured("2,301 a second", "new", 60.0), measured("1,150.5 a second", "old", 30.0)
-    sent, memory = side_by_side.compared("links", now, before, "0123abc").figures
+    sent, memory = side_by_side.compared("links", now, {"0123abc": before}).figures
     assert (sent.name, sent.measured, sent.ratio) == ("links | sent (sqlite)", "2,301 a second", 2.0)
     assert sent.beside == "0123abc: 1,150 a second"
     assert (memory.measured, memory.beside, memory.ratio) == ("60.00 MiB", "0123abc: 30.00 MiB", 2.0)
