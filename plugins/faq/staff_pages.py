@@ -70,8 +70,9 @@ def entries() -> str:
 def _lines(ids: Sequence[str]) -> Iterator[tuple[FaqEntry, Text | str]]:
     """These entries in this order, each with the title of its state."""
     by_id = {entry.id: entry for entry in FaqEntry.select().where(FaqEntry.id.in_(ids))} if ids else {}
+    sights = reader().look_at_each([entry.instance for entry in by_id.values()])
     for entry in (by_id[one] for one in ids if one in by_id):
-        sight = reader().look(entry.instance)
+        sight = sights.get(entry.instance)
         yield entry, sight.state.title or sight.state.name if sight is not None else _GONE
 
 

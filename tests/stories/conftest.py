@@ -1,7 +1,8 @@
-"""The product and its visitors, for the stories: one product a module, one browser a module, a person at a time."""
+"""The product and its visitors, for the stories: one product a module, one browser a worker, a person at a time."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -66,13 +67,27 @@ def customer(product: Product) -> Customer:
     return product.next_customer()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Closed with the module: Playwright keeps an event loop running, which other tests here must not meet."""
+@pytest.fixture(scope="session")
+def started() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """Chromium, which takes three seconds of a processor to start and to stop, and the event loop in which Playwright
+    talks to it."""
     if chromium_path() is None:
         pytest.skip("Browser tests need Chromium: apt-get install chromium fonts-noto-cjk")
     with sync_playwright() as playwright, launched(playwright) as browser:
-        yield browser
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture(scope="module")
+def chromium(started: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """Playwright leaves its loop as the running one of this thread, also between its calls: other tests here, which run
+    loops of their own, must not meet it."""
+    browser, loop = started
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ it, CSRF tokens, the time limit, headers, and the page that an error becomes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -203,6 +203,11 @@ class Reader:
     def look(self, instance_id: int) -> Sight | None:
         """An instance as it counts now; None where it is gone, or its procedure is not at work. Read-only."""
         return self._there("look").look_if_there(instance_id)
+
+    def look_at_each(self, instance_ids: Collection[int]) -> dict[int, Sight]:
+        """The same for the rows of a list, by number, read at once; without those that are gone, or whose procedure is
+        not at work. Read-only."""
+        return self._there("look_at_each").look_at_each(instance_ids)
 
     @property
     def _acting(self) -> Actor:
