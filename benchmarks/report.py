@@ -142,7 +142,7 @@ class Report:
         parts += [f"- {figure.name}: {figure.note}" for figure in self.figures if figure.note]
         for heading, lines in self.lists:
             parts += ["", f"{heading}:", "", "```", *lines, "```"]
-        return "\n".join(parts).rstrip() + "\n"
+        return "\n".join(part.rstrip() for part in parts).rstrip() + "\n"
 
 
 def machine(postgresql: str = "", now: datetime | None = None) -> str:
