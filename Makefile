@@ -1,5 +1,5 @@
 # make run             the site with demo data on http://127.0.0.1:8000; PORT=8080 takes another port
-# make test            every test; about a quarter of an hour on two quiet cores
+# make test            every test; about ten minutes on two quiet cores
 # make test-engine     the tests of the engine alone
 # make test-workflows  the tests of the procedures and of what they share
 # make test-web        the tests of the pages and of the commands

@@ -50,6 +50,13 @@ def test_rows_are_gone_and_numbers_begin_anew(postgres: Postgres) -> None:
     postgres.give_back(again)
 
 
+def test_numbers_begin_anew_where_no_row_was_written_either(postgres: Postgres) -> None:
+    first, again = lent_and_changed(postgres, "SELECT nextval(pg_get_serial_sequence('instance', 'id'))")
+    assert again == first
+    assert execute(again, "SELECT nextval(pg_get_serial_sequence('instance', 'id'))") == [(1,)]
+    postgres.give_back(again)
+
+
 def test_rows_of_procrastinate_are_gone_too(postgres: Postgres) -> None:
     table = f"{SCHEMA}.procrastinate_workers"
     first, again = lent_and_changed(postgres, f"INSERT INTO {table} DEFAULT VALUES")
