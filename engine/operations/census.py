@@ -196,7 +196,8 @@ def censuses(engine: Engine, workflows: Collection[str], most: int = COUNTED) ->
     with engine.store.snapshot() as unit:
         there = occupied(unit)
         pinned = {name: _pinned_states_of(engine, name, set(there)) for name in workflows}
-        asked = [one for one in there if one in {each for states in pinned.values() for each in states}]
+        known = {one for states in pinned.values() for one in states}
+        asked = [one for one in there if one in known]
         answers = unit.rows_of([_asking(engine, one, most) for one in asked]) if asked else []
         found = {one: _population(engine, one, rows, most) for one, rows in zip(asked, answers, strict=True)}
     return {

@@ -274,6 +274,7 @@ class SqliteStore:
 
     def read_each(self, unit: SqliteUnit, instance_ids: Sequence[int]) -> OpenedMany:
         """See `Store.read_each`."""
-        rows = unit.rows(_READ.replace("= ?", f"IN ({', '.join('?' * len(instance_ids))})"), instance_ids)
+        some = f"i.id IN ({', '.join('?' * len(instance_ids))})"
+        rows = unit.rows(_READ.replace("i.id = ?", some), instance_ids)
         unit.channels_paused = bool(rows and rows[0][13])
         return instances_and_timers(rows), self.now()
