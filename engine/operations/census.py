@@ -10,7 +10,7 @@ from typing import Any
 from engine.definition import Instance
 from engine.runtime.deadlines import passed
 from engine.runtime.engine import Engine
-from engine.store.base import COLUMNS, Row, Statement, Unit, from_db, instance_of
+from engine.store.base import COLUMNS, Unit, from_db, instance_of
 
 COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them
 
@@ -192,39 +192,28 @@ def census(engine: Engine, workflow: str, most: int = COUNTED) -> list[Populatio
 
 
 def censuses(engine: Engine, workflows: Collection[str], most: int = COUNTED) -> dict[str, list[Population]]:
-    """The census of each of these workflows, all as of one moment, in two round trips."""
+    """The census of each of these workflows, all as of one moment."""
     with engine.store.snapshot() as unit:
-        there = occupied(unit)
-        pinned = {name: _pinned_states_of(engine, name, set(there)) for name in workflows}
-        known = {one for states in pinned.values() for one in states}
-        asked = [one for one in there if one in known]
-        answers = unit.rows_of([_asking(engine, one, most) for one in asked]) if asked else []
-        found = {one: _population(engine, one, rows, most) for one, rows in zip(asked, answers, strict=True)}
-    return {
-        name: [found.get(one) or Population(one[1], one[2], 0) for one in states] for name, states in pinned.items()
-    }
+        there = set(occupied(unit))
+        return {
+            name: [
+                _population(engine, unit, pinned, most) if pinned in there else Population(pinned[1], pinned[2], 0)
+                for pinned in _pinned_states_of(engine, name, there)
+            ]
+            for name in workflows
+        }
 
 
-def _asking(engine: Engine, pinned: tuple[str, int, str], most: int) -> Statement:
-    """The statement that counts the instances of a state that is final, and else tells since when each is there."""
-    return _COUNT if _is_final(engine, pinned) else _AGES, (*pinned, most + 1)
-
-
-def _population(engine: Engine, pinned: tuple[str, int, str], rows: list[Row], most: int) -> Population:
-    """What the answer to `_asking` says."""
-    _workflow, version, state = pinned
-    if _is_final(engine, pinned):
-        count = rows[0][0]
+def _population(engine: Engine, unit: Unit, pinned: tuple[str, int, str], most: int) -> Population:
+    workflow, version, state = pinned
+    definition = engine.workflows.get((workflow, version))
+    if definition is not None and state in definition.by_name and definition.by_name[state].final:
+        count = unit.rows(_COUNT, (*pinned, most + 1))[0][0]
         return Population(version, state, min(count, most), more=count > most)
+    rows = unit.rows(_AGES, (*pinned, most + 1))
     ages = sorted(from_db(row[0]) for row in rows[:most] if row[0] is not None)  # of some the history may be gone
     oldest, median = (ages[0], ages[(len(ages) - 1) // 2]) if ages else (None, None)
     return Population(version, state, len(rows[:most]), oldest, median, more=len(rows) > most)
-
-
-def _is_final(engine: Engine, pinned: tuple[str, int, str]) -> bool:
-    workflow, version, state = pinned
-    definition = engine.workflows.get((workflow, version))
-    return definition is not None and state in definition.by_name and definition.by_name[state].final
 
 
 def _pinned_states_of(engine: Engine, name: str, there: Collection[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
