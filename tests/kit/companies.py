@@ -225,9 +225,16 @@ class Judge:
             yield f"#{request.number} was for {day} at {figures} and is for {request.day}, and no mail says {told}"
 
     def _stands(self, request: Request) -> Iterator[str]:
-        """A price that is higher than what was agreed on does not stand before a person decides on it."""
-        if not self.company.reckoning(request, request.tariff).possible(request.day):
-            yield f"#{request.number} stands for {request.day}, on which it cannot begin"
+        """A price that is higher than what was agreed on does not stand before a person decides on it.
+
+        A date that is not possible any more stays where the next possible one lies behind the contract's end: the
+        request fails on its day, and people close it.
+        """
+        reckoned, last = self.company.reckoning(request, request.tariff), self.company.holding.ended_on
+        if not reckoned.possible(request.day):
+            next_ones = reckoned.decided(request.asked_on, request.day, self.today)
+            if last is None or all(day <= last for day in next_ones):
+                yield f"#{request.number} stands for {request.day}, on which it cannot begin"
             return
         now = self.company.reckoning(request, self.tariff).figures(request.day)
         if request.figures != request.agreed or not _is_dearer(now, request.agreed):

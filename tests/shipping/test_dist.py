@@ -11,12 +11,14 @@ import sys
 import tarfile
 import zipfile
 from datetime import UTC, datetime
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.specifiers import SpecifierSet
 
 from release.lock import pins
 from release.source import ROOT, epoch, setting, tracked
@@ -138,6 +140,18 @@ def test_the_bill_of_materials_says_what_needs_what(dist: Path, bill: dict[str, 
     component = bill["metadata"]["component"]
     assert (component["name"], component["version"]) == ("tetsuzuki", VERSION)
     assert component["hashes"][0]["content"] == hashlib.sha256(only(dist, "*.whl").read_bytes()).hexdigest()
+
+
+def test_every_locked_package_runs_on_the_oldest_python_that_is_promised() -> None:
+    """pip asks for the newest that runs on the Python of whoever locks; Debian 12, for one, has 3.11.2."""
+    promised = setting("options", "python_requires")
+    oldest = f"{promised.removeprefix('>=')}.0"
+    needs = {
+        f"{pin.name} {pin.version}": metadata(pin.name)["Requires-Python"] or ""
+        for lock in ("run.txt", "dev.txt")
+        for pin in pins(ROOT / "requirements" / lock)
+    }
+    assert {name: python for name, python in needs.items() if oldest not in SpecifierSet(python)} == {}
 
 
 def test_the_version_stands_once() -> None:
