@@ -6,7 +6,7 @@ The runner takes no lock, so one is held around it: an advisory lock on PostgreS
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
@@ -64,7 +64,14 @@ def _locks(file: IO[str]) -> bool:
 
 
 class _Runner(Runner):
-    """peewee's runner, which looks into its folder and into its table once, and not again for each step."""
+    """peewee's runner, which looks into its folder and into its table once, and not again for each step.
+
+    `tables` are those that the database has.
+    """
+
+    def __init__(self, db: pw.Database, folder: Path, tables: Collection[str]) -> None:
+        super().__init__(db, str(folder), table_name=HISTORY_OF_STEPS + folder.parent.name)
+        self._tables = tables
 
     @cached_property
     def _steps(self) -> list[Any]:
@@ -73,8 +80,9 @@ class _Runner(Runner):
 
     @cached_property
     def _applied(self) -> dict[str, Any]:
-        applied: dict[str, Any] = super().applied()
-        return applied
+        if self.table_name not in self._tables:
+            return {}
+        return dict(self.database.execute_sql(f'SELECT name, applied FROM "{self.table_name}"').fetchall())
 
     def migrations(self) -> list[Any]:
         """See `Runner.migrations`."""
@@ -90,6 +98,10 @@ class _Runner(Runner):
         self._applied.update(dict.fromkeys(done, datetime.now(UTC)))
         return done
 
+    def pending(self) -> list[str]:
+        """The names of the steps that were not applied, in order."""
+        return [step.name for step in self._steps if step.name not in self._applied]
+
     def is_one_piece(self) -> bool:
         """Whether all steps may share a transaction: none says `atomic`, peewee's word for a step outside of any."""
         return not any("atomic" in Path(step.path).read_text("utf-8") for step in self._steps)
@@ -97,7 +109,8 @@ class _Runner(Runner):
 
 def runners(db: pw.Database, folders: Sequence[Path]) -> list[_Runner]:
     """What runs the steps of each folder, and knows which of them the database has had."""
-    return [_Runner(db, str(folder), table_name=HISTORY_OF_STEPS + folder.parent.name) for folder in folders]
+    tables = frozenset(db.get_tables())
+    return [_Runner(db, folder, tables) for folder in folders]
 
 
 def migrate(
@@ -118,7 +131,7 @@ def migrate(
     with alone(db, meanwhile):
         every = runners(db, folders)
         is_empty = not any(runner.applied() for runner in every)
-        plan = [(runner, names) for runner in every if (names := _pending(runner))]
+        plan = [(runner, names) for runner in every if (names := runner.pending())]
         of = sum(len(names) for _runner, names in plan)
         applied: list[str] = []
         for runner, names in plan:
@@ -141,7 +154,7 @@ def _up(runner: Runner, name: str) -> list[str]:
 def migrate_alone(db: pw.Database, folder: Path) -> None:
     """Apply all steps of one folder to an empty database that nobody else uses, to see what they make."""
     for runner in runners(db, [folder]):
-        for name in _pending(runner):
+        for name in runner.pending():
             runner.up(name)
 
 
@@ -161,8 +174,4 @@ def _jobs_of(db: SiteDatabase) -> Callable[[SiteDatabase], list[str]]:
 
 def pending(db: pw.Database, folders: Sequence[Path]) -> list[str]:
     """The steps that this version of the software has and that were not applied to the database. Read-only."""
-    return [name for runner in runners(db, folders) for name in _pending(runner)]
-
-
-def _pending(runner: Runner) -> list[str]:
-    return [step.name for step in runner.status() if step.applied is None]
+    return [name for runner in runners(db, folders) for name in runner.pending()]

