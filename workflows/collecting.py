@@ -7,12 +7,12 @@ billing backend is asked for their contracts' bills, so any number of them takes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from engine.definition import Secret
 from engine.errors import ConfigurationError
 from engine.store.base import storable
-from workflows.business.records import Contract, Customer, Mandate, Payment, PaymentReport
+from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import contract_terms
 from workflows.mandates import facts_of, kept_secret
 from workflows.ports.billing import Bill, BilledContract
@@ -21,11 +21,14 @@ from workflows.ports.payments import DueBill, Report
 from workflows.services import Services
 
 _STEP = 200  # contracts for whose bills the backend is asked at once
+_AWAITED = timedelta(days=28)  # then a bill is made all the same: a month later the backend looks for it no more
 
 
 def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
     """The bills that are due on `day`, of the contracts that are billed by a mandate of `method`, in the order of the
-    mandates. Those are left out that are settled, or are being collected in another way.
+    mandates. Those are left out that are settled, or are being collected in another way; and for four weeks those of a
+    contract with an open request that should have taken effect: its terms of that day are not known yet, and a bill
+    never changes.
 
     Raises ConfigurationError where no billing backend knows bills, UnusableBills for what it answers.
     """
@@ -58,6 +61,8 @@ def _billing(services: Services) -> GuardedBilling:
 
 
 def _due(services: Services, billing: GuardedBilling, day: date, mandates: Sequence[Mandate]) -> Iterator[DueBill]:
+    awaited = _awaited([_contract(mandate).id for mandate in mandates], day)
+    mandates = [mandate for mandate in mandates if _contract(mandate).id not in awaited]
     if not mandates:
         return
     contracts = tuple(_billed(mandate) for mandate in mandates)
@@ -68,6 +73,17 @@ def _due(services: Services, billing: GuardedBilling, day: date, mandates: Seque
         contract = _contract(mandate)
         for bill in sorted(bills.get(contract.id, ()), key=lambda one: (one.due_on, one.number)):
             yield DueBill(bill, contract.customer.number, facts_of(mandate), kept_secret(services, mandate))
+
+
+def _awaited(contracts: Sequence[int], day: date) -> set[int]:
+    """Those of these contracts with an open request that has a price and should have taken effect by `day`."""
+    late = ChangeRequest.select(ChangeRequest.contract).where(
+        ChangeRequest.contract.in_(contracts),
+        ChangeRequest.slot.is_null(False),
+        ChangeRequest.kind != "payment_method",
+        ChangeRequest.effective_on.between(day - _AWAITED, day),
+    )
+    return {row.contract_id for row in late if row.contract_id is not None}
 
 
 def _taken(method: str, bills: Sequence[str]) -> set[str]:
@@ -132,12 +148,20 @@ def without_mandate(method: str, day: date) -> int:
     return int(contracts.where(Contract.id.not_in(mandates)).count())
 
 
+def paid_otherwise(method: str) -> int:
+    """How many contracts have a mandate of `method` that is in use, and say that they are paid in another way, as after
+    an import: nothing is collected of them."""
+    mandates = Mandate.select().join(Contract, on=(Mandate.in_use == Contract.id))
+    return int(mandates.where(Mandate.method == method, Contract.payment_method != method).count())
+
+
 def _in_use(method: str, after: int) -> tuple[list[Mandate], int | None]:
     rows = (
         Mandate.select(Mandate, Contract, Customer)
         .join(Contract, on=(Mandate.contract == Contract.id))
         .join(Customer, on=(Contract.customer == Customer.id))
         .where(Mandate.method == method, Mandate.in_use.is_null(False), Mandate.id > after)
+        .where(Contract.payment_method == method)
         .order_by(Mandate.id)
         .limit(_STEP)
     )

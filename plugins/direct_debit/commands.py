@@ -14,7 +14,7 @@ from plugins.direct_debit import bank_days
 from plugins.direct_debit.runs import decisions, drawing, giving_up, reporting, results
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
-from workflows.collecting import due_bills, keep_results, secrets_in_use, without_mandate
+from workflows.collecting import due_bills, keep_results, paid_otherwise, secrets_in_use, without_mandate
 from workflows.ports.commands import CommandSite, with_site
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
             f"expected {latest} at the latest, because a file names its day without the year, got {asked}",
             param_hint="--day",
         )
-    due = due_bills(site.services, _METHOD, asked)
+    # What falls due later may still change until then, and a bill never does.
+    due = due_bills(site.services, _METHOD, today)
     drawn = drawing.draw(due, collector.header(asked), asked, collector.newline, folder, now)
     if drawn.run is None or drawn.file is None:
         click.echo(f"nothing is to be asked for on {asked}")
@@ -153,6 +154,9 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
         click.echo(
             f"paid by direct debit without a mandate here, so that nothing is asked: {_many(without, 'contract')}"
         )
+    otherwise = paid_otherwise(_METHOD)
+    if otherwise:
+        click.echo(f"with a mandate here, but paid otherwise, so that nothing is asked: {_many(otherwise, 'contract')}")
 
 
 def _tell(file: Path, report: results.Report) -> None:

@@ -26,10 +26,12 @@ log = logging.getLogger("tetsuzuki.ledger")
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A change that is booked: its terms from `effective_on` on, and what it costs once, in yen with tax."""
+    """A change that is booked: the contract's terms `before` it, None where they were not kept, those from
+    `effective_on` on, and what it costs once, in yen with tax."""
 
     reference: str
     effective_on: date
+    before: ContractTerms | None
     terms: ContractTerms
     once: int
 
@@ -42,8 +44,7 @@ def reckoned(
     first = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
     for one in contracts:
         booked = bookings.get(one.contract, ())
-        for begins in _periods(one, max(first, one.since), day):
-            terms = _terms_on(one, booked, begins)
+        for begins, terms in _periods(one, booked, max(first, one.since), day):
             price = price_of(prices, terms, begins)
             if price is None:
                 log.warning("contract %s: no bill for %s, because the price list has no price", one.contract, begins)
@@ -54,26 +55,34 @@ def reckoned(
                 yield Bill(change.reference, one.contract, change.once, change.effective_on)
 
 
-def _periods(one: BilledContract, first: date, day: date) -> Iterator[date]:
-    """The first days of the months or years that begin from `first` to `day`."""
+def _periods(
+    one: BilledContract, booked: Sequence[Booked], first: date, day: date
+) -> Iterator[tuple[date, ContractTerms]]:
+    """The first days of the years and months that begin from `first` to `day`, each with the terms of that day."""
     started, ended = one.terms.started_on, one.ended_on or date.max
-    if one.terms.term == BillingTerm.ANNUAL:
-        for year in range(first.year, day.year + 1):
-            begins = anniversary(started, year)
-            if max(first, started) <= begins <= min(day, ended):
-                yield begins
-        return
+    for begins in (anniversary(started, year) for year in range(first.year, day.year + 1)):
+        terms = _terms_on(one, booked, begins)
+        if terms.term == BillingTerm.ANNUAL and max(first, started) <= begins <= min(day, ended):
+            yield begins, terms
     begins = first if first.day == 1 else _next_month(first)
     while begins <= day:
-        if started <= begins and _last_of_month(begins) <= ended:
-            yield begins
+        terms = _terms_on(one, booked, begins)
+        if terms.term != BillingTerm.ANNUAL and started <= begins and _last_of_month(begins) <= ended:
+            yield begins, terms
         begins = _next_month(begins)
 
 
 def _terms_on(one: BilledContract, booked: Sequence[Booked], day: date) -> ContractTerms:
-    """The terms of a contract on a day: those of today, unless a change was booked since."""
-    before = [change.terms for change in booked if change.effective_on <= day]
-    return before[-1] if before and any(change.effective_on > day for change in booked) else one.terms
+    """The terms of a contract on a day: those of today, unless a change was booked since. Then those before the first
+    of these, and where they were not kept, those of the last one until the day."""
+    in_order = sorted(booked, key=lambda change: change.effective_on)  # on one day as they were booked
+    until = [change for change in in_order if change.effective_on <= day]
+    since = in_order[len(until) :]
+    if not since:
+        return one.terms
+    if since[0].before is not None:
+        return since[0].before
+    return until[-1].terms if until else one.terms
 
 
 def _last_of_month(day: date) -> date:

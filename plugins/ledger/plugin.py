@@ -35,9 +35,11 @@ NAME = "ledger"
 
 
 class LedgerBooking(Record):
-    """One booked change. `terms` are the contract's terms from `effective_on` on, as JSON; amounts are yen with tax.
+    """One booked change. `before` and `terms` are the contract's terms before it and from `effective_on` on, as JSON;
+    amounts are yen with tax.
 
-    A change that was booked without a quote has no amounts.
+    A change that was booked without a quote has no amounts; one of a new contract, or from before they were kept, has
+    no terms before it.
     """
 
     id = pw.BigAutoField()
@@ -46,6 +48,7 @@ class LedgerBooking(Record):
     contract = pw.BigIntegerField(null=True, index=True)
     kind = pw.CharField(32)
     effective_on = pw.DateField()
+    before = pw.TextField(null=True)
     terms = pw.TextField()
     recurring_total = pw.BigIntegerField(null=True)
     due_total = pw.BigIntegerField(null=True)
@@ -115,6 +118,7 @@ class Ledger:
                 contract=change.contract,
                 kind=change.kind,
                 effective_on=change.effective_on,
+                before=change.before.to_json() if change.before is not None else None,
                 terms=change.after.to_json(),
                 recurring_total=quote.recurring.total if quote is not None else None,
                 due_total=(quote.due.total if quote.due is not None else 0) if quote is not None else None,
@@ -167,8 +171,10 @@ def _bookings(contracts: Sequence[int]) -> Mapping[int, Sequence[billing.Booked]
     """What is booked of each contract, oldest first."""
     found: dict[int, list[billing.Booked]] = {}
     for row in LedgerBooking.select().where(LedgerBooking.contract.in_(contracts)).order_by(LedgerBooking.id):
+        before = ContractTerms.from_json(row.before) if row.before else None
         terms, once = ContractTerms.from_json(row.terms), row.due_total or 0
-        found.setdefault(row.contract or 0, []).append(billing.Booked(_reference(row), row.effective_on, terms, once))
+        change = billing.Booked(_reference(row), row.effective_on, before, terms, once)
+        found.setdefault(row.contract or 0, []).append(change)
     return found
 
 

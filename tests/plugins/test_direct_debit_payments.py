@@ -18,7 +18,7 @@ from tests.kit.debits import DAY, NOON, SETTINGS, answered, at_noon, draw, manda
 from tests.kit.payments import staff
 from tests.kit.sites import state
 from web.assembly.site import Site
-from workflows.business.records import Payment, PaymentReport
+from workflows.business.records import Contract, Payment, PaymentReport
 from workflows.business.shared.change_request import Decision
 from workflows.ports.collecting import collects, refunds
 from workflows.ports.commands import CommandSite
@@ -85,6 +85,23 @@ def test_each_code_leads_its_payment_on(site: Site, tmp_path: Path, clock: Clock
     assert mail.to == ("a00000001@example.jp",)
     assert "2027年1月27日に、もう一度ご請求します" in mail.text
     assert len(PaymentReport.select().where(PaymentReport.state == "applied")) == 7
+
+
+def test_a_run_asks_for_no_bill_of_a_day_to_come(site: Site, tmp_path: Path, clock: Clock) -> None:
+    """Until then its contract may change, as by a request for that day; and a bill never does."""
+    payer(site, "A00000001", term="annual", started_on=date(2025, 12, 15))
+    assert command(site, "run", "--into", str(tmp_path)) == f"nothing is to be asked for on {DAY}\n"
+    clock.forward(days=5)
+    assert command(site, "run", "--into", str(tmp_path)).startswith(f"run 1: 1 debit of 79,200 yen on {DAY}: ")
+
+
+def test_a_run_tells_what_an_import_says_is_paid_otherwise(site: Site, tmp_path: Path) -> None:
+    one = payer(site, "A00000001")
+    Contract.update(payment_method="bank_transfer").where(Contract.id == one.contract_id).execute()
+    assert command(site, "run", "--into", str(tmp_path)).splitlines() == [
+        f"nothing is to be asked for on {DAY}",
+        "with a mandate here, but paid otherwise, so that nothing is asked: 1 contract",
+    ]
 
 
 def test_too_little_money_is_asked_for_again_in_the_next_run(site: Site, tmp_path: Path, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -370,6 +370,32 @@ def test_totals_that_are_not_those_of_the_rows_stop_the_file_to_the_yen(
 def test_the_file_of_requests_is_no_result_in_which_all_was_collected(site: Site, tmp_path: Path, seven: bytes) -> None:
     with pytest.raises(results.WrongTotals, match="this is a file of requests, and no result of one"):
         read_in(site, tmp_path, seven)
+    assert states() == [("requested", "")] * 7
+
+
+@pytest.mark.parametrize(
+    ("place", "spoilt", "message"),
+    [
+        (1, lambda row: row + b" ", "record 9: 振替済件数 and 振替不能件数 are 0: this is a file of requests"),
+        (8, bytes.rstrip, "record 10: the totals of the rows before it cannot be read"),
+    ],
+    ids=["a row", "the totals"],
+)
+def test_the_file_of_requests_is_no_result_either_where_a_record_of_it_cannot_be_read(
+    site: Site, tmp_path: Path, seven: bytes, place: int, spoilt: Callable[[bytes], bytes], message: str
+) -> None:
+    rows = records(seven)
+    rows[place] = spoilt(rows[place])
+    with pytest.raises(results.WrongTotals, match=message):
+        read_in(site, tmp_path, b"\r\n".join(rows))
+    assert states() == [("requested", "")] * 7
+
+
+def test_totals_say_no_less_than_the_rows_that_can_be_read(site: Site, tmp_path: Path, seven: bytes) -> None:
+    rows = records(answered(seven, "0000000", collected=5_000))
+    rows[1] += b" "
+    with pytest.raises(results.WrongTotals, match="record 9: 振替済金額 = 5000: the rows before it make"):
+        read_in(site, tmp_path, b"\r\n".join(rows))
     assert states() == [("requested", "")] * 7
 
 

@@ -93,14 +93,43 @@ def test_an_annual_contract_that_ends_before_its_renewal_has_no_bill() -> None:
 
 
 def test_a_bill_is_of_the_terms_of_its_own_day() -> None:
-    before = Booked("L-00000001", date(2026, 6, 1), replace(TERMS, users=5), 0)
-    after = Booked("L-00000002", DECEMBER, replace(TERMS, users=20), 0)
+    before = Booked("L-00000001", date(2026, 6, 1), None, replace(TERMS, users=5), 0)
+    after = Booked("L-00000002", DECEMBER, None, replace(TERMS, users=20), 0)
     now = billed(replace(TERMS, users=20))
     assert bills(now, before, after) == [(NOVEMBER, 3_300), (DECEMBER, 13_200)]
 
 
+def booked(day: date, before: ContractTerms, after: ContractTerms, once: int = 0) -> Booked:
+    return Booked(f"L-{day:%m%d}", day, before, after, once)
+
+
+def test_a_bill_of_before_the_first_booking_is_of_the_terms_before_it() -> None:
+    """Also where an import changed them since the booking before."""
+    change = booked(DECEMBER, replace(TERMS, users=20), replace(TERMS, users=10))
+    assert bills(billed(), change) == [(NOVEMBER, 13_200), (DECEMBER, 6_600)]
+    earlier = booked(date(2026, 6, 1), replace(TERMS, users=2), replace(TERMS, users=3))
+    assert bills(billed(), change, earlier) == [(NOVEMBER, 13_200), (DECEMBER, 6_600)]
+    of_a_year = replace(ANNUAL, started_on=date(2025, 11, 15))
+    more = booked(DECEMBER, of_a_year, replace(of_a_year, users=20), 66_000)
+    assert bills(billed(replace(of_a_year, users=20)), more) == [(date(2026, 11, 15), 72_600), (DECEMBER, 66_000)]
+
+
+def test_a_year_and_a_month_are_billed_where_that_was_the_term_on_their_first_day() -> None:
+    renewed = date(2026, 12, 15)
+    yearly = replace(ANNUAL, started_on=date(2024, 12, 15))
+    monthly = replace(yearly, term="monthly")
+    users = booked(date(2026, 2, 1), replace(yearly, users=9), yearly)
+    to_monthly = booked(renewed, yearly, monthly)
+    assert bills(billed(monthly), users, to_monthly) == []
+    assert bills(billed(monthly), users, to_monthly, day=date(2027, 1, 1)) == [(date(2027, 1, 1), 6_720)]
+    to_annual = booked(DECEMBER, replace(monthly, started_on=date(2024, 11, 15)), replace(yearly, users=10), 60_500)
+    of_november = replace(yearly, started_on=date(2024, 11, 15))
+    assert bills(billed(of_november), to_annual) == [(NOVEMBER, 6_600), (DECEMBER, 60_500)]
+
+
 def test_what_a_change_costs_once_is_billed_on_its_day() -> None:
-    change = Booked("L-00000003", date(2026, 12, 1), ANNUAL, 4_321)
+    change = booked(DECEMBER, replace(ANNUAL, users=9), ANNUAL, 4_321)
+    change = replace(change, reference="L-00000003")
     assert bills(billed(ANNUAL), change) == [(DECEMBER, 4_321)]
     assert bills(billed(ANNUAL, since=date(2026, 12, 2)), change) == []
     assert bills(billed(ANNUAL), replace(change, once=0)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +15,8 @@ from engine.plugins.breakers import Breaker
 from engine.testing import Clock
 from tests.kit.debits import ACCOUNT, DAY, SETTINGS, YUCHO, at_noon, mandate, payer
 from web.assembly.site import Site
-from workflows.business.records import Contract, Mandate
-from workflows.collecting import due_bills, secrets_in_use, without_mandate
+from workflows.business.records import ChangeRequest, Contract, Mandate
+from workflows.collecting import due_bills, paid_otherwise, secrets_in_use, without_mandate
 from workflows.ports.billing import Bill, BilledContract, UnusableBills
 from workflows.ports.guarded import GuardedBilling, Times
 
@@ -85,6 +85,46 @@ def test_contracts_that_are_paid_so_without_a_mandate_are_counted(site: Site) ->
         Contract.update(ended_on=ended_on).where(Contract.id == one.contract_id).execute()
     assert without_mandate("direct_debit", DAY) == 2
     assert without_mandate("credit_card", DAY) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "slot", "effective_on", "is_asked"),
+    [
+        ("users", "contract:1/users", DAY, False),
+        ("users", "contract:1/users", DAY - timedelta(days=28), False),
+        ("users", "contract:1/users", DAY - timedelta(days=29), True),
+        ("users", "contract:1/users", DAY + timedelta(days=1), True),
+        ("users", None, DAY, True),  # it is closed
+        ("payment_method", "contract:1/payment_method", DAY, True),
+    ],
+)
+def test_a_bill_waits_until_it_is_known_what_a_late_request_makes_of_its_contract(
+    site: Site, kind: str, slot: str | None, effective_on: date, is_asked: bool
+) -> None:
+    """A bill never changes, so one that is made too early is wrong for ever."""
+    first, second = payer(site, "A00000001"), payer(site, "A00000002")
+    ChangeRequest.create(
+        instance=1,
+        customer=first.customer,
+        contract=first.contract,
+        kind=kind,
+        slot=slot,
+        asked_by=1,
+        asked_by_name="見本 花子",
+        asked_at=site.clock(),
+        after="{}",
+        effective_on=effective_on,
+    )
+    found = {due.mandate.id for due in due_bills(with_backend(site, Backend()), "direct_debit", DAY)}
+    assert found == ({first.id} if is_asked else set()) | {second.id}
+
+
+def test_a_contract_that_an_import_says_is_paid_otherwise_is_not_collected_by_its_mandate(site: Site) -> None:
+    first, second = payer(site, "A00000001"), payer(site, "A00000002")
+    Contract.update(payment_method="bank_transfer").where(Contract.id == first.contract_id).execute()
+    found = {due.mandate.id for due in due_bills(with_backend(site, Backend()), "direct_debit", DAY)}
+    assert found == {second.id}
+    assert (paid_otherwise("direct_debit"), paid_otherwise("credit_card")) == (1, 0)
 
 
 def test_without_a_backend_that_knows_bills_nothing_is_collected(site: Site) -> None:

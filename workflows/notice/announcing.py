@@ -6,7 +6,8 @@ next try a second later. Where the pace has no limit, a try goes on for `LONGEST
 is at it: other mails keep flowing. After a crash the next try goes on with the next row. A recipient that fails is
 recorded and blocks no other; one that cannot be reached now has a backoff of its own. When staff have published a newer
 revision, waiting rows of the older one are cancelled: their readers get the newer one. What became of a notice
-(`turns`) goes to those who were told of it before, and whoever was not is told nothing.
+(`turns`) goes to those who were told of it before, and whoever was not is told nothing; that it is put off goes also to
+those who were still to be told of it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from workflows.notice.channel_facts import ChannelFacts
 from workflows.notice.mailing import EVERYBODY, FAILED, SENT, SUPERSEDED, WAITING, told_before
 from workflows.notice.records import Notice, NoticeDelivery, NoticeRevision
 from workflows.notice.rules import GIVE_UP_AFTER
-from workflows.notice.turns import OFF
+from workflows.notice.turns import OFF, POSTPONED
 from workflows.ports.notice_channels import (
     CONTRACTORS,
     ONCE,
@@ -73,6 +74,8 @@ class Announcer:
         if not revision.notify:
             return Accepted("not to be announced")
         if number < notice.announced or (notice.turn in OFF and number < notice.revision):
+            if notice.turn == POSTPONED:
+                self._write_rows(notice, revision)  # they say who has to hear of the new time
             self._give_up_for_newer(notice, number)
             return Accepted("superseded")
         self._write_rows(notice, revision)
@@ -103,11 +106,20 @@ class Announcer:
             }
             for name, channel in sorted(self._distribution.channels.items())
             if revision.channels is None or name in revision.channels.split()
-            for recipient in (told_before(notice, name) if revision.turn else self._recipients(channel, notice, now))
+            for recipient in self._readers(name, channel, notice, revision, now)
         ]
         with transaction():
             for batch in pw.chunked(rows, _ROWS_AT_ONCE):
                 NoticeDelivery.insert_many(batch).on_conflict_ignore().execute()
+
+    def _readers(
+        self, name: str, channel: NoticeChannel, notice: Notice, revision: NoticeRevision, now: datetime
+    ) -> Iterable[str]:
+        """Whom a channel brings a revision. How it went on is for those whom it had told of the notice; that it is put
+        off also for those whom it had yet to tell."""
+        if not revision.turn:
+            return self._recipients(channel, notice, now)
+        return told_before(notice, name, or_to_be_told=revision.turn == POSTPONED)
 
     def _recipients(self, channel: NoticeChannel, notice: Notice, now: datetime) -> Iterable[str]:
         if channel.audience == CONTRACTORS:

@@ -59,10 +59,12 @@ def counts(notice: Notice) -> tuple[Count, ...]:
     )
 
 
-def told_before(notice: Notice, channel: str) -> list[str]:
-    """The recipients to whom a channel has brought any revision of a notice."""
+def told_before(notice: Notice, channel: str, *, or_to_be_told: bool = False) -> list[str]:
+    """The recipients to whom a channel has brought any revision of a notice; on demand with those to whom it had yet to
+    bring one when a newer one came."""
+    states = (SENT, WAITING, SUPERSEDED) if or_to_be_told else (SENT,)
     rows = NoticeDelivery.select(NoticeDelivery.recipient).where(
-        NoticeDelivery.notice == notice, NoticeDelivery.channel == channel, NoticeDelivery.state == SENT
+        NoticeDelivery.notice == notice, NoticeDelivery.channel == channel, NoticeDelivery.state.in_(states)
     )
     return sorted({row.recipient for row in rows})
 

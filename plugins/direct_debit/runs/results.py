@@ -97,21 +97,31 @@ def take_in(file: Path, now: datetime, tell: Tell = tell_nobody) -> Report:
 
 
 def check_totals(records: Iterator[Read | Problem]) -> None:
-    """Read a file to its end. Raises WrongTotals where a trailer does not say what the rows before it say; where one of
-    these cannot be read, nobody can tell."""
-    counted, unreadable = Counter[str](), 0
+    """Read a file to its end. Raises WrongTotals where a trailer does not say what the rows before it say, or cannot be
+    read. Of rows some of which cannot be read either, it must say no less than the others do."""
+    counted, unreadable, last = Counter[str](), 0, 0
+    is_open = False
     for found in records:
+        last = found.record if isinstance(found, Problem) else found.number
         if isinstance(found, Problem):
             unreadable += 1
         elif isinstance(found.record, Header):
-            counted, unreadable = Counter(), 0
+            _closed(is_open, last)
+            counted, unreadable, is_open = Counter(), 0, True
         elif isinstance(found.record, Debit):
             collected = found.record.result == COLLECTED_CODE
             counted.update(count=1, total=found.record.amount)
             kind = "collected" if collected else "failed"
             counted.update({f"{kind}_count": 1, kind: found.record.amount})
-        elif isinstance(found.record, Trailer) and not unreadable:
-            _compare(found.number, found.record, counted)
+        elif isinstance(found.record, Trailer):
+            _compare(found.number, found.record, counted, is_whole=not unreadable)
+            is_open = False
+    _closed(is_open, last)
+
+
+def _closed(is_open: bool, record: int) -> None:
+    if is_open:
+        raise WrongTotals(f"record {record}: the totals of the rows before it cannot be read")
 
 
 _TITLES = {
@@ -124,14 +134,14 @@ _TITLES = {
 }
 
 
-def _compare(number: int, trailer: Trailer, counted: Counter[str]) -> None:
+def _compare(number: int, trailer: Trailer, counted: Counter[str], is_whole: bool) -> None:
     if counted["count"] and not trailer.collected_count and not trailer.failed_count:
         raise WrongTotals(
             f"record {number}: 振替済件数 and 振替不能件数 are 0: this is a file of requests, and no result of one"
         )
     for name, title in _TITLES.items():
         said = getattr(trailer, name)
-        if said != counted[name]:
+        if said != counted[name] if is_whole else said < counted[name]:
             raise WrongTotals(f"record {number}: {title} = {said}: the rows before it make {counted[name]}")
 
 

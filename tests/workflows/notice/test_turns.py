@@ -98,6 +98,32 @@ def test_of_a_mailing_under_way_the_rest_is_not_sent_after_a_withdrawal_without_
     assert len(mailer.sent) == 1
 
 
+@pytest.mark.parametrize("tried", [True, False], ids=["after the first mail", "before any"])
+def test_a_new_time_is_told_also_to_those_who_had_yet_to_hear_of_the_former_one(
+    any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor, tried: bool
+) -> None:
+    for number in range(3):
+        customer(number, NEO)
+
+    def away_after_one(_message: object) -> Outcome:
+        return Deferred("away") if mailer.sent else Accepted()
+
+    mailer.answer = away_after_one
+    number = begin(any_site, staff, draft(board.MAINTENANCE))
+    any_site.engine.fire(number, "publish", staff, PublishInput(notify=True))
+    if tried:
+        any_site.dispatcher.drain()
+    customer(3, NEO)  # who has nothing to unlearn where the first mailing had begun
+    begins = Notice.get().window_start
+    window = {name: begins + distance for name, distance in LATER.items()}
+    any_site.engine.fire(number, "postpone", staff, said(**window))
+    mailer.answer = None
+    deliver_everything(any_site, clock, minutes=60)
+    postponed = sorted(mail.to[0] for mail in mailer.sent if "延期" in mail.subject)
+    told = range(3) if tried else range(4)
+    assert postponed == [f"keiyaku{one}@customer.example" for one in told]
+
+
 def test_readers_see_that_it_is_called_off_and_of_a_withdrawn_one_nothing_else(
     any_site: Site, clock: Clock, staff: Actor
 ) -> None:

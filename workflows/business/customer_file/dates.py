@@ -20,13 +20,15 @@ _ERA = re.compile(r"(?:明治|大正|昭和|平成|令和|[MTSHR])\s*\.?(?:元|[
 _SERIAL = re.compile(r"(?P<days>[0-9]{5})(?:\.[0-9]+)?")
 _SHORT = re.compile(r"[0-9]{1,2}[-/.月][0-9]{1,2}日?|[0-9]{1,4}年?[-/.]?[0-9]{1,2}月?")
 _NO_YEAR_FIRST = re.compile(r"[0-9]{1,2}[-/. ][0-9A-Za-z]{1,9}[-/. ][0-9]{1,4}(?:\s.*)?", re.DOTALL)
+_YEARS = range(1900, 2200)  # other systems write 9999-12-31 for a day that nobody knows
 _DAY_BEFORE_THE_FIRST = date(1899, 12, 30)  # of Excel's serial numbers, which count a day that 1900 did not have
 
 
 def day(text: str) -> date | Refusal:
     """The date: `2024-04-01`, `2024/4/1`, `2024.4.1`, `20240401` or `2024年4月1日`, with a time only where it is 0:00.
 
-    Refused by their names: serial numbers of Excel, Japanese eras, and dates whose year is not four digits in front.
+    Refused by their names: serial numbers of Excel, Japanese eras, dates whose year is not four digits in front, and
+    years in which no contract begins or ends.
     """
     written = normalise(text[:_LONGEST])
     match = _DATE.fullmatch(written)
@@ -36,9 +38,16 @@ def day(text: str) -> date | Refusal:
         return Refusal("import_date", _("時刻（%(time)s）が付いています。日付だけにしてください。", time=match["time"]))
     year, month, of_month = (match[name] or match[f"{name}2"] or match[f"{name}3"] for name in "ymd")
     try:
-        return date(int(year), int(month), int(of_month))
+        found = date(int(year), int(month), int(of_month))
     except ValueError:
         return Refusal("import_date", _("この日付は暦にありません。"))
+    if found.year not in _YEARS:
+        bounds = {"first": str(_YEARS[0]), "last": str(_YEARS[-1])}  # years have no commas
+        return Refusal(
+            "import_date",
+            _("%(first)s年から%(last)s年までの日付ではありません。未定の日付は空欄にしてください。", **bounds),
+        )
+    return found
 
 
 def _reason(written: str) -> Text:

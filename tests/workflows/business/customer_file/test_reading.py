@@ -409,6 +409,8 @@ def test_cell_is_read_as_what_was_meant(column: str, text: str, value: object) -
         ("started_on", "R6.4.1", "和暦"),
         ("started_on", "2024/04/01 9:30", "時刻（9:30）"),
         ("started_on", "########", "列の幅"),
+        ("started_on", "1899-12-31", "1900年から2199年まで"),
+        ("ended_on", "9999-12-31", "未定の日付は空欄"),
         ("ended_on", "2024-03-31", "2024-04-01"),
         ("ended_on", "soon", "2027-03-31"),
         ("contractor_postcode", "12345678", "100-0001"),
