@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import peewee as pw
 import pytest
 
 from engine.errors import ConfigurationError
@@ -47,11 +48,11 @@ HEADER = (
 )
 FIRST = (
     "2" "0005" "ﾐﾂﾋﾞｼﾕ-ｴﾌｼﾞｴｲ  " "001" "ﾎﾝﾃﾝ           " "    " "1" "0123567" "ﾐﾎﾝ ﾊﾅｺ                       "
-    "0000006600" "1" "00000000000001000001" "0" "        "
+    "0000006600" "1" "{mark}000001" "0" "        "
 )
 SECOND = (
     "2" "9900" "ﾕｳﾁﾖ           " "018" "               " "    " "1" "1234567" "ﾐﾎﾝ ﾀﾛｳ                       "
-    "0000013200" "1" "00000000000001000002" "0" "        "
+    "0000013200" "1" "{mark}000002" "0" "        "
 )
 TRAILER = "8" "000002" "000000019800" "000000" "000000000000" "000000" "000000000000" + " " * 65
 END = "9" + " " * 119
@@ -74,6 +75,10 @@ def two(site: Site) -> Site:
     payer(site, "A00000001", 10)
     payer(site, "A00000002", 20, YUCHO)
     return site
+
+
+def golden(run: DirectDebitRun) -> list[str]:
+    return [record.format(mark=run.mark) for record in (HEADER, FIRST, SECOND, TRAILER, END)]
 
 
 def file_of(drawn: drawing.Drawn) -> Path:
@@ -100,10 +105,9 @@ def wrong(report: results.Report) -> list[str]:
 @pytest.mark.parametrize("newline", ["", "\r\n"])
 def test_a_run_asks_for_what_is_due_octet_by_octet(two: Site, tmp_path: Path, newline: str) -> None:
     drawn = draw(two, tmp_path / "out", newline=newline.encode())
-    golden = (HEADER, FIRST, SECOND, TRAILER, END)
     raw = file_of(drawn).read_bytes()
-    assert raw == "".join(record + newline for record in golden).encode("cp932")
     run = DirectDebitRun.get()
+    assert raw == "".join(record + newline for record in golden(run)).encode("cp932")
     assert (run.number, run.debit_on, run.count, run.total) == (1, DAY, 2, 19_800)
     assert run.digest == hashlib.sha256(raw).hexdigest()
     assert file_of(drawn).name == "direct-debit-000001-20261228.txt"
@@ -188,7 +192,7 @@ def test_a_killed_run_is_finished_with_the_same_octets_and_the_same_number(
     (file,) = folder.iterdir()
     rows = [row.decode("cp932") for row in records(file.read_bytes())]
     run = DirectDebitRun.get()
-    assert rows == [HEADER, FIRST, SECOND, TRAILER, END]
+    assert rows == golden(run)
     assert (run.number, run.count, run.digest) == (1, 2, hashlib.sha256(file.read_bytes()).hexdigest())
     assert DirectDebitPayment.select().count() == 2
     assert draw(two, folder) == drawing.Drawn(None, None)
@@ -229,7 +233,7 @@ def test_of_two_who_draw_up_a_run_the_later_one_has_it_and_the_first_one_keeps_n
         drawing.draw(due, COLLECTOR.header(DAY), DAY, b"", tmp_path / "first", NOON)
     assert list((tmp_path / "first").iterdir()) == []
     rows = [row.decode("cp932") for row in records(file_of(later[0]).read_bytes())]
-    assert rows == [HEADER, FIRST, SECOND, TRAILER, END]
+    assert rows == golden(DirectDebitRun.get())
     assert DirectDebitPayment.select().count() == 2
 
 
@@ -403,6 +407,31 @@ def test_a_file_that_is_cut_off_is_not_read_in_at_all(site: Site, tmp_path: Path
     with pytest.raises(NotZengin, match="it is cut off"):
         read_in(site, tmp_path, answered(seven, "0000000")[: 6 * 120])
     assert states() == [("requested", "")] * 7
+
+
+def test_what_a_bank_answers_to_a_run_of_the_lost_time_is_no_answer_to_another_one(site: Site, tmp_path: Path) -> None:
+    """After a restore runs have the numbers of those that were drawn up after the backup."""
+    payer(site, "A00000001")
+    lost = file_of(draw(site, tmp_path / "lost")).read_bytes()
+    DirectDebitRun.delete().execute()
+    if isinstance(site.db, pw.SqliteDatabase):
+        site.db.execute_sql("DELETE FROM sqlite_sequence WHERE name LIKE 'direct_debit_%'")
+    else:
+        site.db.execute_sql("ALTER SEQUENCE direct_debit_run_id_seq RESTART")
+    Mandate.update(in_use=None, sealed="").execute()
+    payer(site, "A00000002", account=YUCHO)
+    draw(site, tmp_path / "anew")
+    report = read_in(site, tmp_path, answered(lost, "0"))
+    assert [message.endswith(": no run has asked for it") for message in wrong(report)] == [True]
+    assert states() == [("requested", "")]
+
+
+def test_results_of_a_run_from_before_marks_are_read(site: Site, tmp_path: Path, seven: bytes) -> None:
+    mark = DirectDebitRun.get().mark
+    DirectDebitRun.update(mark=None).execute()
+    number = f"{DirectDebitRun.get().id:014d}".encode()
+    report = read_in(site, tmp_path, answered(seven.replace(str(mark).encode(), number), "0000000"))
+    assert (wrong(report), states()) == ([], [("collected", "0")] * 7)
 
 
 def test_rows_that_are_not_ours_stop_themselves_alone(site: Site, tmp_path: Path, seven: bytes) -> None:

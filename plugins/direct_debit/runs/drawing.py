@@ -28,7 +28,7 @@ from engine.definition import Secret
 from engine.errors import EngineError
 from engine.store.base import transaction
 from plugins.direct_debit.readings import account_of, debit_of
-from plugins.direct_debit.runs.records import DirectDebitPayment, DirectDebitRun
+from plugins.direct_debit.runs.records import DirectDebitPayment, DirectDebitRun, new_mark
 from plugins.direct_debit.zengin import Header, Totals, Writer, WrongField
 from workflows.ports.payments import DueBill
 
@@ -173,6 +173,7 @@ def write_again(run: DirectDebitRun, secrets: Secrets, folder: Path, now: dateti
             for payments in _payments(run):
                 kept = secrets([payment.mandate for payment in payments])
                 for payment in payments:
+                    payment.run = run  # read once, and not for each
                     account = account_of(kept.get(payment.mandate, Secret("")))
                     if account is None:
                         raise RunFault(
@@ -204,6 +205,7 @@ def _begin(header: Header, debit_on: date, newline: bytes) -> _Draft:
     claim = uuid4().hex
     values = {
         "claim": claim,
+        "mark": new_mark(),
         "debit_on": debit_on,
         "header": header.octets().decode("latin-1"),
         "newline": newline.decode(),
@@ -261,7 +263,7 @@ def _add(draft: _Draft, writer: Writer, step: Sequence[DueBill]) -> None:
 
 def _payment(draft: _Draft, due: DueBill, *, is_first: bool) -> DirectDebitPayment:
     return DirectDebitPayment(
-        run=draft.run.id,
+        run=draft.run,
         position=draft.position + 1,
         bill=due.bill.number,
         taken=due.bill.number,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import peewee as pw
 
 from engine.store.base import Record, UtcField
@@ -10,6 +12,7 @@ REQUESTED, COLLECTED, FAILED, SETTLED = "requested", "collected", "failed", "set
 """States of a payment: asked of the bank, collected, not collected, and not collected but paid in another way."""
 
 _POSITIONS = 1_000_000  # of a run, as many as 合計件数 can count
+_MARKS = range(10**13, 10**14)  # more than any run's id
 
 
 class DirectDebitRun(Record):
@@ -17,7 +20,9 @@ class DirectDebitRun(Record):
 
     `number` is NULL until the whole file has been written; from then on nothing of the run changes but
     `handed_out_at`. `slot` is "open" until then, and unique: one run is drawn up at a time, by the process whose
-    `claim` it has. `header` is the first record as text, `digest` the SHA-256 of the file, `total` in yen.
+    `claim` it has. `mark` is drawn at random, and stands in 顧客番号 of each of its debits; it is NULL in runs from
+    before, whose `id` stands there. `header` is the first record as text, `digest` the SHA-256 of the file, `total` in
+    yen.
 
     A run whose file could not be written was given up at `given_up_at`, by an operator and with their reason: it has no
     debits any more.
@@ -27,6 +32,7 @@ class DirectDebitRun(Record):
     number = pw.BigIntegerField(null=True, unique=True)
     slot = pw.CharField(8, null=True, unique=True)
     claim = pw.CharField(32)
+    mark = pw.BigIntegerField(null=True, unique=True)
     debit_on = pw.DateField()
     header = pw.CharField(120)
     newline = pw.CharField(4)
@@ -68,7 +74,7 @@ class DirectDebitPayment(Record):
     @property
     def customer(self) -> int:
         """顧客番号: what the bank sends back with the result."""
-        return self.run_id * _POSITIONS + int(self.position)
+        return int(self.run.mark or self.run_id) * _POSITIONS + int(self.position)
 
     @property
     def name(self) -> str:
@@ -76,6 +82,15 @@ class DirectDebitPayment(Record):
         return f"{self.run.number}-{self.position}"
 
 
-def run_and_position(customer: int) -> tuple[int, int]:
-    """The run and the position that 顧客番号 names."""
+def new_mark() -> int:
+    """A mark of 14 digits, as many as 顧客番号 leaves.
+
+    Numbers of runs are given again after a restore, and what a bank answers to a file of the lost time must not be
+    taken for the answer to another one's debit.
+    """
+    return _MARKS.start + secrets.randbelow(len(_MARKS))
+
+
+def mark_and_position(customer: int) -> tuple[int, int]:
+    """The mark of the run, or the id of one from before, and the position that 顧客番号 names."""
     return divmod(customer, _POSITIONS)

@@ -23,7 +23,7 @@ from plugins.direct_debit.runs.records import (
     REQUESTED,
     DirectDebitPayment,
     DirectDebitRun,
-    run_and_position,
+    mark_and_position,
 )
 from plugins.direct_debit.zengin import Debit, Header, Problem, Read, Totals, Trailer, read
 
@@ -182,14 +182,15 @@ def _payments(rows: Sequence[_Row]) -> dict[str, DirectDebitPayment]:
     """The payments of these rows, by 顧客番号."""
     positions: dict[int, list[int]] = {}
     for row in rows:
-        run, position = run_and_position(int(row.debit.customer or "0"))
-        positions.setdefault(run, []).append(position)
+        mark, position = mark_and_position(int(row.debit.customer or "0"))
+        positions.setdefault(mark, []).append(position)
     found: dict[str, DirectDebitPayment] = {}
-    for run, ones in positions.items():
+    for mark, ones in positions.items():
+        from_before = DirectDebitRun.mark.is_null() & (DirectDebitRun.id == mark)
         payments = (
             DirectDebitPayment.select(DirectDebitPayment, DirectDebitRun)
             .join(DirectDebitRun)
-            .where(DirectDebitRun.id == run, DirectDebitRun.number.is_null(False))
+            .where((DirectDebitRun.mark == mark) | from_before, DirectDebitRun.number.is_null(False))
             .where(DirectDebitPayment.position.in_(ones))
         )
         found.update((f"{payment.customer:020d}", payment) for payment in payments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.attempt import Actor
+from engine.operations.pauses.looking import paused
 from engine.operations.stuck import Cure, Stuck
 from tests.kit.applications import LONG_AGO, mailed
 from tests.kit.commands import Run
@@ -56,6 +57,17 @@ def test_a_restore_is_written_down(run: Run, site: Site) -> None:
     assert said.out.startswith("ended: 0 sessions, 1 one-time addresses of staff, 0 forms under way. Checkpoint 1 says")
     assert run("workflow", "verify", "--all").code == 0
     assert run("restored").code == 2
+
+
+def test_a_restore_halts_the_payments_of_a_site_that_collects(run: Run, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "tetsuzuki.toml").write_text("collect_from = 2026-04-01\n", encoding="utf-8")
+    for _again in range(2):
+        said = run("restored", "--reason", "disk failure")
+        assert said.code == 0
+        assert "then tetsuzuki workflow resume payment --version 1 --reason" in said.out
+    (halted,) = paused(site.engine)
+    assert str(halted.scope) == "workflow payment 1"
+    assert run("workflow", "resume", "payment", "--version", "1", "--reason", "compared").code == 0
 
 
 def test_what_the_doctor_finds_stuck_is_cured_by_the_commands_that_it_names(run: Run, site: Site) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from engine.attempt import SYSTEM_ACTOR
+from engine.attempt import SYSTEM_ACTOR, Actor
 from engine.errors import EventNotPossible, Refused
+from engine.operations.pauses.acts import pause, resume
+from engine.runtime.pauses.scopes import OneVersion
 from engine.testing import Clock, MemoryMailer
 from tests.kit.collecting import (
     DUE,
@@ -90,6 +92,21 @@ def test_a_bill_that_is_due_is_collected_once_by_its_mandate(site: Site, provide
     assert len(provider.asked) == 1
     assert Payment.select().count() == 1
     assert Mandate.get(Mandate.in_use == contract.id).id == payment.mandate
+
+
+def test_while_payments_are_halted_nothing_is_asked_for(
+    site: Site, provider: Collector, books: BillBooks, clock: Clock
+) -> None:
+    """As after a restore, when some of them were collected in the lost time: see `tetsuzuki restored`."""
+    billed(books)
+    every = OneVersion("payment", 1)
+    pause(site.engine, every, Actor("operator", "tests"), "restored")
+    beat(site)
+    assert (Payment.select().count(), provider.asked) == (0, [])
+    resume(site.engine, every, Actor("operator", "tests"), "compared")
+    clock.forward(hours=1)
+    beat(site)
+    assert len(provider.asked) == 1
 
 
 def test_two_workers_begin_a_payment_once(site: Site, books: BillBooks) -> None:
