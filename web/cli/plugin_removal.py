@@ -43,15 +43,16 @@ class Leaving:
 def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
     """What leaves with the plugin `name`; without a `db` there are no records yet.
 
-    Raises ConfigurationError where there is no such plugin, PluginError where it is not at work, and so cannot tell
-    what it brings.
+    Raises ConfigurationError where there is no such plugin, PluginError where it is not at work, or not with all that it
+    brings, and so cannot tell what that is.
     """
     plugins = plugins_of(settings)
     clashes = plugins.register_all()
     one = _listed(plugins, name)
-    if clashes or one.state == "disabled" or not one.hooks:
-        why = one.reason or "; ".join(clashes) or "it is disabled"
-        raise PluginError(f"plugin {name} is not at work, and only it can tell what it brings: {why}")
+    left_out = [failure.reason for failure in plugins.failures if failure.plugin == name]
+    if clashes or left_out or one.state == "disabled" or not one.hooks:
+        why = one.reason or "; ".join((*left_out, *clashes)) or "it is disabled"
+        raise PluginError(f"plugin {name} is not wholly at work, and only it can tell what it brings: {why}")
     folders: Sequence[Path] = tuple(plugins.brought_by(name).get(STEPS, {}).values())
     tables = _tables_of(folders, db) if db is not None else ()
     needs = met_by(db, plugins, name, day_of(settings, db.now())) if db is not None and is_up_to_date(db) else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from importlib import invalidate_caches
 from pathlib import Path
 
@@ -46,6 +47,11 @@ class Plugin:
     def hear(self, transition, key):
         return Accepted()
 '''
+HALF = """@hookimpl
+    def {hook}(self):
+        return {{"lending": 7}}
+
+    def hear("""
 STEPS = {
     "0001_device.py": 'def up(migrator, db):\n    db.execute_sql("CREATE TABLE device (id INTEGER PRIMARY KEY)")\n',
     "0002_loan.py": (
@@ -75,6 +81,13 @@ def tables_of() -> set[str]:
         return set(db.get_tables()) & {"device", "loan", "migration_device_lists"}
     finally:
         close_database(db)
+
+
+def forget_module(devices: Path) -> None:
+    """Let the plugin be read again, as the next process does."""
+    sys.modules.pop(devices.stem, None)
+    shutil.rmtree(devices.parent / "__pycache__", ignore_errors=True)
+    invalidate_caches()
 
 
 def gone(devices: Path) -> None:
@@ -136,6 +149,18 @@ def test_what_needs_it_is_told_and_nothing_is_dropped(run: Run, devices: Path, s
     assert run("plugins", "remove", "direct_debit", "--drop-tables", "--yes").code == 1
 
 
+@pytest.mark.parametrize("hook", ["register_workflows", "register_payment_methods", "register_pages"])
+def test_a_plugin_of_which_a_part_is_left_out_is_never_said_to_be_needless(run: Run, devices: Path, hook: str) -> None:
+    """What is left out is what may be in use: only the plugin knows its procedures and methods."""
+    assert run("migrate").code == 0
+    devices.write_text(devices.read_text().replace("def hear(", HALF.format(hook=hook)))
+    forget_module(devices)
+    said = run("plugins", "remove", "devices", "--drop-tables", "--yes")
+    assert (said.code, said.out) == (1, "")
+    assert "plugin devices is not wholly at work, and only it can tell what it brings: " in said.err
+    assert tables_of() == {"device", "loan", "migration_device_lists"}
+
+
 def test_a_plugin_that_a_setting_names_is_needed(run: Run) -> None:
     said = run("plugins", "remove", "smtp_mailer")
     assert said.code == 1
@@ -146,7 +171,7 @@ def test_a_plugin_that_a_setting_names_is_needed(run: Run) -> None:
     ("name", "settings", "why"),
     [
         ("device", "", "there is no plugin 'device'; did you mean \"devices\"?"),
-        ("devices", "[plugins.devices]\nenabled = false\n", "plugin devices is not at work, and only it can tell what"),
+        ("devices", "[plugins.devices]\nenabled = false\n", "plugin devices is not wholly at work, and only it can"),
     ],
 )
 def test_a_plugin_that_cannot_tell_what_it_brings_is_refused(
