@@ -10,7 +10,7 @@ from typing import Any
 from engine.definition import Instance
 from engine.runtime.deadlines import passed
 from engine.runtime.engine import Engine
-from engine.store.base import COLUMNS, Unit, from_db, instance_of
+from engine.store.base import COLUMNS, Unit, instance_of, time_in
 
 COUNTED = 10_000  # instances of one state that are counted; a page must not cost more with a million of them
 
@@ -149,7 +149,7 @@ _TIMERS = "SELECT instance_id, event, due_at FROM timer WHERE instance_id IN ({}
 
 
 def _first(*times: Any) -> datetime | None:
-    return min((from_db(time) for time in times if time is not None), default=None)
+    return min((found for time in times if (found := time_in(time)) is not None), default=None)
 
 
 def occupied(unit: Unit) -> list[tuple[str, int, str]]:
@@ -211,7 +211,8 @@ def _population(engine: Engine, unit: Unit, pinned: tuple[str, int, str], most: 
         count = unit.rows(_COUNT, (*pinned, most + 1))[0][0]
         return Population(version, state, min(count, most), more=count > most)
     rows = unit.rows(_AGES, (*pinned, most + 1))
-    ages = sorted(from_db(row[0]) for row in rows[:most] if row[0] is not None)  # of some the history may be gone
+    # Of some the history may be gone, or be spoilt.
+    ages = sorted(since for row in rows[:most] if (since := time_in(row[0])) is not None)
     oldest, median = (ages[0], ages[(len(ages) - 1) // 2]) if ages else (None, None)
     return Population(version, state, len(rows[:most]), oldest, median, more=len(rows) > most)
 

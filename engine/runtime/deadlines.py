@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from engine.definition import Workflow
-from engine.store.base import NEVER, Unit, from_db, to_db
+from engine.store.base import NEVER, Unit, time_in, to_db
 
 AS_BEFORE = ""  # for a deadline: an entry that leaves it as it was, or as unknown as it was
 SKIP_EVENT = "timer.skip"  # its entry says which times of a timer were left out
@@ -44,8 +44,8 @@ def _passed(event: str, due: object, data: str) -> Iterator[tuple[str, str]]:
     """The times for which an entry counts; of what was skipped, the entry's data name the timer."""
     said = json.loads(data) if data else {}
     for time in (due, said.get(SINCE)):
-        if time is not None:
-            yield str(said.get("timer", event)) if event == SKIP_EVENT else event, to_db(from_db(time))
+        if (read := time_in(time)) is not None:
+            yield str(said.get("timer", event)) if event == SKIP_EVENT else event, to_db(read)
 
 
 def deadline(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from engine.runtime import history
-from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
+from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, time_in, to_db
 
 HISTORY = (
     "SELECT seq, event, source, target, actor, at, due_at, data, mac, timers FROM history "
     "WHERE instance_id = ? ORDER BY seq"
 )
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def entry_of(row: Row) -> history.Entry:
@@ -20,6 +22,13 @@ def entry_of(row: Row) -> history.Entry:
     seq, event, source, target, actor, at, due, data, mac, timers = row
     due_at = from_db(due) if due is not None else None
     return history.Entry(seq, event, source, target, actor, from_db(at), due_at, data, bytes(mac), timers)
+
+
+def entry_shown(row: Row) -> history.Entry:
+    """The same, to be shown: an entry whose time is spoilt is of 1 January 1970."""
+    seq, event, source, target, actor, at, due, data, mac, timers = row
+    when = time_in(at) or _EPOCH
+    return history.Entry(seq, event, source, target, actor, when, time_in(due), data, bytes(mac), timers)
 
 
 def legible(rows: Sequence[Row]) -> tuple[history.Entry, ...] | str:
@@ -33,6 +42,11 @@ def legible(rows: Sequence[Row]) -> tuple[history.Entry, ...] | str:
 def entries_of(unit: Unit, instance_id: int) -> tuple[history.Entry, ...]:
     """Every entry of an instance's history, oldest first."""
     return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance_id,)))
+
+
+def shown_entries_of(unit: Unit, instance_id: int) -> tuple[history.Entry, ...]:
+    """The same, to be shown."""
+    return tuple(entry_shown(row) for row in unit.rows(HISTORY, (instance_id,)))
 
 
 _ENTRY = (
@@ -50,8 +64,9 @@ _LAST = HISTORY.replace("ORDER BY seq", "AND seq < ? ORDER BY seq DESC LIMIT ?")
 
 
 def last_entries_of(unit: Unit, instance_id: int, most: int, before: int) -> tuple[history.Entry, ...]:
-    """The last entries of an instance's history before the entry `before`, at most `most`, oldest first."""
-    return tuple(entry_of(row) for row in reversed(unit.rows(_LAST, (instance_id, before, most))))
+    """The last entries of an instance's history before the entry `before`, to be shown: at most `most`, oldest
+    first."""
+    return tuple(entry_shown(row) for row in reversed(unit.rows(_LAST, (instance_id, before, most))))
 
 
 _SEALED_TIMES = (

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.definition import Actor, Attempt, Effect, Instance, Workflow
 from engine.delivery import Message
-from engine.errors import CatchingUp, NobodyLeft, Paused, UnknownInstance
+from engine.errors import CatchingUp, NobodyLeft, Paused, UnknownInstance, UnknownWorkflow
 from engine.outcomes import Committed, Explanation, Passed, Preview, Sight
 from engine.runtime import answers, conflicts, deciding, due_timers, links, timetable
 from engine.runtime.definitions import Definitions
@@ -23,7 +23,7 @@ from engine.runtime.due_timers import MOST_PIECES
 from engine.runtime.extending import MustLeaveOut
 from engine.runtime.held import Held
 from engine.runtime.history import START_EVENT, Entry
-from engine.runtime.history_rows import entries_of, last_entries_of
+from engine.runtime.history_rows import last_entries_of, shown_entries_of
 from engine.runtime.mailed_links import MailedLinks
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Transactions
@@ -76,12 +76,18 @@ class Looking:
         return {
             stored.id: self._seen(unit, stored, timers, now)
             for stored, timers in opened
-            if (stored.workflow, stored.version) in known
+            if (pinned := known.get((stored.workflow, stored.version))) is not None and stored.state in pinned.by_name
         }
 
     def _seen(self, unit: Unit, stored: Instance, timers: list[Due], now: datetime) -> tuple[Sight, Instance]:
         instance = stored.copy()
         workflow = self._definitions.of(instance)
+        if instance.state not in workflow.by_name:
+            raise UnknownWorkflow(
+                f"Workflow {workflow.name!r} version {workflow.version} has no state {instance.state!r}; "
+                f"instance {instance.id} is in it.",
+                workflow.name,
+            )
         if instance.paused or not timetable.is_due(timers, now):
             return Sight(stored, workflow.by_name[instance.state], False, now, "", instance.paused), instance
         trail: list[tuple[str, datetime]] = []
@@ -108,7 +114,7 @@ class Looking:
     def history(self, number: int) -> tuple[Entry, ...]:
         """Every entry of an instance's history, oldest first. Raises UnknownInstance."""
         with self._store.reading() as unit:
-            found = entries_of(unit, number)
+            found = shown_entries_of(unit, number)
         if not found:
             raise UnknownInstance(f"There is no procedure {number}.")
         return found

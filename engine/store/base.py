@@ -76,6 +76,20 @@ def from_db(value: Any) -> datetime:
     return cast(datetime, value).replace(tzinfo=UTC)
 
 
+def time_in(value: Any) -> datetime | None:
+    """The same; None for NULL, and for a text that is no time, as somebody has written it by hand: `verify` names it,
+    and what looks at many goes on behind it."""
+    try:
+        return None if value is None else from_db(value)
+    except ValueError:
+        return None
+
+
+def time_or_never(value: Any) -> datetime:
+    """The same, and NEVER for a text that is no time: the database too sorts it behind all times."""
+    return time_in(value) or from_db(NEVER)
+
+
 class UtcField(pw.DateTimeField):
     """A column for an aware datetime in UTC; the table holds it naive."""
 
@@ -441,7 +455,7 @@ def instances_and_timers(rows: Iterable[Row]) -> list[tuple[Instance, list[Due]]
             one[0].paused = bool(row[12])
         if row[9] is not None and (row[0], row[9]) not in known:
             known.add((row[0], row[9]))
-            one[1].append(Due(row[9], from_db(row[10]), row[11]))
+            one[1].append(Due(row[9], time_or_never(row[10]), row[11]))
     return list(found.values())
 
 

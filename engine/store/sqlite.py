@@ -29,9 +29,9 @@ from engine.store.base import (
     Statement,
     Store,
     Violation,
-    from_db,
     instance_of,
     instances_and_timers,
+    time_or_never,
     to_db,
 )
 from engine.store.fair_lock import FairLock, Work
@@ -107,7 +107,7 @@ def _unjoin(rows: list[Row], instance_id: int) -> tuple[Instance, list[Due]]:
     instance = instance_of(rows[0])
     if rows[0][12]:
         instance.paused = True
-    return instance, [Due(row[9], from_db(row[10]), row[11]) for row in rows if row[9] is not None]
+    return instance, [Due(row[9], time_or_never(row[10]), row[11]) for row in rows if row[9] is not None]
 
 
 class _Transaction:

@@ -43,8 +43,8 @@ class Leaving:
 def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
     """What leaves with the plugin `name`; without a `db` there are no records yet.
 
-    Raises ConfigurationError where there is no such plugin, PluginError where it is not at work, or not with all that it
-    brings, and so cannot tell what that is.
+    Raises ConfigurationError where there is no such plugin, PluginError where it is not at work, or not with all that
+    it brings, and so cannot tell what that is.
     """
     plugins = plugins_of(settings)
     clashes = plugins.register_all()

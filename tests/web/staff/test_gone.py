@@ -1,4 +1,4 @@
-"""A procedure whose row or history is gone takes no list and no census with it (I8)."""
+"""A procedure whose row or history is gone or spoilt takes no list and no census with it (I8)."""
 
 from __future__ import annotations
 
@@ -35,6 +35,26 @@ def test_lists_go_on_behind_what_is_gone(world: World, table: str) -> None:
     assert set(before.values()) == {200}, before
     world.site.db.execute_sql(f"DELETE FROM {table}")
     assert {path: browser.open(path).status_code for path in LISTS} == before
+    for path in (*STAFF_LISTS, f"/staff/customers/{world.customer.id}", "/staff/workflows/contract_change"):
+        assert staff.open(path).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE history SET at = 'yesterday'",
+        "UPDATE timer SET due_at = 'yesterday'",
+        "UPDATE instance SET state = 'nowhere'",
+        "UPDATE instance SET version = 99",
+        "UPDATE instance SET workflow = 'unknown'",
+        "UPDATE history SET data = 'unreadable'",
+    ],
+)
+def test_lists_go_on_behind_what_somebody_has_spoilt(world: World, spoil: str) -> None:
+    browser, staff = member(world.app, world.accounts["admin"].email), world.staff_browser()
+    world.site.db.execute_sql(spoil)
+    for path in LISTS:
+        assert browser.open(path).status_code == 200, path
     for path in (*STAFF_LISTS, f"/staff/customers/{world.customer.id}", "/staff/workflows/contract_change"):
         assert staff.open(path).status_code == 200, path
 
