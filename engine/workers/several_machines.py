@@ -36,8 +36,9 @@ log = logging.getLogger("tetsuzuki.cluster")
 class Cluster:
     """Wakes workers wherever they run, from `start` to `stop`; where it `works`, this process is a worker itself.
 
-    `threads` threads deliver at the same time, and one more fires timers. Every sweep of a worker calls the `chores`. A
-    process that does not work only wakes the others for what its commits left to be done.
+    `threads` threads deliver at the same time, and one more fires timers. Every sweep calls the `own_chores`, and that
+    of a worker also the `chores`. A process that does not work does no more, and wakes the others for what its commits
+    left to be done.
     """
 
     def __init__(
@@ -47,12 +48,13 @@ class Cluster:
         *,
         threads: int = 4,
         chores: tuple[Callable[[], object], ...] = (),
+        own_chores: tuple[Callable[[], object], ...] = (),
         works: bool = True,
     ) -> None:
         self.engine = engine
         self.dispatcher = dispatcher
         self.works = works
-        self._chores = chores
+        self._chores = (*own_chores, *chores) if works else own_chores
         self._wanted = Wanted()
         self._stopping = Event()
         self._deferrer = Deferrer(engine, self._wanted, self._stopping)
@@ -68,7 +70,9 @@ class Cluster:
         self.engine.on_commit = self._committed
         acts: dict[str, Callable[[], None]] = {"cluster_wake_workers": self._deferrer.run}
         if self.works:
-            acts |= {"cluster_work": self._taker.run, "cluster_sweep_often": self._sweep_often}
+            acts["cluster_work"] = self._taker.run
+        if self.works or self._chores:
+            acts["cluster_sweep_often"] = self._sweep_often
         # Made here and not before: a server may have forked since, and a thread does not survive that.
         self._threads = [Thread(target=act, name=name, daemon=True) for name, act in acts.items()]
         for thread in self._threads:
@@ -94,7 +98,8 @@ class Cluster:
 
     def _sweep_often(self) -> None:
         while not self._stopping.wait(SWEEP.total_seconds()):
-            self._wanted.ask_for_all()
+            if self.works:
+                self._wanted.ask_for_all()
             with self.engine.db.bound():
                 do_chores(self._chores)
             give_back(self.engine.db, log)

@@ -53,10 +53,11 @@ class AtWork:
     @cached_property
     def heartbeat(self) -> Heartbeat | Cluster:
         """The heartbeat. Raises ConfigurationError where this process cannot leave the work to others."""
-        from web.assembly.beating import chores, heartbeat
+        from web.assembly.beating import chores, heartbeat, own_chores
 
+        own = own_chores(self.ground, self.engine)
         done = chores(self.ground, self.engine, self.services, self.search, self.purges, traced=self.traced)
-        return heartbeat(self.ground.db, self.engine, self.dispatcher, done, works=self.works)
+        return heartbeat(self.ground.db, self.engine, self.dispatcher, own, done, works=self.works)
 
     @cached_property
     def returned_mails(self) -> ReturnedMails:

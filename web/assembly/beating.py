@@ -39,6 +39,11 @@ def know_awaited(engine: Engine) -> None:
     engine.definitions.last_states = last_states(engine.db)
 
 
+def own_chores(ground: Ground, engine: Engine) -> tuple[Callable[[], object], ...]:
+    """What each process does for itself, also one of pages alone: it seals too, and must be heard of."""
+    return partial(watch, ground.db, ground.keyring, ground.clock), partial(know_awaited, engine)
+
+
 def chores(
     ground: Ground,
     engine: Engine,
@@ -48,10 +53,8 @@ def chores(
     *,
     traced: bool,
 ) -> tuple[Callable[[], object], ...]:
-    """The chores of a heartbeat, beside timers and outbox."""
+    """The chores of a heartbeat, beside timers and outbox, and beside those of its own process."""
     return (
-        partial(watch, ground.db, ground.keyring, ground.clock),
-        partial(know_awaited, engine),
         *(partial(chore, engine, services) for chore in CHORES),
         *purges,
         partial(search.catch_up, most=_SEGMENTS_A_SWEEP),
@@ -65,7 +68,13 @@ def chores(
 
 
 def heartbeat(
-    db: SiteDatabase, engine: Engine, dispatcher: Dispatcher, chores: tuple[Callable[[], object], ...], *, works: bool
+    db: SiteDatabase,
+    engine: Engine,
+    dispatcher: Dispatcher,
+    own_chores: tuple[Callable[[], object], ...],
+    chores: tuple[Callable[[], object], ...],
+    *,
+    works: bool,
 ) -> Heartbeat | Cluster:
     """The heartbeat: that of one process on SQLite, or of one among several on a shared database.
 
@@ -74,7 +83,7 @@ def heartbeat(
     if db.is_shared:
         from engine.workers.several_machines import Cluster
 
-        return Cluster(engine, dispatcher, chores=chores, works=works)
+        return Cluster(engine, dispatcher, chores=chores, own_chores=own_chores, works=works)
     if not works:
         raise ConfigurationError("--no-worker: expected a postgresql:// DATABASE_URL; on SQLite one process does all")
-    return Heartbeat(engine, dispatcher, chores=chores)
+    return Heartbeat(engine, dispatcher, chores=(*own_chores, *chores))

@@ -6,17 +6,20 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
 import pytest
 
-from engine.keyring import fingerprint, short
+from engine.keyring import Keyring, fingerprint, short
 from engine.operations.key_rotation import rotate
-from engine.operations.known_keys import known, watch
+from engine.operations.known_keys import known, still_sealing, watch
 from engine.runtime import checkpoints
+from engine.workers import several_machines
 from tests.kit.applications import begun
 from tests.kit.commands import Run, begin_from, commands_in
+from tests.kit.waiting import until
 from tests.old_sites import REVISIONS, restore
 from web.assembly import secret_keys
 from web.assembly.settings import read
@@ -292,6 +295,28 @@ def test_the_old_key_is_not_retired_while_a_process_still_seals_with_it(run: Run
     site.close()
     assert run("secret", "rotate").code == 0
     assert "is retired" in run("doctor").out
+
+
+def test_a_process_of_pages_alone_is_one_that_seals_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    monkeypatch.setattr(several_machines, "SWEEP", timedelta(milliseconds=50))
+    monkeypatch.setenv("TETSUZUKI_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("TETSUZUKI_SECRET_KEY", FIRST)
+    fill(run)
+    site = build(read(), works=False)
+    assert not still_sealing(site.db, Keyring((SECOND.encode(), FIRST.encode())), site.clock())
+    site.heartbeat.start()
+    try:
+        monkeypatch.setenv("TETSUZUKI_SECRET_KEY", f"{SECOND},{FIRST}")
+        until(
+            lambda: still_sealing(site.db, Keyring((SECOND.encode(), FIRST.encode())), site.clock()),
+            "the process to say that it seals",
+        )
+        assert run("secret", "rotate").code == 1
+    finally:
+        site.heartbeat.stop()
+        site.close()
 
 
 def test_rotating_lists_what_does_not_verify_and_ends_with_1(run: Run, keys: Callable[[str], None]) -> None:
