@@ -85,7 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except Exception as error:
             if not _is_unusable_database(error):
                 raise
-            _fail(f"database_url: the database cannot be used: {one_line(str(error))}")
+            # The step of a migration says which it is, and whose: the setting is right then.
+            where = "; ".join(getattr(error, "__notes__", ())) or "database_url: the database cannot be used"
+            _fail(f"{where}: {one_line(str(error))}")
 
 
 def _fail(message: str) -> None:

@@ -351,9 +351,15 @@ def _tell(findings: Sequence[Finding]) -> None:
     for kind in _MARKS:
         for one in findings:
             if one.kind == kind:
-                click.echo(str(one))
+                click.echo(_printable(str(one)))
     faults = sum(one.kind == "fault" for one in findings)
     warnings = sum(one.kind == "warning" for one in findings)
     if faults:
         sys.exit(1)
-    click.echo("✓ all is well" if not warnings else f"✓ nothing is broken; {warnings} to think about")
+    click.echo(_printable("✓ all is well" if not warnings else f"✓ nothing is broken; {warnings} to think about"))
+
+
+def _printable(text: str) -> str:
+    """The text, with escapes for what the terminal's encoding does not have, as EUC-JP has no ✓."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

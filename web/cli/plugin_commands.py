@@ -72,7 +72,14 @@ class _PluginCommands(click.Group):
 
     @contextmanager
     def _opened(self) -> Iterator[CommandSite]:
+        from engine.errors import ConfigurationError
+        from web.assembly.settings import read
         from web.cli.sites import opened_site, operator
 
+        if read().keyring is None:  # a command cannot say that it only looks, and looking makes no key
+            with opened_site(plugins=self._plugins, looks=True):  # which tells a key that is lost
+                raise ConfigurationError(
+                    "SECRET_KEY: this site has none yet, and no command of a plugin makes one: tetsuzuki migrate does"
+                )
         with opened_site(plugins=self._plugins) as site:
             yield CommandSite(site.engine, operator(), site.clock, site.services)

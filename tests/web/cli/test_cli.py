@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -393,6 +394,14 @@ def test_doctor_says_that_all_is_well_or_what_is_not(run: Run, site: Site) -> No
     site.db.execute_sql("DELETE FROM timer")
     site.db.execute_sql("UPDATE instance SET version = 9")
     assert f"✗ instance {number} (account_creation, requested) is stuck" in run("doctor").out
+
+
+def test_doctor_is_read_where_the_terminal_has_no_marks(run: Run, site: Site) -> None:
+    command = [sys.executable, "-m", "web", "doctor"]
+    environ = {**os.environ, "PYTHONIOENCODING": "euc_jp"}
+    said = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=environ)
+    assert b"Traceback" not in said.stderr
+    assert rb"\u2713" in said.stdout
 
 
 def test_doctor_misses_a_mailer_and_whatever_else_a_setting_names(run: Run) -> None:

@@ -150,6 +150,15 @@ def test_what_click_says_stays_as_click_says_it(run: Run, install: Install) -> N
     assert (said.code, said.err) == (1, "")
 
 
+def test_no_command_of_a_plugin_makes_a_key(run: Run, install: Install) -> None:
+    """It cannot say that it only looks."""
+    install("lent_devices")
+    said = run("lent-devices", "who")
+    assert said.code == 1
+    assert said.err.startswith("tetsuzuki: SECRET_KEY: this site has none yet, and no command of a plugin makes one")
+    assert not Path("var/secret.key").exists()
+
+
 def test_a_site_that_cannot_be_opened_is_not_the_fault_of_the_plugin(run: Run, install: Install) -> None:
     install("lent_devices")
     Path("no.db").write_bytes(b"this is no database, whatever else it is" * 100)

@@ -161,6 +161,17 @@ def test_a_plugin_of_which_a_part_is_left_out_is_never_said_to_be_needless(run: 
     assert tables_of() == {"device", "loan", "migration_device_lists"}
 
 
+def test_a_step_that_fails_is_named_with_its_folder(run: Run, devices: Path) -> None:
+    folder = devices.parent / "device_lists" / "migrations"
+    (folder / "0003_wrong.py").write_text('def up(migrator, db):\n    db.execute_sql("DROP TABLE nowhere")\n')
+    said = run("migrate")
+    assert said.code == 1
+    assert said.err.endswith(
+        f"tetsuzuki: raised by the step 0003_wrong of {folder}, of which nothing is kept: no such table: nowhere\n"
+    )
+    assert "database_url" not in said.err
+
+
 def test_a_plugin_that_a_setting_names_is_needed(run: Run) -> None:
     said = run("plugins", "remove", "smtp_mailer")
     assert said.code == 1
