@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
