@@ -101,6 +101,7 @@ def invites(visitor: Visitor, email: str) -> None:
     visitor.link("アカウント追加").click()
     visitor.arrives_at("アカウント追加")
     visitor.fill(ユーザー名=INVITED, メールアドレス=email)
+    visitor.field("メールの言語").select_option(visitor.language)
     visitor.field("権限").select_option(visitor.say("手続き"))
 
 

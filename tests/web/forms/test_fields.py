@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import wtforms
 from hypothesis import given
@@ -13,6 +15,7 @@ from wtforms.validators import InputRequired, Length
 from wtforms.widgets import html_params
 
 from engine.text import Text, reading_in
+from release.source import ROOT
 from web.forms.fields import HiddenField, PasswordField, StringField, attributes
 
 NAMES = st.from_regex(r"\A[a-z][a-z_-]{0,8}\Z")
@@ -55,3 +58,10 @@ def test_an_input_is_that_of_wtforms(
 def test_a_text_is_written_in_the_readers_language() -> None:
     with reading_in("en"):
         assert attributes(placeholder=Text("ログイン")) == 'placeholder="Log in"'
+
+
+def test_no_template_writes_none_into_an_attribute() -> None:
+    """WTForms leaves `false` out, and writes `none` as it stands: several fields of a page had the id "None"."""
+    templates = [path for part in ("web", "plugins", "examples") for path in (ROOT / part).rglob("*.html")]
+    assert len(templates) > 100
+    assert [path.name for path in templates if re.search(r"\w=none[,)]", path.read_text(encoding="utf-8"))] == []
