@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.attempt import Actor
 from engine.definition import ANYONE, SYSTEM, Effect, Start, State, Timer, Transition, Workflow
 from engine.delivery import Accepted, Deferred, Delivery, Failed, Outcome
-from engine.errors import EventNotPossible, InvalidMapping
+from engine.errors import EventNotPossible, InvalidMapping, UnknownEffect
 from engine.migration import Cancel, Choice, Migration, TimerRule
 from engine.operations.incidents import incidents, retry
 from engine.operations.rollout import carry_out, plan
@@ -146,7 +146,8 @@ def holds(world: World, mapping: Migration, new: Workflow, foretold: Result, fou
         world.dispatcher.drain(20)
         for one in incidents(world.engine):
             assert not one.error.startswith(("unknown_effect", "no_definition"))
-            retry(world.engine, one.ref, OPERATOR, "again")
+            with suppress(UnknownEffect):  # a timer that was due fires first, and may take the effect away
+                retry(world.engine, one.ref, OPERATOR, "again")
         world.clock.forward(hours=2)
         world.engine.run_due()
     for number in moved:
