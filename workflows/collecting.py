@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from engine.definition import Secret
 from engine.errors import ConfigurationError
@@ -21,6 +22,7 @@ from workflows.ports.payments import DueBill, Report
 from workflows.services import Services
 
 _STEP = 200  # contracts for whose bills the backend is asked at once
+_DAY = timedelta(days=1)
 _AWAITED = timedelta(days=28)  # then a bill is made all the same: a month later the backend looks for it no more
 
 
@@ -65,7 +67,8 @@ def _due(services: Services, billing: GuardedBilling, day: date, mandates: Seque
     mandates = [mandate for mandate in mandates if _contract(mandate).id not in awaited]
     if not mandates:
         return
-    contracts = tuple(_billed(mandate) for mandate in mandates)
+    since = _paid_since(mandates)
+    contracts = tuple(_billed(mandate, since[mandate.id]) for mandate in mandates)
     bills: dict[int, list[Bill]] = {}
     for bill in billing.due_bills(day, contracts):
         bills.setdefault(bill.contract, []).append(bill)
@@ -174,12 +177,24 @@ def _contract(mandate: Mandate) -> Contract:
     return mandate.contract
 
 
-def _billed(mandate: Mandate) -> BilledContract:
+def _billed(mandate: Mandate, since: date) -> BilledContract:
     contract = _contract(mandate)
-    return BilledContract(
-        contract.id,
-        contract.customer.number,
-        contract_terms(contract),
-        mandate.active_from or contract.started_on,
-        contract.ended_on,
+    return BilledContract(contract.id, contract.customer.number, contract_terms(contract), since, contract.ended_on)
+
+
+def _paid_since(mandates: Sequence[Mandate]) -> dict[int, date]:
+    """Since when the contract of each mandate is paid in its way, by the mandate's id: also by the mandates that it has
+    followed without a gap, as of an account before. What fell due then and was not asked for is asked for by it."""
+    contracts = [_contract(mandate).id for mandate in mandates]
+    former = Mandate.select().where(
+        Mandate.contract.in_(contracts), Mandate.active_from.is_null(False), Mandate.ended_on.is_null(False)
     )
+    began: dict[Any, date | None] = {(one.contract_id, one.method, one.ended_on): one.active_from for one in former}
+    found = {}
+    for mandate in mandates:
+        contract = _contract(mandate)
+        since = mandate.active_from or contract.started_on
+        while (before := began.get((contract.id, mandate.method, since - _DAY))) is not None and before < since:
+            since = before
+        found[mandate.id] = since
+    return found

@@ -119,6 +119,25 @@ def test_a_bill_waits_until_it_is_known_what_a_late_request_makes_of_its_contrac
     assert found == ({first.id} if is_asked else set()) | {second.id}
 
 
+@pytest.mark.parametrize(
+    ("method", "ended_on", "since"),
+    [
+        ("direct_debit", date(2026, 11, 30), date(2026, 11, 1)),
+        ("direct_debit", date(2026, 11, 29), date(2026, 12, 1)),  # something else came between
+        ("credit_card", date(2026, 11, 30), date(2026, 12, 1)),
+    ],
+)
+def test_what_fell_due_by_the_account_before_and_was_not_asked_for_is_asked_for(
+    site: Site, method: str, ended_on: date, since: date
+) -> None:
+    now = payer(site, "A00000001", since=date(2026, 12, 1))
+    before = mandate(site, Contract.get(), YUCHO, since=date(2026, 11, 1))
+    Mandate.update(in_use=None, sealed="", method=method, ended_on=ended_on).where(Mandate.id == before.id).execute()
+    Mandate.update(in_use=now.contract_id).where(Mandate.id == now.id).execute()
+    found = [due.bill.due_on for due in due_bills(with_backend(site, Backend()), "direct_debit", DAY)]
+    assert min(found) == since
+
+
 def test_a_contract_that_an_import_says_is_paid_otherwise_is_not_collected_by_its_mandate(site: Site) -> None:
     first, second = payer(site, "A00000001"), payer(site, "A00000002")
     Contract.update(payment_method="bank_transfer").where(Contract.id == first.contract_id).execute()
