@@ -24,6 +24,7 @@ TIMERS = (
 )
 OUTBOX = outbox_reports.depths(MOST)
 EFFECT_INCIDENTS = outbox_reports.count_incidents(MOST)
+PUT_OFF = outbox_reports.count_put_off(MOST)
 TIMER_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE failures > 0 LIMIT {MOST}) t"
 
 
@@ -33,7 +34,8 @@ class Backlog:
 
     `outbox` counts effects by `due` (to be tried now), `later` (deferred), `leased` (being tried), `paused` and
     `blocked` (behind an earlier one of their instance and channel). `outbox_lag` is for how long the oldest due effect
-    has been due. `pauses` counts lasting pauses, by "instance", "workflow" and "channel".
+    has been due. `pauses` counts lasting pauses, by "instance", "workflow" and "channel". `mails_put_off` counts mails
+    that were tried often and wait to be tried again, as where the mail server is down: none of them is late.
     """
 
     timers_due: int
@@ -43,18 +45,27 @@ class Backlog:
     effect_incidents: int
     timer_incidents: int
     pauses: Mapping[str, int]
+    mails_put_off: int = 0
+
+
+def why_put_off(engine: Engine) -> str:
+    """What the last of the mails that were put off has heard; "" where there is none."""
+    with engine.store.reading() as unit:
+        rows = unit.rows(outbox_reports.LAST_PUT_OFF)
+    return str(rows[0][0]) if rows else ""
 
 
 def backlog(engine: Engine) -> Backlog:
     """The present backlog, by the database's clock. Read-only."""
     now = engine.store.now()
     with engine.store.reading() as unit:
-        timers, outbox, effects, broken, *paused = unit.rows_of(
+        timers, outbox, effects, broken, put_off, *paused = unit.rows_of(
             [
                 (TIMERS, (to_db(now),)),
                 (OUTBOX, (to_db(now),)),
                 (EFFECT_INCIDENTS, ()),
                 (TIMER_INCIDENTS, ()),
+                (PUT_OFF, ()),
                 *((pauses.COUNT, (kind,)) for kind in pauses.KINDS),
             ]
         )
@@ -75,6 +86,7 @@ def backlog(engine: Engine) -> Backlog:
         effect_incidents=effects[0][0],
         timer_incidents=broken[0][0],
         pauses={kind: rows[0][0] for kind, rows in zip(pauses.KINDS, paused, strict=True)},
+        mails_put_off=put_off[0][0],
     )
 
 

@@ -15,6 +15,7 @@ from engine.runtime.listening import effect_to
 from engine.runtime.pauses import halting
 from engine.store import outbox_fan_out, outbox_rows
 from engine.store.base import Unit, storable, to_db
+from engine.store.outbox_reports import TRIED_OFTEN
 
 log = logging.getLogger("tetsuzuki.dispatch")
 
@@ -69,6 +70,8 @@ class Results:
             error = f"deadline: {tries(claim.attempts)}; the last: {outcome.reason}"
             host = self._host_of(claim, effect)
             return outbox_rows.Outcome("incident", error, now, delivered, answer=answer, host=host)
+        if effect is not None and effect.kind == "mail" and claim.attempts == TRIED_OFTEN:
+            log.warning("effect %s was tried %d times: %s", ref(claim), claim.attempts, storable(outcome.reason))
         return outbox_rows.Outcome("waiting", outcome.reason, due, delivered, answer=answer)
 
     def _host_of(self, claim: Claim, effect: Effect | None) -> str:

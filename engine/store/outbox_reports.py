@@ -77,6 +77,25 @@ def count_incidents(most: int) -> str:
     return f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {most}) o"
 
 
+TRIED_OFTEN = 3  # times; by then some minutes have passed
+
+
+def count_put_off(most: int) -> str:
+    """The statement that counts the mails that were tried often and wait to be tried again, among the `most` effects
+    that are due first."""
+    return f"""
+    SELECT COUNT(*) FROM (
+        SELECT kind, attempts FROM outbox WHERE state IN ('waiting', 'leased') ORDER BY due_at LIMIT {most}
+    ) o WHERE o.kind = 'mail' AND o.attempts >= {TRIED_OFTEN}
+"""
+
+
+LAST_PUT_OFF = (
+    "SELECT error FROM outbox WHERE state = 'waiting' AND kind = 'mail' "
+    f"AND attempts >= {TRIED_OFTEN} AND error <> '' ORDER BY due_at DESC LIMIT 1"
+)
+
+
 def no_mails(unit: Unit, own_recipients: str, most: int) -> list[Row]:
     """The open effects that are not mails, counted as (kind, recipient, count), up to `most` in each state; `recipient`
     is empty but for those of the kind `own_recipients`."""

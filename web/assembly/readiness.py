@@ -158,7 +158,9 @@ def _late(waiting: Backlog) -> tuple[Check, ...]:
     for name, lag, what in (("timers", waiting.timer_lag, "timer"), ("outbox", waiting.outbox_lag, "effect")):
         late = lag > LATE
         said = f"the oldest {what} that is due has waited for {lag.total_seconds():.0f} s" if late else ""
-        checks.append(Check(name, "warning" if late else "ok", said))
+        if name == "outbox" and not late and waiting.mails_put_off:
+            said = f"{waiting.mails_put_off} mails are tried again and again; see tetsuzuki doctor"
+        checks.append(Check(name, "warning" if said else "ok", said))
     return tuple(checks)
 
 

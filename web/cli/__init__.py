@@ -6,6 +6,7 @@ expected, on standard error, and end with a code other than 0.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -79,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except EngineError as error:
             _fail(str(error))
         except OSError as error:
+            if error.filename is None and error.errno == errno.ENOSPC:  # of whatever was being written
+                _fail(str(error.strerror))
             if error.filename is None:  # not a file that the user named: a fault of ours, with its traceback
                 raise
             _fail(f"{error.filename}: {error.strerror}")

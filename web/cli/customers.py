@@ -12,6 +12,7 @@ import click
 from web.cli.progress import progress_of
 from web.cli.sites import opened_site
 from web.cli.waves import invite, release
+from web.cli.written import FILE, whole
 
 if TYPE_CHECKING:
     from web.assembly.site import Site
@@ -204,22 +205,23 @@ def _shown(value: Any) -> str:
 
 
 @customers.command("export", epilog="Example: tetsuzuki customers export > customers.csv")
-@click.argument("file", type=click.File("wb"), default="-")
-def export_file(file: BinaryIO) -> None:
-    """Export every contract with its customer as CSV, as `import` reads it."""
+@click.argument("file", type=FILE, default="-")
+def export_file(file: Path) -> None:
+    """Export every contract with its customer as CSV, as `import` reads it. A file of before stays until the new one is
+    whole."""
     from workflows.business.customer_file import export_customers
 
-    with opened_site(looks=True):
-        rows = export_customers(file)
+    with opened_site(looks=True), whole(file) as opened:
+        rows = export_customers(opened)
     click.echo(f"{rows} contracts", err=True)
 
 
 @customers.command("template", cls=_WithColumns, epilog="Example: tetsuzuki customers template > customers.csv")
-@click.argument("file", type=click.File("wb"), default="-")
+@click.argument("file", type=click.File("xb", lazy=False), default="-")
 def template_file(file: BinaryIO) -> None:
     """Write a CSV file to begin with: the header, and an example of a row, which Excel opens.
 
-    The row holds what this site sells; replace it before the file is imported.
+    The row holds what this site sells; replace it before the file is imported. A file that is there is left alone.
     """
     from web.assembly.settings import read
     from web.assembly.site import catalogue_of, organisation_of, plugins_of

@@ -107,12 +107,16 @@ def _findings_of(check: conditions.Check) -> Iterator[Finding]:
 
 def due(site: Site) -> Iterator[Finding]:
     """Whether timers and effects are late."""
+    from engine.operations.backlog import why_put_off
+
     now = site.engine.store.now()
     for what, at in (("timers", site.engine.next_due()), ("outbox", site.dispatcher.next_due())):
         late = (now - at).total_seconds() if at is not None else 0
         yield note(f"{what}: {'nothing waits' if at is None else f'next is due {at:%Y-%m-%d %H:%M:%S} UTC'}")
         if late > _LATE:
             yield fault(f"{what}: {late:.0f} s late; is `tetsuzuki serve` or `tetsuzuki worker` running?")
+    if why := why_put_off(site.engine):
+        yield warning(f"outbox: mails are tried again and again; one of them heard: {why}")
 
 
 def workers(site: Site) -> Iterator[Finding]:

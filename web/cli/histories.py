@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from web.cli.sites import INSTANCE, REASON, opened_site, operator
+from web.cli.written import FILE, whole
 
 if TYPE_CHECKING:
     from engine.runtime.history import Finding
@@ -94,7 +95,7 @@ def _against(site: Site, file: Path) -> tuple[int, int]:
 @click.option(
     "--export",
     "file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Write every checkpoint into this file, to be kept where whoever writes the database cannot.",
 )
 def checkpoint(file: Path | None) -> None:
@@ -106,10 +107,8 @@ def checkpoint(file: Path | None) -> None:
         written = write(site.engine)
         click.echo(f"{written} checkpoints written", err=True)
         if file is not None:
-            draft = file.with_name(f".{file.name}.part")
-            with draft.open("w", encoding="utf-8") as opened:
-                count = sum(opened.write(f"{line}\n") > 0 for line in exported(site.engine)) - 1
-            draft.replace(file)
+            with whole(file) as opened:
+                count = sum(opened.write(f"{line}\n".encode()) > 0 for line in exported(site.engine)) - 1
             click.echo(f"{count} checkpoints exported to {file}", err=True)
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from web.assembly.settings import Settings
 
 
+_OWN = "tetsuzuki"  # the distribution that brings the bundled plugins
+
+
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """What leaves with the plugin `name`. `lines` say it; `needed` is true while something needs the plugin; `tables`
@@ -152,7 +155,8 @@ def _lines(
         yield "Remove it once nothing needs it any more. What needs it then waits, and goes on when it is back."
         return
     yield "Nothing needs it. To remove it:"
-    yield f"    pip uninstall {one.distribution}, or enabled = false in [plugins.{one.name}]"
+    uninstalled = "" if one.distribution == _OWN else f"pip uninstall {one.distribution}, or "  # the whole site
+    yield f"    {uninstalled}enabled = false in [plugins.{one.name}]"
     if one.name in settings.plugins:
         yield f"    take [plugins.{one.name}] out of the settings: for a plugin that is not installed it is an error"
     if tables:

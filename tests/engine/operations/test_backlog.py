@@ -6,8 +6,19 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from engine.delivery import Accepted, Deferred, Failed
-from engine.operations.backlog import EFFECT_INCIDENTS, OUTBOX, TIMER_INCIDENTS, TIMERS, Backlog, backlog
+from engine.operations.backlog import (
+    EFFECT_INCIDENTS,
+    OUTBOX,
+    PUT_OFF,
+    TIMER_INCIDENTS,
+    TIMERS,
+    Backlog,
+    backlog,
+    why_put_off,
+)
 from engine.store.base import NEVER, to_db
 from tests.kit.reviews import AUTHOR, Office
 
@@ -43,6 +54,7 @@ def test_no_figure_is_read_by_scanning_a_table(office: Office) -> None:
     for sql, params, index in (
         (TIMERS, (now,), "timer_wake_at"),
         (OUTBOX, (now,), "outbox_due_at"),
+        (PUT_OFF, (), "outbox_due_at"),
         (EFFECT_INCIDENTS, (), "outbox_incident"),
         (TIMER_INCIDENTS, (), "timer_failed"),
     ):
@@ -76,6 +88,26 @@ def test_what_waits_is_told_apart(office: Office) -> None:
     office.clock.forward(hours=100)
     assert backlog(office.engine).timers_due >= 1
     assert backlog(office.engine).timer_lag > timedelta(hours=50)
+
+
+def test_mails_that_are_tried_again_and_again_are_told_though_none_is_late(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the mail server is down: each waits for its next try, so that nothing is ever due for long."""
+    office.submit("first")
+    office.mailer.answer = lambda message: Deferred("connection refused")
+    for tried in range(1, 4):
+        assert (backlog(office.engine).mails_put_off, why_put_off(office.engine)) == (0, "")
+        office.dispatcher.drain()
+        office.clock.forward(hours=1 if tried < 3 else 0)
+    waiting = backlog(office.engine)
+    assert (waiting.mails_put_off, why_put_off(office.engine)) == (1, "connection refused")
+    assert waiting.outbox_lag == timedelta(0)
+    assert "was tried 3 times: connection refused" in caplog.text
+    office.mailer.answer = None
+    office.clock.forward(hours=8)
+    office.dispatcher.drain()
+    assert backlog(office.engine).mails_put_off == 0
 
 
 def test_every_kind_of_work_is_counted_once(sqlite_office: Office) -> None:
