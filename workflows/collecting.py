@@ -6,12 +6,14 @@ billing backend is asked for their contracts' bills, so any number of them takes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
-from engine.definition import Secret
-from engine.errors import ConfigurationError
+from engine import Engine
+from engine.definition import SYSTEM_ACTOR, Secret
+from engine.errors import ConfigurationError, EventNotPossible, Refused, TransitionConflict
 from engine.store.base import storable
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import contract_terms
@@ -94,6 +96,27 @@ def _taken(method: str, bills: Sequence[str]) -> set[str]:
     elsewhere = (Payment.under_way == 1) & (Payment.method != method)
     rows = Payment.select(Payment.bill).where(Payment.bill.in_(bills), Payment.settled_at.is_null(False) | elsewhere)
     return {row.bill for row in rows}
+
+
+def begin_tries(engine: Engine, method: str, asked: Callable[[Sequence[str]], Collection[str]]) -> int:
+    """Begin the next try of each payment by `method` that waits for its date, and whose bill is asked for already, as
+    in a file for the banks. Until then staff could record that it was paid in another way, and it would come twice.
+
+    `asked` picks those among some hundred bills. Returns how many tries began. Idempotent.
+    """
+    begun, last = 0, 0
+    waiting = Payment.select(Payment.instance, Payment.bill).where(
+        Payment.method == method, Payment.settled_at.is_null(), Payment.under_way == 0
+    )
+    while rows := list(waiting.where(Payment.instance > last).order_by(Payment.instance).limit(_STEP)):
+        last = rows[-1].instance
+        picked = asked([row.bill for row in rows])
+        for row in rows:
+            if row.bill in picked:
+                with suppress(EventNotPossible, Refused, TransitionConflict):  # what is overdue is decided by staff
+                    engine.fire(row.instance, "collect", SYSTEM_ACTOR)
+                    begun += 1
+    return begun
 
 
 def keep_results(services: Services, method: str, results: Iterable[tuple[str, str, Report]]) -> None:

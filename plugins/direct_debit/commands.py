@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from plugins.direct_debit import bank_days
 from plugins.direct_debit.runs import decisions, drawing, giving_up, reporting, results
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
-from workflows.collecting import due_bills, keep_results, paid_otherwise, secrets_in_use, without_mandate
+from workflows.collecting import begin_tries, due_bills, keep_results, paid_otherwise, secrets_in_use, without_mandate
 from workflows.ports.commands import CommandSite, with_site
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
         click.echo(f"nothing is to be asked for on {asked}")
     else:
         click.echo(f"run {drawn.run.number}: {_debits(drawn.run.count, drawn.run.total)} on {asked}: {drawn.file}")
+        begin_tries(site.engine, _METHOD, partial(drawing.bills_of, drawn.run))
     for one in drawn.left_out:
         click.echo(f"left out: bill {one.bill} of customer {one.customer_number}: {one.why}")
     if drawn.left_out_count > len(drawn.left_out):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.attempt import Actor
+from engine.errors import EventNotPossible
 from engine.plugins import SiteFacts
 from engine.testing import Clock, MemoryMailer, configured
 from plugins.direct_debit import DirectDebit
@@ -20,6 +21,7 @@ from tests.kit.sites import state
 from web.assembly.site import Site
 from workflows.business.records import Contract, Payment, PaymentReport
 from workflows.business.shared.change_request import Decision
+from workflows.business.shared.staff_acts import StaffActInput
 from workflows.ports.collecting import collects, refunds
 from workflows.ports.commands import CommandSite
 from workflows.ports.guarded import GuardedMethod
@@ -113,6 +115,22 @@ def test_too_little_money_is_asked_for_again_in_the_next_run(site: Site, tmp_pat
     told(site, tmp_path, clock, "0", "0", day=JANUARY)  # the bill of January as well
     assert state(site, payment.instance) == "paid"
     assert payment_of(payment.bill).paid == payment.amount
+
+
+def test_a_bill_that_stands_in_a_file_is_asked_for_at_once(site: Site, tmp_path: Path, clock: Clock) -> None:
+    """Before its new date staff could say that it was paid in another way, and the bank would collect it all the
+    same."""
+    payer(site, "A00000001")
+    beat(site)
+    told(site, tmp_path, clock, "1")
+    (payment,) = all_payments()
+    assert state(site, payment.instance) == "failed"
+    assert command(site, "run", "--into", str(tmp_path)).startswith("run 2: 1 debit of ")
+    assert state(site, payment.instance) == "collecting"
+    with pytest.raises(EventNotPossible):
+        site.engine.fire(payment.instance, "settle", staff(), StaffActInput("振込で入金"))
+    beat(site)
+    assert state(site, payment.instance) == "collecting"
 
 
 def test_a_result_that_is_read_before_the_new_date_counts_too(site: Site, tmp_path: Path, clock: Clock) -> None:

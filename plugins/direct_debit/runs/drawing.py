@@ -130,6 +130,12 @@ def draw(due: Iterable[DueBill], header: Header, debit_on: date, newline: bytes,
     return Drawn(draft.run, file, tuple(draft.left_out), draft.left_out_count)
 
 
+def bills_of(run: DirectDebitRun, bills: Sequence[str]) -> set[str]:
+    """Those of these bills that stand in a run."""
+    row = DirectDebitPayment
+    return {found.bill for found in row.select(row.bill).where(row.run == run, row.bill.in_(bills))}
+
+
 def interrupted() -> DirectDebitRun | None:
     """The run that has a number and whose file has not got its name: a process was killed in between."""
     found: DirectDebitRun | None = DirectDebitRun.get_or_none(
