@@ -582,7 +582,7 @@ CUSTOMERS = st.lists(
             ),
             "contractor_phone": st.sampled_from(["", "+81 3-1234-5678", "(03)1234-5678", "03-1234-5678 内線12"]),
             "users": st.integers(1, 9_999_999).map(str),
-            "started_on": st.dates().map(date.isoformat),
+            "started_on": st.dates(date(1900, 1, 1), date(2199, 12, 31)).map(date.isoformat),
             "ended_on": st.just(""),
             "options": st.lists(st.from_regex(r"[a-z0-9]{1,9}", fullmatch=True)).map(" ".join),
         }
