@@ -131,7 +131,8 @@ def test_a_carriers_address_arrives_in_quotes_in_envelope_and_headers(server: Ma
     assert isinstance(handed(mailer(server.url), sent, "k"), Accepted)
     (got,) = server.messages
     assert got.recipients == CARRIERS
-    assert server.paths[1:] == ['TO:<"a..b"@docomo.ne.jp>', 'TO:<"ab."@ezweb.ne.jp>', 'TO:<".ab"@t.vodafone.ne.jp>']
+    said = [path.removeprefix("TO:").removeprefix("to:") for path in server.paths[1:]]  # by the release of smtplib
+    assert said == ['<"a..b"@docomo.ne.jp>', '<"ab."@ezweb.ne.jp>', '<".ab"@t.vodafone.ne.jp>']
     assert b'\r\nTo: "a..b"@docomo.ne.jp, "ab."@ezweb.ne.jp\r\n' in got.content
     assert b'\r\nCc: ".ab"@t.vodafone.ne.jp\r\n' in got.content
     assert [address.username for address in got.mail["To"].addresses] == ["a..b", "ab."]
