@@ -6,14 +6,14 @@ billing backend is asked for their contracts' bills, so any number of them takes
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR, Secret
-from engine.errors import ConfigurationError, EventNotPossible, Refused, TransitionConflict
+from engine.errors import ConfigurationError, EngineError, EventNotPossible, Refused, TransitionConflict
 from engine.store.base import storable
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import contract_terms
@@ -22,6 +22,8 @@ from workflows.ports.billing import Bill, BilledContract
 from workflows.ports.guarded import GuardedBilling
 from workflows.ports.payments import DueBill, Report
 from workflows.services import Services
+
+log = logging.getLogger("tetsuzuki.payment")
 
 _STEP = 200  # contracts for whose bills the backend is asked at once
 _DAY = timedelta(days=1)
@@ -111,12 +113,20 @@ def begin_tries(engine: Engine, method: str, asked: Callable[[Sequence[str]], Co
     while rows := list(waiting.where(Payment.instance > last).order_by(Payment.instance).limit(_STEP)):
         last = rows[-1].instance
         picked = asked([row.bill for row in rows])
-        for row in rows:
-            if row.bill in picked:
-                with suppress(EventNotPossible, Refused, TransitionConflict):  # what is overdue is decided by staff
-                    engine.fire(row.instance, "collect", SYSTEM_ACTOR)
-                    begun += 1
+        begun += sum(begin_try(engine, row.instance, "collect") for row in rows if row.bill in picked)
     return begun
+
+
+def begin_try(engine: Engine, payment: int, event: str) -> bool:
+    """Let a payment be asked for again by `event`; False where it cannot be now, as where staff decide on it."""
+    try:
+        engine.fire(payment, event, SYSTEM_ACTOR)
+    except (Refused, EventNotPossible, TransitionConflict):
+        return False
+    except EngineError as error:
+        log.warning("payment %s is not asked for again now: %s", payment, error)
+        return False
+    return True
 
 
 def keep_results(services: Services, method: str, results: Iterable[tuple[str, str, Report]]) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from engine.attempt import Actor
 from engine.errors import EventNotPossible
+from engine.operations.pauses.acts import pause
 from engine.plugins import SiteFacts
+from engine.runtime.pauses.scopes import OneVersion
 from engine.testing import Clock, MemoryMailer, configured
 from plugins.direct_debit import DirectDebit
 from tests.kit.collecting import beat, payment_of, tries
@@ -131,6 +133,16 @@ def test_a_bill_that_stands_in_a_file_is_asked_for_at_once(site: Site, tmp_path:
         site.engine.fire(payment.instance, "settle", staff(), StaffActInput("振込で入金"))
     beat(site)
     assert state(site, payment.instance) == "collecting"
+
+
+def test_a_run_is_drawn_up_also_where_payments_are_halted(site: Site, tmp_path: Path, clock: Clock) -> None:
+    payer(site, "A00000001")
+    beat(site)
+    told(site, tmp_path, clock, "1")
+    (payment,) = all_payments()
+    pause(site.engine, OneVersion("payment", 1), Actor("operator", "tests"), "restored")
+    assert command(site, "run", "--into", str(tmp_path)).startswith("run 2: 1 debit of ")
+    assert state(site, payment.instance) == "failed"
 
 
 def test_a_result_that_is_read_before_the_new_date_counts_too(site: Site, tmp_path: Path, clock: Clock) -> None:

@@ -12,10 +12,10 @@ from datetime import timedelta
 
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR
-from engine.errors import EngineError, EventNotPossible, Refused, TransitionConflict
+from engine.errors import EngineError, Refused
 from engine.plugins.breakers import NotNow, TooSlow
 from workflows.business.records import Mandate, Payment
-from workflows.collecting import knows_bills, some_due_bills
+from workflows.collecting import begin_try, knows_bills, some_due_bills
 from workflows.payment.inputs import BillInput
 from workflows.payment.workflow import PAYMENT
 from workflows.ports.collecting import collects
@@ -91,15 +91,4 @@ def ask_by_new_mandates(engine: Engine, services: Services) -> int:
         .order_by(Payment.instance)
         .limit(_AT_ONCE)
     )
-    return sum(_ask(engine, row.instance) for row in list(unpaid))
-
-
-def _ask(engine: Engine, number: int) -> bool:
-    try:
-        engine.fire(number, "mandate_changed", SYSTEM_ACTOR)
-    except (Refused, EventNotPossible, TransitionConflict):
-        return False
-    except EngineError as error:
-        log.warning("payment %s is not asked for by its new mandate now: %s", number, error)
-        return False
-    return True
+    return sum(begin_try(engine, row.instance, "mandate_changed") for row in list(unpaid))
