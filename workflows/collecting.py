@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR, Secret
-from engine.errors import ConfigurationError, EngineError, EventNotPossible, Refused, TransitionConflict
+from engine.errors import ConfigurationError, EngineError, EventNotPossible, Paused, Refused, TransitionConflict
 from engine.store.base import storable
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import contract_terms
@@ -22,6 +22,8 @@ from workflows.ports.billing import Bill, BilledContract
 from workflows.ports.guarded import GuardedBilling
 from workflows.ports.payments import DueBill, Report
 from workflows.services import Services
+
+PAYMENT = "payment"  # the workflow of what is collected
 
 log = logging.getLogger("tetsuzuki.payment")
 
@@ -98,6 +100,13 @@ def _taken(method: str, bills: Sequence[str]) -> set[str]:
     elsewhere = (Payment.under_way == 1) & (Payment.method != method)
     rows = Payment.select(Payment.bill).where(Payment.bill.in_(bills), Payment.settled_at.is_null(False) | elsewhere)
     return {row.bill for row in rows}
+
+
+def check_not_halted(engine: Engine) -> None:
+    """Raise Paused, with the reason, where payments are halted, as `tetsuzuki restored` does: what leaves the house to
+    be collected then might have been collected already."""
+    if why := engine.why_halted(PAYMENT):
+        raise Paused(f"Payments are halted: {why}")
 
 
 def begin_tries(engine: Engine, method: str, asked: Callable[[Sequence[str]], Collection[str]]) -> int:

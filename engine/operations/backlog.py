@@ -24,7 +24,6 @@ TIMERS = (
 )
 OUTBOX = outbox_reports.depths(MOST)
 EFFECT_INCIDENTS = outbox_reports.count_incidents(MOST)
-PUT_OFF = outbox_reports.count_put_off(MOST)
 TIMER_INCIDENTS = f"SELECT COUNT(*) FROM (SELECT 1 FROM timer WHERE failures > 0 LIMIT {MOST}) t"
 
 
@@ -59,23 +58,23 @@ def backlog(engine: Engine) -> Backlog:
     """The present backlog, by the database's clock. Read-only."""
     now = engine.store.now()
     with engine.store.reading() as unit:
-        timers, outbox, effects, broken, put_off, *paused = unit.rows_of(
+        timers, outbox, effects, broken, *paused = unit.rows_of(
             [
                 (TIMERS, (to_db(now),)),
                 (OUTBOX, (to_db(now),)),
                 (EFFECT_INCIDENTS, ()),
                 (TIMER_INCIDENTS, ()),
-                (PUT_OFF, ()),
                 *((pauses.COUNT, (kind,)) for kind in pauses.KINDS),
             ]
         )
     depth = dict.fromkeys(("due", "later", "leased", "blocked", "paused"), 0)
-    oldest = now
-    for state, blocked, due, halted, count, due_at in outbox:
+    oldest, put_off = now, 0
+    for state, blocked, due, halted, count, due_at, tried in outbox:
         # A lease that ran out is work again: its worker died.
         waiting = "leased" if state == "leased" else "paused" if halted else "later"
         kind = "blocked" if blocked else "due" if due else waiting
         depth[kind] += count
+        put_off += int(tried)
         if kind == "due":
             oldest = min(oldest, from_db(due_at))
     return Backlog(
@@ -86,7 +85,7 @@ def backlog(engine: Engine) -> Backlog:
         effect_incidents=effects[0][0],
         timer_incidents=broken[0][0],
         pauses={kind: rows[0][0] for kind, rows in zip(pauses.KINDS, paused, strict=True)},
-        mails_put_off=put_off[0][0],
+        mails_put_off=put_off,
     )
 
 

@@ -381,6 +381,11 @@ class Engine:
         (I3, I4)."""
         return self._looking.sight(unit, number)
 
+    def why_halted(self, workflow: str) -> str:
+        """Why the version of a workflow on which a new instance would begin is paused; "" where it is not. Read-only
+        (I4). Raises UnknownWorkflow."""
+        return self._looking.why_halted(self.definitions.to_start(workflow, 0))
+
     def allowed(self, instance_id: int, actor: Actor) -> tuple[Offer, ...]:
         """The events that `actor` may fire now, each with the transition that `fire` would take. Read-only (I4)."""
         return deciding.offers(self._looking.explain(instance_id, actor))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 from engine.runtime import history
@@ -39,14 +39,11 @@ def legible(rows: Sequence[Row]) -> tuple[history.Entry, ...] | str:
         return f"it cannot be read: {type(error).__name__}: {error}"
 
 
-def entries_of(unit: Unit, instance_id: int) -> tuple[history.Entry, ...]:
-    """Every entry of an instance's history, oldest first."""
-    return tuple(entry_of(row) for row in unit.rows(HISTORY, (instance_id,)))
-
-
-def shown_entries_of(unit: Unit, instance_id: int) -> tuple[history.Entry, ...]:
-    """The same, to be shown."""
-    return tuple(entry_shown(row) for row in unit.rows(HISTORY, (instance_id,)))
+def entries_of(
+    unit: Unit, instance_id: int, read: Callable[[Row], history.Entry] = entry_of
+) -> tuple[history.Entry, ...]:
+    """Every entry of an instance's history, oldest first, as `read` reads its row."""
+    return tuple(map(read, unit.rows(HISTORY, (instance_id,))))
 
 
 _ENTRY = (

@@ -23,12 +23,12 @@ from engine.runtime.due_timers import MOST_PIECES
 from engine.runtime.extending import MustLeaveOut
 from engine.runtime.held import Held
 from engine.runtime.history import START_EVENT, Entry
-from engine.runtime.history_rows import last_entries_of, shown_entries_of
+from engine.runtime.history_rows import entries_of, entry_shown, last_entries_of
 from engine.runtime.mailed_links import MailedLinks
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Transactions
 from engine.store import outbox_rows
-from engine.store.base import NEVER, Due, Store, Unit, Violation, from_db
+from engine.store.base import NEVER, Due, Store, Unit, Violation, from_db, version_target
 
 Render = Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message]
 """The mail of an effect, with its figures and its language."""
@@ -114,7 +114,7 @@ class Looking:
     def history(self, number: int) -> tuple[Entry, ...]:
         """Every entry of an instance's history, oldest first. Raises UnknownInstance."""
         with self._store.reading() as unit:
-            found = shown_entries_of(unit, number)
+            found = entries_of(unit, number, entry_shown)
         if not found:
             raise UnknownInstance(f"There is no procedure {number}.")
         return found
@@ -131,6 +131,13 @@ class Looking:
             sql = "SELECT id FROM instance WHERE subject = ? AND workflow || '' = ? ORDER BY id DESC"
             rows = unit.rows(sql, (about, workflow))
         return tuple(row[0] for row in rows)
+
+    def why_halted(self, workflow: Workflow) -> str:
+        """Why a version of a workflow is paused; "" where it is not."""
+        with self._store.reading() as unit:
+            target = version_target(workflow.name, workflow.version)
+            rows = unit.rows("SELECT reason FROM pause WHERE ended_at IS NULL AND target = ?", (target,))
+        return str(rows[0][0]) if rows else ""
 
     def next_due(self) -> datetime | None:
         """When the next timer is to be looked at; None where none is set, or all are paused."""

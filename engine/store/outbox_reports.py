@@ -57,16 +57,22 @@ def mails_of(
     return rows[::-1] if backwards else rows
 
 
+TRIED_OFTEN = 3  # times; by then some minutes have passed
+
+
 def depths(most: int) -> str:
     """The statement that counts waiting and leased effects by (state, blocked, due, put off), with the earliest
-    `due_at` of each, among the `most` that are due first; it binds the time."""
+    `due_at` of each, and how many of them are mails that were tried often, among the `most` that are due first; it
+    binds the time."""
     return f"""
-    SELECT o.state, o.blocked, o.due, o.halted, COUNT(*), MIN(o.due_at) FROM (
-        SELECT w.state, w.due_at, w.due_at <= ? AS due, w.due_at = '{NEVER}' AS halted, w.position >= 0 AND EXISTS (
+    SELECT o.state, o.blocked, o.due, o.halted, COUNT(*), MIN(o.due_at), SUM(o.tried) FROM (
+        SELECT w.state, w.due_at, w.due_at <= ? AS due, w.due_at = '{NEVER}' AS halted,
+            CASE WHEN w.kind = 'mail' AND w.attempts >= {TRIED_OFTEN} THEN 1 ELSE 0 END AS tried,
+            w.position >= 0 AND EXISTS (
             SELECT 1 FROM outbox e WHERE e.instance_id = w.instance_id AND e.kind = w.kind
             AND e.recipient = w.recipient AND e.state IN {OPEN} AND e.position >= 0
             AND (e.seq, e.position) < (w.seq, w.position)) AS blocked
-        FROM (SELECT instance_id, seq, position, kind, recipient, state, due_at FROM outbox
+        FROM (SELECT instance_id, seq, position, kind, recipient, state, due_at, attempts FROM outbox
               WHERE state IN ('waiting', 'leased') ORDER BY due_at LIMIT {most}) w) o
     GROUP BY o.state, o.blocked, o.due, o.halted
 """
@@ -75,19 +81,6 @@ def depths(most: int) -> str:
 def count_incidents(most: int) -> str:
     """The statement that counts the incidents, up to `most`."""
     return f"SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE state = 'incident' LIMIT {most}) o"
-
-
-TRIED_OFTEN = 3  # times; by then some minutes have passed
-
-
-def count_put_off(most: int) -> str:
-    """The statement that counts the mails that were tried often and wait to be tried again, among the `most` effects
-    that are due first."""
-    return f"""
-    SELECT COUNT(*) FROM (
-        SELECT kind, attempts FROM outbox WHERE state IN ('waiting', 'leased') ORDER BY due_at LIMIT {most}
-    ) o WHERE o.kind = 'mail' AND o.attempts >= {TRIED_OFTEN}
-"""
 
 
 LAST_PUT_OFF = (

@@ -15,7 +15,15 @@ from plugins.direct_debit import bank_days
 from plugins.direct_debit.runs import decisions, drawing, giving_up, reporting, results
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
-from workflows.collecting import begin_tries, due_bills, keep_results, paid_otherwise, secrets_in_use, without_mandate
+from workflows.collecting import (
+    begin_tries,
+    check_not_halted,
+    due_bills,
+    keep_results,
+    paid_otherwise,
+    secrets_in_use,
+    without_mandate,
+)
 from workflows.ports.commands import CommandSite, with_site
 
 if TYPE_CHECKING:
@@ -139,6 +147,7 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
             f"expected {latest} at the latest, because a file names its day without the year, got {asked}",
             param_hint="--day",
         )
+    check_not_halted(site.engine)
     # What falls due later may still change until then, and a bill never does.
     due = due_bills(site.services, _METHOD, today)
     drawn = drawing.draw(due, collector.header(asked), asked, collector.newline, folder, now)

@@ -13,7 +13,7 @@ from engine.attempt import Actor
 from engine.errors import EventNotPossible
 from engine.operations.pauses.acts import pause
 from engine.plugins import SiteFacts
-from engine.runtime.pauses.scopes import OneVersion
+from engine.runtime.pauses.scopes import OneInstance, OneVersion
 from engine.testing import Clock, MemoryMailer, configured
 from plugins.direct_debit import DirectDebit
 from tests.kit.collecting import beat, payment_of, tries
@@ -53,7 +53,7 @@ def command(site: Site, name: str, *arguments: str) -> str:
     done = run_command(
         plugin.register_commands()[name], arguments, CommandSite(site.engine, operator, site.clock, services)
     )
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, (done.output, done.exception)
     return done.output
 
 
@@ -135,12 +135,21 @@ def test_a_bill_that_stands_in_a_file_is_asked_for_at_once(site: Site, tmp_path:
     assert state(site, payment.instance) == "collecting"
 
 
-def test_a_run_is_drawn_up_also_where_payments_are_halted(site: Site, tmp_path: Path, clock: Clock) -> None:
+def test_no_run_is_drawn_up_while_payments_are_halted(site: Site, tmp_path: Path) -> None:
+    """After a restore it would ask again for what a file of the lost time has asked for."""
+    payer(site, "A00000001")
+    pause(site.engine, OneVersion("payment", 1), Actor("operator", "tests"), "restored")
+    with pytest.raises(AssertionError, match="Payments are halted: restored"):
+        command(site, "run", "--into", str(tmp_path))
+    assert list(tmp_path.glob("*.txt")) == []
+
+
+def test_a_run_is_drawn_up_also_where_one_payment_is_halted(site: Site, tmp_path: Path, clock: Clock) -> None:
     payer(site, "A00000001")
     beat(site)
     told(site, tmp_path, clock, "1")
     (payment,) = all_payments()
-    pause(site.engine, OneVersion("payment", 1), Actor("operator", "tests"), "restored")
+    pause(site.engine, OneInstance(payment.instance), Actor("operator", "tests"), "a customer called")
     assert command(site, "run", "--into", str(tmp_path)).startswith("run 2: 1 debit of ")
     assert state(site, payment.instance) == "failed"
 

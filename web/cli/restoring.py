@@ -52,8 +52,10 @@ def _halt_payments(site: Site) -> list[int]:
     from engine.operations.pauses.acts import pause
     from engine.runtime.pauses.scopes import OneVersion
     from workflows.payment import PAYMENT
+    from workflows.ports.collecting import collects
 
-    if site.settings.collect_from is None:
+    methods = site.services.payment_methods.values()  # whose files are drawn up also without `collect_from`
+    if site.settings.collect_from is None and not any(map(collects, methods)):
         return []
     versions = sorted(version for name, version in site.engine.workflows if name == PAYMENT.name)
     for version in versions:

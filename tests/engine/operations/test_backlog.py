@@ -12,7 +12,6 @@ from engine.delivery import Accepted, Deferred, Failed
 from engine.operations.backlog import (
     EFFECT_INCIDENTS,
     OUTBOX,
-    PUT_OFF,
     TIMER_INCIDENTS,
     TIMERS,
     Backlog,
@@ -54,7 +53,6 @@ def test_no_figure_is_read_by_scanning_a_table(office: Office) -> None:
     for sql, params, index in (
         (TIMERS, (now,), "timer_wake_at"),
         (OUTBOX, (now,), "outbox_due_at"),
-        (PUT_OFF, (), "outbox_due_at"),
         (EFFECT_INCIDENTS, (), "outbox_incident"),
         (TIMER_INCIDENTS, (), "timer_failed"),
     ):

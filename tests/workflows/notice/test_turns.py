@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.attempt import Actor
-from engine.delivery import Accepted, Deferred, Outcome
+from engine.delivery import Accepted, Deferred
 from engine.errors import EventNotPossible, Refused
 from engine.testing import Clock, MemoryMailer
 from tests.kit.notices import NEO, NOTICE, StatusPage, begin, customer, deliver_everything, draft, update
@@ -35,6 +35,16 @@ def announced(site: Site, clock: Clock, staff: Actor, kind: str = board.MAINTENA
     number = begin(site, staff, draft(kind))
     site.engine.fire(number, "publish", staff, PublishInput(**({"notify": True} | published)))
     deliver_everything(site, clock)
+    return number
+
+
+def published_where_one_mail_leaves(site: Site, mailer: MemoryMailer, staff: Actor, kind: str) -> int:
+    """A notice to three customers, of whom one can be reached until `mailer.answer` is taken away."""
+    for ordinal in range(3):
+        customer(ordinal, NEO)
+    mailer.answer = lambda _message: Deferred("away") if mailer.sent else Accepted()
+    number = begin(site, staff, draft(kind))
+    site.engine.fire(number, "publish", staff, PublishInput(notify=True))
     return number
 
 
@@ -80,15 +90,7 @@ def test_whoever_had_the_first_mail_is_told_and_nobody_else(
 def test_of_a_mailing_under_way_the_rest_is_not_sent_after_a_withdrawal_without_a_mail(
     any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor
 ) -> None:
-    for number in range(3):
-        customer(number, NEO)
-
-    def away_after_one(_message: object) -> Outcome:
-        return Deferred("away") if mailer.sent else Accepted()
-
-    mailer.answer = away_after_one
-    number = begin(any_site, staff, draft(board.NEWS))
-    any_site.engine.fire(number, "publish", staff, PublishInput(notify=True))
+    number = published_where_one_mail_leaves(any_site, mailer, staff, board.NEWS)
     any_site.dispatcher.drain()
     any_site.engine.fire(number, "withdraw", staff, said(notify=False))
     mailer.answer = None
@@ -102,15 +104,7 @@ def test_of_a_mailing_under_way_the_rest_is_not_sent_after_a_withdrawal_without_
 def test_a_new_time_is_told_also_to_those_who_had_yet_to_hear_of_the_former_one(
     any_site: Site, clock: Clock, mailer: MemoryMailer, staff: Actor, tried: bool
 ) -> None:
-    for number in range(3):
-        customer(number, NEO)
-
-    def away_after_one(_message: object) -> Outcome:
-        return Deferred("away") if mailer.sent else Accepted()
-
-    mailer.answer = away_after_one
-    number = begin(any_site, staff, draft(board.MAINTENANCE))
-    any_site.engine.fire(number, "publish", staff, PublishInput(notify=True))
+    number = published_where_one_mail_leaves(any_site, mailer, staff, board.MAINTENANCE)
     if tried:
         any_site.dispatcher.drain()
     customer(3, NEO)  # who has nothing to unlearn where the first mailing had begun
