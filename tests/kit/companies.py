@@ -31,6 +31,8 @@ from workflows.ports import quotes
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 FAULT = "FAULT: "
+UNDECIDED = ("requested", "in_review")
+AFTER_THE_DECISION = "当社の承認後"
 
 
 def noon(day: date) -> datetime:
@@ -62,7 +64,8 @@ class Request:
 
     `agreed` are the figures that the customer confirmed, or on which a person decided since. `tariff` is the one by
     which `figures` were reckoned. `is_stale` says that something has come between that is only reckoned at the next
-    decision: another request that takes effect earlier, or a known end.
+    decision: another request that takes effect earlier, or a known end. `is_undecided` says that staff have yet to
+    accept it.
     """
 
     number: int
@@ -75,6 +78,7 @@ class Request:
     agreed: Figures | None = None
     anew: bool = False
     is_stale: bool = False
+    is_undecided: bool = False
     chosen: tuple[date, Figures | None] | None = None  # by a person
 
     def __post_init__(self) -> None:
@@ -187,7 +191,7 @@ class Judge:
         """Take over what the product now says of a request that is still open; the answer finds its faults, once all
         requests of the company were taken over."""
         day, figures = request.day, request.figures
-        request.day, request.quote = now.day, now.quote
+        request.day, request.quote, request.is_undecided = now.day, now.quote, now.state in UNDECIDED
         if not request.is_priced:
             return lambda: iter(())
         request.figures = now.figures
@@ -219,10 +223,15 @@ class Judge:
         is_decided = self.closed or request.number in self.decided
         if request.day == day and not is_decided and _is_dearer(request.figures, figures):
             yield f"#{request.number} costs {request.figures} and not {figures}, which nobody decided"
-        days = {day, request.day} if day != request.day else ()
-        told = [*map(said, days), *totals(figures), *totals(request.figures)]
+        days = [said(day), self._said_now(request)] if day != request.day else []
+        told = [*days, *totals(figures), *totals(request.figures)]
         if not all(one in "".join(self.mails) for one in told):
             yield f"#{request.number} was for {day} at {figures} and is for {request.day}, and no mail says {told}"
+
+    def _said_now(self, request: Request) -> str:
+        """How a mail says the date: one that has passed is none before staff have decided, where something is added."""
+        is_planned = self.today <= request.day or not self.company.reckoning(request, self.tariff).adds(request.day)
+        return said(request.day) if is_planned or not request.is_undecided else AFTER_THE_DECISION
 
     def _stands(self, request: Request) -> Iterator[str]:
         """A price that is higher than what was agreed on does not stand before a person decides on it.

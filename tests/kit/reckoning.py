@@ -219,6 +219,11 @@ class Reckoning:
         before = self.outlook.before(day, self.number)
         return nature(self.tariff, before, self.wish.on(before))
 
+    def adds(self, day: date) -> bool:
+        """Whether a change that begins on a day adds anything to what the contract has then."""
+        before = self.outlook.before(day, self.number)
+        return takes(self.wish.on(before), before)
+
     def first_possible(self, asked_on: date) -> tuple[date, ...]:
         """The first day on which the change may begin, after the one on which it was asked for.
 
