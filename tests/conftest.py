@@ -19,6 +19,7 @@ from engine.store.opening import open_database
 from engine.store.schema import migrate
 from engine.testing import Clock, MemoryMailer
 from tests.kit.databases import EVERY_MIGRATION
+from tests.kit.scale import is_same_each_time
 from tests.kit.sites import SiteMaker, site_maker
 from web.assembly.site import Site
 
@@ -36,7 +37,10 @@ pytest_plugins = [
 ]
 
 hypothesis_settings.register_profile(
-    "tetsuzuki", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "tetsuzuki",
+    deadline=None,
+    derandomize=is_same_each_time(),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis_settings.load_profile("tetsuzuki")
 
