@@ -7,7 +7,7 @@ from workflows.contract_change.inputs import ChangeInput, GivingUp, Redating, Re
 from workflows.contract_change.kinds import KINDS
 from workflows.contract_change.proposal import Proposal, propose
 from workflows.contract_change.redating import Way, propose_again
-from workflows.contract_change.restacking import RestackEffect
+from workflows.contract_change.restacking import RepricingEffect, RestackEffect
 from workflows.contract_change.version_1 import CONTRACT_CHANGE_1
 from workflows.contract_change.version_2 import CONTRACT_CHANGE_2
 from workflows.contract_change.version_3 import CONTRACT_CHANGE_3
@@ -42,6 +42,7 @@ PROCEDURE = Procedure(
     _VERSIONS,
     effects={
         "billing": lambda services, engine: Patient(BillingEffect(services, engine)),
+        "repricing": lambda services, engine: Patient(RepricingEffect(services, engine)),
         "restack": lambda services, engine: Patient(RestackEffect(services, engine)),
     },
     change_requests=KINDS,

@@ -1,4 +1,5 @@
-"""Dates and prices anew what was dated on top of a request that will not be applied, or on terms that were corrected.
+"""Dates and prices anew what was dated on top of a request that will not be applied, on terms that were corrected, or
+with a last day that is another one now.
 
 The requests are other procedures: this effect fires `redate` at each, so that their customers hear of it. A write
 cannot, because it is part of one procedure's transaction.
@@ -12,6 +13,7 @@ from engine import Engine
 from engine.definition import SYSTEM_ACTOR
 from engine.delivery import Accepted, Deferred, Delivery, Outcome
 from engine.errors import EngineError, EventNotPossible, Refused
+from workflows.business.permissions import number_of
 from workflows.business.records import ChangeRequest, Contract, ContractChange
 from workflows.business.shared.bookings import UNDER_WAY
 from workflows.business.shared.change_request import contract_terms, contract_terms_from_json
@@ -54,6 +56,20 @@ class RestackEffect:
             return Accepted("nothing stood on it")
         done = restack(self._services, self._engine, closed.contract_id)
         return done.deferred or Accepted(f"{len(done.redated)} requests dated anew")
+
+
+class RepricingEffect:
+    """Delivers effects of the kind "repricing". Thread-safe."""
+
+    def __init__(self, services: Services, engine: Engine) -> None:
+        self._services = services
+        self._engine = engine
+
+    def deliver(self, delivery: Delivery, key: str) -> Outcome:
+        """Date and price anew what is open on the contract that the procedure is about, because its last day is another
+        one now: it limits what is charged."""
+        done = restack(self._services, self._engine, number_of(delivery.about), repriced=True)
+        return done.deferred or Accepted(f"{len(done.redated)} requests priced anew")
 
 
 def restack(services: Services, engine: Engine, contract: int, *, repriced: bool = False) -> Restacked:

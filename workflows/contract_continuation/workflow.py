@@ -8,7 +8,7 @@ from workflows.contract_continuation import rules
 
 CONTRACT_CONTINUATION = Workflow(
     name="contract_continuation",
-    version=2,
+    version=3,
     title=_("ご契約終了の取り消し"),
     recipients=staff_acts.CONTRACT_RECIPIENTS,
     mail_context=staff_acts.contract_context,
@@ -17,7 +17,7 @@ CONTRACT_CONTINUATION = Workflow(
         allow=STAFF,
         guards=(staff_acts.reason_is_given, rules.contract_will_end),
         writes=(staff_acts.keep_act, rules.go_on),
-        effects=(Mail("contract_continued", to="contractor"), staff_acts.TELL_ACCOUNTS),
+        effects=(Mail("contract_continued", to="contractor"), staff_acts.REPRICE_REQUESTS, staff_acts.TELL_ACCOUNTS),
     ),
     states=(State("continued", _("取り消し済み"), final=True),),
     transitions=(),

@@ -8,7 +8,7 @@ from workflows.contract_end import rules
 
 CONTRACT_END = Workflow(
     name="contract_end",
-    version=2,
+    version=3,
     title=_("ご契約の終了"),
     recipients=staff_acts.CONTRACT_RECIPIENTS,
     mail_context=staff_acts.contract_context,
@@ -20,6 +20,7 @@ CONTRACT_END = Workflow(
         effects=(
             Mail("contract_end", to="contractor"),
             Effect("withdrawal", "requests", done="withdrawn"),
+            staff_acts.REPRICE_REQUESTS,
             staff_acts.TELL_ACCOUNTS,
         ),
         keep=("last_day",),

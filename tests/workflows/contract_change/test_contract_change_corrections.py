@@ -29,6 +29,7 @@ from web.assembly.site import Site
 from workflows.business.customer_file import export_customers, import_customers
 from workflows.business.records import Contract
 from workflows.business.shared.change_request import contract_terms
+from workflows.business.shared.staff_acts import StaffActInput
 from workflows.contract_change import CONTRACT_CHANGE_1, Corrected, Corrections, restack_corrected
 from workflows.contract_change.inputs import Rejection
 from workflows.ports import quotes
@@ -163,6 +164,32 @@ def test_a_last_day_that_becomes_known_limits_what_waits_and_one_that_goes_is_fo
     decide(lite, number, clerk, "accept_price", "ご契約が続くため")
     do_all_due(lite)
     assert (state(lite, number), due_once(number), again(on).users) == ("applied", 8_065, 20)
+
+
+def test_a_last_day_that_staff_set_and_cancel_prices_what_waits(lite: Site, clock: Clock, mailer: MemoryMailer) -> None:
+    of, clerk = customer(), staff()
+    on, by = contract(of, term="annual", started_on=STARTED), account(of)
+    number = request(lite, of, on, by, changed(on, users=20))
+    do_all_due(lite)
+    assert due_once(number) == 8_065  # May and June
+    ending = StaffActInput("ご解約のお申し出のため", date(2026, 5, 31))
+    lite.engine.start("contract_end", f"contract:{on.id}", clerk, ending)
+    do_all_due(lite)
+    (told,) = [one for one in mailer.sent if "適用日・料金が変わりました" in one.subject]
+    assert told.text.index("4,032円") < told.text.index("これまでの料金") < told.text.index("8,065円")
+    assert due_once(number) == 4_032
+    mailer.sent.clear()
+    going_on = StaffActInput("ご解約の取り消しのため")
+    lite.engine.start("contract_continuation", f"contract:{on.id}", clerk, going_on)
+    do_all_due(lite)
+    (told,) = [one for one in mailer.sent if "適用日・料金が変わりました" in one.subject]
+    assert told.text.index("新しい料金の見込み") < told.text.index("8,065円") < told.text.index("これまでの料金")
+    assert due_once(number) == 4_032  # what was agreed to, until staff decide
+    lite.engine.start("contract_end", f"contract:{on.id}", clerk, ending)
+    do_all_due(lite)
+    at(clock, 2026, 5, 1)
+    do_all_due(lite)
+    assert (state(lite, number), due_once(number), incidents(lite.engine)) == ("applied", 4_032, [])
 
 
 def test_what_begins_after_the_last_day_is_named_and_fails_on_its_day(lite: Site, clock: Clock) -> None:

@@ -125,5 +125,8 @@ def _contractor(instance: Instance, records: Records) -> Address | Nobody:
 
 CONTRACT_RECIPIENTS = {"contractor": Recipient(languages.contractors, _contractor)}
 
+REPRICE_REQUESTS = Effect("repricing", "prices")
+"""Dates and prices anew what is open on the contract, whose last day limits what is charged."""
+
 TELL_ACCOUNTS = Effect("contract_notice", "accounts")
 """Tells the accounts that may act for the customer, each in its own language (`workflows.contract_notice`)."""
