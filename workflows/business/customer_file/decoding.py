@@ -2,12 +2,14 @@
 
 A byte order mark says more about a file than whoever names its encoding, and is believed. Nothing else is guessed: a
 file that is not in the encoding that was named is refused, and the error names those in which its line could be read.
+So is Japanese in UTF-8 under another name, which cp932 reads as other letters without an error.
 Python has no eucJP-ms (CP51932), and no code page of Macintoshes with Japanese.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
@@ -28,6 +30,8 @@ _MARKS = (
 # How the registry of IANA and Windows call what Python calls cp932.
 _OTHER_NAMES = {"windows-31j": "cp932", "cswindows31j": "cp932", "x-sjis": "cp932", "ms-kanji": "cp932"}
 _CANDIDATES = ("utf-8", "cp932", "euc_jp", "iso2022_jp")
+_JAPANESE = re.compile("[\u3041-\u30ff\u4e00-\u9fff]")
+_BY_CHANCE = 2  # letters of Japanese that a line of another encoding may have when it is read as UTF-8
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")  # .xlsx and .ods are ZIP files, .xls is OLE2
 _END_OF_DOS = "\x1a"  # programs of old end their files with it
 
@@ -63,6 +67,7 @@ class _Decoder:
         try:
             with suppress(UnicodeDecodeError):  # one byte may be too few; a codec that gives no text is a LookupError
                 b" ".decode(name)
+            self._is_no_utf = not codecs.lookup(name).name.startswith("utf")
             self._codec = codecs.getincrementaldecoder(name)()
         except (LookupError, ValueError) as error:
             message = _("文字コード「%(encoding)s」はありません。例: utf-8, cp932", encoding=short(encoding))
@@ -70,6 +75,14 @@ class _Decoder:
 
     def decode(self, raw: bytes, line: int) -> str:
         """The next bytes; the last ones are empty. Raises Unreadable."""
+        if self._is_no_utf and _is_japanese_utf8(raw):
+            raise Unreadable(
+                line,
+                _(
+                    "UTF-8のファイルで、文字コード %(encoding)s ではありません。--encoding utf-8 を試してください。",
+                    encoding=short(self.encoding),
+                ),
+            )
         try:
             return self._codec.decode(raw, final=not raw)
         except UnicodeDecodeError as error:
@@ -100,6 +113,14 @@ def _holds(encoding: str, raw: bytes) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _is_japanese_utf8(raw: bytes) -> bool:
+    """Whether bytes are Japanese in UTF-8."""
+    try:
+        return not raw.isascii() and len(_JAPANESE.findall(raw.decode())) > _BY_CHANCE
+    except UnicodeDecodeError:
+        return False
 
 
 def _checked(number: int, line: str) -> str:

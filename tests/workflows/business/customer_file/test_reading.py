@@ -146,6 +146,20 @@ def test_windows_letters_in_another_encoding_name_cp932(letters: str, named: str
     assert (line, "cp932" in message) in ((2, True), (3, True))
 
 
+@pytest.mark.parametrize("named", ["cp932", "windows-31j", "shift_jis", "latin-1", "euc-jp"])
+def test_utf_8_is_not_read_as_other_letters(named: str) -> None:
+    """Python's cp932 reads 見本 in UTF-8 as 隕区悽, and raises nothing."""
+    (problem,) = problems(sheet(row(company="ascii", contractor_name="ascii"), row(company="見本商事")), encoding=named)
+    assert problem.line == 3
+    assert "--encoding utf-8" in str(problem)
+
+
+@given(st.text(st.sampled_from("ｱｲｳﾂﾃﾄﾊﾋﾌﾞﾟ纊靕繧縺蟇譛 a1"), min_size=1, max_size=12))
+def test_what_cp932_may_be_by_chance_is_read(letters: str) -> None:
+    given = row(company=f"a{letters}a", contractor_name="ascii")
+    assert not [one for one in problems(sheet(given, encoding="cp932"), encoding="cp932") if "UTF-8" in str(one)]
+
+
 def test_the_line_that_cannot_be_read_is_named() -> None:
     data = sheet(row(company="ascii", contractor_name="ascii"), row(subdomain="b"), encoding="cp932")
     (problem,) = problems(data)
