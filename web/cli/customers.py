@@ -69,7 +69,7 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
         if not dry_run:
             corrections.hear(change)
 
-    with opened_site(looks=dry_run) as site:
+    with opened_site(looks=dry_run, begins=True) as site:
         try:
             report = import_customers(
                 file,

@@ -25,7 +25,7 @@ from engine.text import _
 from web.assembly import conditions
 from web.assembly.plugin_needs import day_of, unmet
 from web.assembly.settings import read
-from web.cli.sites import opened_site
+from web.cli.sites import is_there, opened_site, shown
 from workflows.schedule.plugin_needs import SCHEDULES
 
 if TYPE_CHECKING:
@@ -317,8 +317,10 @@ def doctor(mail: str | None) -> None:
     unwritable = [one for one in _findings_of(conditions.storage(read())) if one.kind == "fault"]
     if unwritable:  # the site cannot even be opened then, because it notes which definitions run
         _tell(unwritable)
-    with opened_site(looks=True) as site:
-        _tell((*findings(site), *(send_test_mail(site, mail) if mail is not None else ())))
+    was_there = is_there(read().database_url)
+    with opened_site(looks=True, begins=True) as site:
+        begun = () if was_there else (warning(f"{shown(site.settings.database_url)} is a new, empty site"),)
+        _tell((*begun, *findings(site), *(send_test_mail(site, mail) if mail is not None else ())))
 
 
 def send_test_mail(site: Site, to: str) -> Iterator[Finding]:

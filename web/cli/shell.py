@@ -7,18 +7,16 @@ inside the engine. That protects from mistakes, not from an attacker, who could 
 from __future__ import annotations
 
 import code
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from engine.errors import ConfigurationError, EngineError
 from web.assembly.settings import read
-from web.cli.sites import opened_site, operator
+from web.cli.sites import expect_a_site, opened_site, operator, shown
 
 if TYPE_CHECKING:
     from web.assembly.settings import Settings
@@ -46,33 +44,22 @@ def shell(write: bool) -> None:
 
 
 def look_for_a_site(settings: Settings) -> None:
-    """Raise ConfigurationError where the database holds no site, or one of another version. Creates no database."""
+    """Raise ConfigurationError where the database holds no site, or one of another version."""
     from engine.store.opening import open_database
     from engine.store.schema import pending
     from workflows.registry import MIGRATIONS
 
-    url = settings.database_url
-    said = f"{settings.place('database_url')} = {shown(url)}"
-    nothing = f"{said}: expected the database of a site, and there is none; begin one with tetsuzuki migrate"
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        raise ConfigurationError(nothing)
-    db = open_database(url, pool=1)
+    expect_a_site(settings)
+    db = open_database(settings.database_url, pool=1)
     try:
-        if not db.table_exists("instance"):
-            raise ConfigurationError(nothing)
         steps = pending(db, MIGRATIONS)
     finally:
         db.close()
     if steps:
-        missing = ", ".join(steps)
+        said, missing = f"{settings.place('database_url')} = {shown(settings.database_url)}", ", ".join(steps)
         raise ConfigurationError(
             f"{said}: expected the tables of this version; not applied: {missing}; run tetsuzuki migrate"
         )
-
-
-def shown(url: str) -> str:
-    """A database URL without its password and parameters, which may hold one."""
-    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", url).partition("?")[0]
 
 
 def at_hand(site: Site) -> dict[str, object]:

@@ -1,27 +1,38 @@
-"""The assembled site for the length of a command, and the operator."""
+"""The assembled site for the length of a command, and the operator.
+
+A command in the wrong folder, or without the site's settings, would find no site: only those with which a site is begun
+(`begins`) make a database.
+"""
 
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.attempt import Actor
 from engine.configuration import one_line
+from engine.errors import ConfigurationError
 from engine.store.base import LARGEST
 
 if TYPE_CHECKING:
     from engine.plugins.loaded import Plugins
+    from web.assembly.settings import Settings
     from web.assembly.site import Site
 
 
 @contextmanager
-def opened_site(*, looks: bool = False, plugins: Plugins | None = None, **overrides: Any) -> Iterator[Site]:
+def opened_site(
+    *, looks: bool = False, begins: bool = False, plugins: Plugins | None = None, **overrides: Any
+) -> Iterator[Site]:
     """The site that the settings describe; closed at the end of the block. With `looks` no secret key is drawn.
-    `plugins` are those that are loaded already."""
+    `plugins` are those that are loaded already. Raises ConfigurationError where there is no site yet, unless the
+    command `begins` one."""
     from web.assembly.logs import set_up_logs
     from web.assembly.settings import read
     from web.assembly.settling import settle
@@ -29,12 +40,41 @@ def opened_site(*, looks: bool = False, plugins: Plugins | None = None, **overri
 
     settings = read(**overrides)
     set_up_logs(settings.log_format)
+    if not begins:
+        expect_a_site(settings)
     site = build(settings, plugins=plugins, looks=looks)
     settle()
     try:
         yield site
     finally:
         site.close()
+
+
+def expect_a_site(settings: Settings) -> None:
+    """Raise ConfigurationError where the database holds no site. Creates no database."""
+    if not is_there(settings.database_url):
+        raise ConfigurationError(
+            f"{settings.place('database_url')} = {shown(settings.database_url)}: expected the database of a site, and "
+            "there is none; run this in the site's folder and with its settings, or begin a site with tetsuzuki migrate"
+        )
+
+
+def is_there(database_url: str) -> bool:
+    """Whether a database holds a site."""
+    from engine.store.opening import open_database
+
+    if database_url.startswith("sqlite:///") and not Path(database_url.removeprefix("sqlite:///")).exists():
+        return False
+    db = open_database(database_url, pool=1)
+    try:
+        return bool(db.table_exists("instance"))
+    finally:
+        db.close()
+
+
+def shown(database_url: str) -> str:
+    """A database URL without its password and parameters, which may hold one."""
+    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", database_url).partition("?")[0]
 
 
 def operator() -> Actor:

@@ -23,7 +23,7 @@ def staff() -> None:
 @click.argument("name")
 def add(email: str, name: str) -> None:
     """Add somebody, and print the one-time address where they set a password and their authenticator."""
-    with opened_site() as site:
+    with opened_site(begins=True) as site:
         _show(site, site.staff.members.add(email, name))
 
 

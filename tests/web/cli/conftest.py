@@ -26,9 +26,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: Mapping[st
 
 
 @pytest.fixture
-def site(run: Run, sqlite_template: Path) -> Iterator[Site]:
-    """The site that the commands of this test see."""
+def begun(run: Run, sqlite_template: Path) -> None:
+    """A site for the commands of this test, which does not look into it itself."""
     begin_from(sqlite_template)
+
+
+@pytest.fixture
+def site(begun: None) -> Iterator[Site]:
+    """The site that the commands of this test see."""
     opened = build(read())
     yield opened
     opened.close()

@@ -262,6 +262,7 @@ def test_history_tells_what_happened_by_whom_and_how_late(run: Run, site: Site) 
     assert re.search(r"expire  by system  [0-9]+\.[0-9] s late$", run("workflow", "history", str(number)).out)
 
 
+@pytest.mark.usefixtures("begun")
 def test_an_instance_that_is_not_there_is_named(run: Run) -> None:
     for command in ("history", "verify"):
         said = run("workflow", command, "99")
@@ -415,6 +416,7 @@ def test_doctor_misses_a_mailer_and_whatever_else_a_setting_names(run: Run) -> N
     assert '✗ TETSUZUKI_DISK_USAGE: disk_usage = "http_usage" is not there; see tetsuzuki plugins list' in said.out
 
 
+@pytest.mark.usefixtures("begun")
 def test_definition_that_is_wrong_stops_no_command_that_only_looks_and_doctor_tells_of_it(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,6 +430,7 @@ def test_definition_that_is_wrong_stops_no_command_that_only_looks_and_doctor_te
     assert "UNKNOWN_EFFECT_KIND" in started.err
 
 
+@pytest.mark.usefixtures("begun")
 def test_doctor_warns_of_an_address_that_others_can_listen_to(run: Run) -> None:
     said = run("doctor", env={"TETSUZUKI_BASE_URL": "http://support.example.jp"})
     assert said.code == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.attempt import Actor
 from engine.operations.pauses.looking import paused
 from engine.operations.stuck import Cure, Stuck
@@ -28,6 +30,7 @@ def test_checkpoints_are_exported_and_show_what_is_gone(run: Run, site: Site, tm
     assert f"instance {number}: it is gone: checkpoint 1 of" in said.out
 
 
+@pytest.mark.usefixtures("begun")
 def test_a_file_that_is_no_export_is_named(run: Run, tmp_path: Path) -> None:
     for content in (b"", b"what is this?", b"\xff\xfe", b"{}"):
         (tmp_path / "kept.jsonl").write_bytes(content)

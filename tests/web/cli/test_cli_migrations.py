@@ -178,6 +178,7 @@ def test_one_instance_is_foretold_and_moved_by_a_mapping(run: Run, site: Site) -
         (("account_creation", "--to", "1", "--mapping", "none.toml", "--dry-run"), 1, "none.toml: cannot be read"),
     ],
 )
+@pytest.mark.usefixtures("begun")
 def test_what_is_wrong_is_said_in_a_line(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
     found = run("workflow", "migrate", *arguments)
     assert found.code == code

@@ -105,6 +105,7 @@ def test_incidents_of_what_is_paused_are_still_settled(run: Run, site: Site) -> 
     assert run("incidents", "skip", f"{number}.1.0", "--reason", "by phone").code == 0
 
 
+@pytest.mark.usefixtures("begun")
 def test_a_reason_of_several_lines_makes_one_in_the_log_and_in_lists(run: Run) -> None:
     reason = "a\n2026-04-01 channel mail is resumed by operator:root\x1b[31m"
     said = run("workflow", "pause", "account_log_out", "--reason", reason)

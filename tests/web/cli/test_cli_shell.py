@@ -11,7 +11,7 @@ from engine.store.opening import open_database
 from tests.kit.commands import Run, commands_in
 from web.assembly.settings import read
 from web.assembly.site import build
-from web.cli.shell import shown
+from web.cli.sites import shown
 from workflows.business.records import Customer
 
 _KEY = "a key of the tests, long enough for all of them"
@@ -84,9 +84,25 @@ def test_where_there_is_no_site_none_is_made(run: Run, tmp_path: Path) -> None:
     assert said.code == 1
     assert said.err == (
         "tetsuzuki: settings: database_url = sqlite:///var/tetsuzuki.db: expected the database of a site, "
-        "and there is none; begin one with tetsuzuki migrate\n"
+        "and there is none; run this in the site's folder and with its settings, "
+        "or begin a site with tetsuzuki migrate\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["incidents list", "staff list", "pauses", "customers export", "customers invite --status", "workflow verify 1"],
+)
+def test_no_command_makes_a_site_in_a_wrong_folder(run: Run, tmp_path: Path, command: str) -> None:
+    said = run(*command.split())
+    assert (said.code, "expected the database of a site, and there is none" in said.err) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_says_that_the_site_is_new(run: Run) -> None:
+    assert "! sqlite:///var/tetsuzuki.db is a new, empty site" in run("doctor").out.splitlines()
+    assert "new, empty site" not in run("doctor").out
 
 
 def test_an_empty_database_is_no_site(run: Run, monkeypatch: pytest.MonkeyPatch, empty_url: str) -> None:

@@ -71,6 +71,7 @@ def test_member_is_added_listed_reset_and_shut_out(run: Run, site: Site) -> None
         (("deactivate", "\0"), "is not registered as staff"),
     ],
 )
+@pytest.mark.usefixtures("begun")
 def test_errors_say_who_and_what_was_expected(run: Run, command: tuple[str, ...], says: str) -> None:
     said = run("staff", *command)
     assert said.code == 1

@@ -87,7 +87,7 @@ pages = Pages(blueprint, access={"<lambda>": STAFF})
 """
 
 
-@pytest.mark.parametrize(("command", "asks"), [("incidents list", False), ("plugins list", True), ("doctor", True)])
+@pytest.mark.parametrize(("command", "asks"), [("workflow check", False), ("plugins list", True), ("doctor", True)])
 def test_pages_of_any_plugin_are_imported_by_who_asks_for_pages_or_how_plugins_are(
     tmp_path: Path, command: str, asks: bool
 ) -> None:

@@ -150,6 +150,7 @@ def test_what_click_says_stays_as_click_says_it(run: Run, install: Install) -> N
     assert (said.code, said.err) == (1, "")
 
 
+@pytest.mark.usefixtures("begun")
 def test_no_command_of_a_plugin_makes_a_key(run: Run, install: Install) -> None:
     """It cannot say that it only looks."""
     install("lent_devices")
