@@ -234,19 +234,17 @@ class Judge:
         return said(request.day) if is_planned or not request.is_undecided else AFTER_THE_DECISION
 
     def _stands(self, request: Request) -> Iterator[str]:
-        """A price that is higher than what was agreed on does not stand before a person decides on it.
-
-        A date that is not possible any more stays where the next possible one lies behind the contract's end: the
-        request fails on its day, and people close it.
-        """
+        """A price that is higher than what was agreed on does not stand before a person decides on it, whatever prices
+        have become since. What can only begin behind the contract's end stays as it is until people close it."""
         reckoned, last = self.company.reckoning(request, request.tariff), self.company.holding.ended_on
-        if not reckoned.possible(request.day):
-            next_ones = reckoned.decided(request.asked_on, request.day, self.today)
-            if last is None or all(day <= last for day in next_ones):
-                yield f"#{request.number} stands for {request.day}, on which it cannot begin"
+        next_ones = reckoned.decided(request.asked_on, request.day, self.today)
+        if last is not None and all(day > last for day in next_ones):
             return
-        now = self.company.reckoning(request, self.tariff).figures(request.day)
-        if request.figures != request.agreed or not _is_dearer(now, request.agreed):
+        if not reckoned.possible(request.day):
+            yield f"#{request.number} stands for {request.day}, on which it cannot begin"
+            return
+        dues = [self.company.reckoning(request, one).figures(request.day) for one in (request.tariff, self.tariff)]
+        if request.figures != request.agreed or not any(_is_dearer(due, request.agreed) for due in dues):
             yield from self._priced(request, "stands")
 
     def _priced(self, request: Request, how: str) -> Iterator[str]:

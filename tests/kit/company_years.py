@@ -261,15 +261,6 @@ class CompanyYears(CompanyDays):
         last = self.within(300)
         self._imports(company, "ended_on", last)
         self.disturbed.add(company.contract)
-        for request in company.open.values():
-            request.is_stale |= all(day > last for day in self._days_of(company, request))  # it comes to nothing
-
-    def _days_of(self, company: Company, request: Request) -> tuple[date, ...]:
-        """The dates that a decision of today may give a request."""
-        if not request.is_priced:
-            return (request.day,)
-        reckoned = company.reckoning(request, self.ledger.tariff)
-        return reckoned.decided(request.asked_on, request.day, self.today)
 
     def _imports(self, company: Company, column: str, day: date) -> None:
         on = Contract.get_by_id(company.contract)
