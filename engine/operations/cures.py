@@ -114,7 +114,9 @@ def mail_link(engine: Engine, instance_id: int, actor: Actor, reason: str, mail:
 
 def _chosen(workflow: Workflow, instance: Instance, mail: str) -> Effect:
     state = workflow.by_name.get(instance.state)
-    names = mails_of_links(workflow, instance.state) if state is not None and not state.final else []
+    if state is not None and state.final:
+        raise EventNotPossible(f"Instance {instance.id} has come to its end in {instance.state!r}: no link leads on.")
+    names = mails_of_links(workflow, instance.state) if state is not None else []
     if not names:
         raise EventNotPossible(
             f"No mail brings a link with which somebody could lead instance {instance.id} out of {instance.state!r}; "

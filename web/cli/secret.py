@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workflows.business.access.sealed import Forgotten
 
 _MOST_SHOWN = 200
+_NONE_YET = "there is no key yet: the first start draws one"
 
 
 @click.group(epilog="Example: tetsuzuki secret show")
@@ -42,11 +43,12 @@ def show() -> None:
     from engine.operations.key_rotation import dependence, waiting
     from engine.operations.known_keys import IN_USE, known
     from engine.runtime import checkpoints
+    from web.assembly.settings import read
     from workflows.registry import SEALED
 
     with opened_site(looks=True) as site:
         keys = known(site.db)
-        for line in _keys(keys, site.engine.keyring):
+        for line in _keys(keys, site.engine.keyring) if read().keyring is not None else (_NONE_YET,):
             click.echo(line)
         with progress_of("verified") as progress:
             needed = dependence(site.engine, progress)

@@ -11,7 +11,8 @@ from typing import Any
 
 import peewee as pw
 
-from workflows.business.records import Account, Contract, Customer, QuietCustomer
+from workflows.business.customer_file.releasing import quiet
+from workflows.business.records import Contract, Customer
 from workflows.services import Services
 
 _COUNT_HOLDS = timedelta(minutes=1)
@@ -47,7 +48,5 @@ def _hears(products: list[str], today: date) -> tuple[Any, ...]:
         Contract.runs(today),
         *([Contract.product.in_(products)] if products else []),
     )
-    with_account = pw.fn.EXISTS(Account.select(pw.Value(1)).where(Account.customer == QuietCustomer.customer))
-    quiet = QuietCustomer.select(QuietCustomer.customer).where(~with_account)
-    hears = Customer.id.in_(running), Customer.id.not_in(quiet)
+    hears = Customer.id.in_(running), Customer.id.not_in(quiet())
     return Customer.channel == "direct", Customer.contractor_email != "", *hears

@@ -176,7 +176,18 @@ def test_which_mail_is_asked_for_is_one_that_brings_the_link(office_of: OfficeOf
     assert mail_link(alone.engine, number, OPERATOR, "x", "invitation") == "invitation"
 
 
-@pytest.mark.parametrize("state", ["seen", "closed", "limbo"])
+def test_what_has_ended_needs_no_link(office_of: OfficeOf) -> None:
+    office = office_of(linked(Mail("invitation", to="reviewer", link=True)))
+    number = office.engine.start("review", "paper:x", AUTHOR).instance_id
+    office.sql("UPDATE instance SET state = 'closed'")
+    with pytest.raises(
+        EventNotPossible, match=rf"^Instance {number} has come to its end in 'closed': no link leads on\.$"
+    ):
+        mail_link(office.engine, number, OPERATOR, "x")
+    assert office.sql("SELECT COUNT(*) FROM outbox") == [(1,)]
+
+
+@pytest.mark.parametrize("state", ["seen", "limbo"])
 def test_where_no_mail_brings_a_link_nothing_is_mailed(office_of: OfficeOf, state: str) -> None:
     office = office_of(linked(Mail("invitation", to="reviewer", link=True)))
     number = office.engine.start("review", "paper:x", AUTHOR).instance_id

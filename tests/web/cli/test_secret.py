@@ -199,6 +199,7 @@ def test_no_looking_command_makes_a_key_on_an_empty_site(run: Run, command: tupl
 @pytest.mark.parametrize("command", [("migrate",), ("customers", "import", CSV), ("staff", "add", "a@b.example", "A")])
 def test_the_first_start_on_an_empty_site_makes_its_key(run: Run, command: tuple[str, ...]) -> None:
     assert "the database knows none yet" in run("doctor").out
+    assert run("secret", "show").out.splitlines()[0] == "there is no key yet: the first start draws one"
     assert run(*command).code == 0
     made = KEY_FILE.read_text()
     said = run("secret", "show")

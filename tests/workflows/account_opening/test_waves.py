@@ -96,6 +96,7 @@ def test_who_opens_an_account_unasked_hears_of_notices(any_site: Site, clock: Cl
         customer=one, email="a@mihon.example", user_name="a", password_hash="h", role="admin", created_at=clock()
     )
     assert contractors([], TODAY) == [one.id]
+    assert quiet_count() == 1
 
 
 def test_importing_again_keeps_who_was_released_in_hearing(any_site: Site) -> None:

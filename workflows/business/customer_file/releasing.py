@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
+
+import peewee as pw
 
 from engine.store.base import transaction
-from workflows.business.records import Customer, QuietCustomer
+from workflows.business.records import Account, Customer, QuietCustomer
 
 _AT_ONCE = 500
 
@@ -22,6 +25,12 @@ def release(customers: Collection[int] | None = None) -> int:
         )
 
 
+def quiet() -> Any:
+    """The ids of the customers who hear of nothing yet, to select by: without an account, which ends it as well."""
+    with_account = pw.fn.EXISTS(Account.select(pw.Value(1)).where(Account.customer == QuietCustomer.customer))
+    return QuietCustomer.select(QuietCustomer.customer).where(~with_account)
+
+
 def quiet_count() -> int:
     """How many customers hear of nothing yet."""
-    return int(QuietCustomer.select().join(Customer).count())
+    return int(quiet().join(Customer).count())
