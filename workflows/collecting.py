@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+
+import peewee as pw
 
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR, Secret
 from engine.errors import ConfigurationError, EngineError, EventNotPossible, Paused, Refused, TransitionConflict
 from engine.store.base import storable
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, Payment, PaymentReport
+from workflows.business.shared.bill_input import BillInput
 from workflows.business.shared.change_request import contract_terms
 from workflows.mandates import facts_of, kept_secret
 from workflows.ports.billing import Bill, BilledContract
+from workflows.ports.collecting import collects
 from workflows.ports.guarded import GuardedBilling
 from workflows.ports.payments import DueBill, Report
 from workflows.services import Services
 
 PAYMENT = "payment"  # the workflow of what is collected
+_METHOD = "payment_method"  # the kind of the requests for another payment method
+_ACCEPTED = ("scheduled", "applying")  # the states of these in which nothing but their day is waited for
 
 log = logging.getLogger("tetsuzuki.payment")
 
@@ -34,9 +41,10 @@ _AWAITED = timedelta(days=28)  # then a bill is made all the same: a month later
 
 def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
     """The bills that are due on `day`, of the contracts that are billed by a mandate of `method`, in the order of the
-    mandates. Those are left out that are settled, or are being collected in another way; and for four weeks those of a
-    contract with an open request that should have taken effect: its terms of that day are not known yet, and a bill
-    never changes.
+    mandates; where a part was paid, with what is left as their total. Those are left out that are settled, or are being
+    collected in another way; and for four weeks those of a contract with an open request that should have taken effect:
+    its terms of that day are not known yet, and a bill never changes. What fell due before the contract was paid by
+    `method` is among them where it is being collected by it.
 
     Raises ConfigurationError where no billing backend knows bills, UnusableBills for what it answers.
     """
@@ -45,15 +53,18 @@ def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
     while last is not None:
         mandates, last = _in_use(method, last)
         found = list(_due(services, billing, day, mandates))
-        taken = _taken(method, [due.bill.number for due in found])
-        yield from (due for due in found if due.bill.number not in taken)
+        payments = {one.bill: one for one in _payments_of([due.bill.number for due, _is_before in found])}
+        for due, is_before in found:
+            left = _left_of(due.bill, payments.get(due.bill.number), method, is_before=is_before)
+            if left:
+                yield replace(due, bill=replace(due.bill, total=left))
 
 
 def some_due_bills(services: Services, method: str, day: date, after: int) -> tuple[list[DueBill], int | None]:
     """The same of some hundred mandates, those behind the mandate `after`, also where they are settled; and the last of
     these, None where there are no more."""
     mandates, last = _in_use(method, after)
-    return list(_due(services, _billing(services), day, mandates)), last
+    return [due for due, _is_before in _due(services, _billing(services), day, mandates)], last
 
 
 def knows_bills(services: Services) -> bool:
@@ -68,38 +79,95 @@ def _billing(services: Services) -> GuardedBilling:
     return billing
 
 
-def _due(services: Services, billing: GuardedBilling, day: date, mandates: Sequence[Mandate]) -> Iterator[DueBill]:
-    awaited = _awaited([_contract(mandate).id for mandate in mandates], day)
+def _due(
+    services: Services, billing: GuardedBilling, day: date, mandates: Sequence[Mandate]
+) -> Iterator[tuple[DueBill, bool]]:
+    """What is due, and whether it fell due before its contract was paid by the mandate's method."""
+    awaited, switches = _awaited([_contract(mandate).id for mandate in mandates], day)
     mandates = [mandate for mandate in mandates if _contract(mandate).id not in awaited]
     if not mandates:
         return
     since = _paid_since(mandates)
-    contracts = tuple(_billed(mandate, since[mandate.id]) for mandate in mandates)
+    collected = _collected_since(services, mandates, since)
+    contracts = tuple(_billed(mandate, collected[mandate.id]) for mandate in mandates)
     bills: dict[int, list[Bill]] = {}
     for bill in billing.due_bills(day, contracts):
         bills.setdefault(bill.contract, []).append(bill)
     for mandate in mandates:
         contract = _contract(mandate)
         for bill in sorted(bills.get(contract.id, ()), key=lambda one: (one.due_on, one.number)):
-            yield DueBill(bill, contract.customer.number, facts_of(mandate), kept_secret(services, mandate))
+            if bill.due_on < switches.get(contract.id, date.max):
+                due = DueBill(bill, contract.customer.number, facts_of(mandate), kept_secret(services, mandate))
+                yield due, bill.due_on < since[mandate.id]
 
 
-def _awaited(contracts: Sequence[int], day: date) -> set[int]:
-    """Those of these contracts with an open request that has a price and should have taken effect by `day`."""
-    late = ChangeRequest.select(ChangeRequest.contract).where(
-        ChangeRequest.contract.in_(contracts),
-        ChangeRequest.slot.is_null(False),
-        ChangeRequest.kind != "payment_method",
-        ChangeRequest.effective_on.between(day - _AWAITED, day),
+def _awaited(contracts: Sequence[int], day: date) -> tuple[set[int], dict[int, date]]:
+    """Those of these contracts with an open request that has a price and should have taken effect by `day`; and those
+    for which another payment method is accepted and should have, each with the day from which it pays."""
+    instance: Any = pw.Table("instance", ("id", "state"))
+    late: Any = (
+        ChangeRequest.select(ChangeRequest.contract, ChangeRequest.kind, ChangeRequest.effective_on, instance.state)
+        .join(instance, pw.JOIN.LEFT_OUTER, on=(instance.id == ChangeRequest.instance))
+        .where(
+            ChangeRequest.contract.in_(contracts),
+            ChangeRequest.slot.is_null(False),
+            ChangeRequest.effective_on.between(day - _AWAITED, day),
+        )
     )
-    return {row.contract_id for row in late if row.contract_id is not None}
+    priced, switches = set[int](), dict[int, date]()
+    for contract, kind, effective_on, state in late.tuples():
+        if kind != _METHOD:
+            priced.add(contract)
+        elif state in _ACCEPTED:
+            switches[contract] = effective_on
+    return priced, switches
 
 
-def _taken(method: str, bills: Sequence[str]) -> set[str]:
-    """Those of these bills that nobody may collect by `method` now: asking for them could bring the money twice."""
-    elsewhere = (Payment.under_way == 1) & (Payment.method != method)
-    rows = Payment.select(Payment.bill).where(Payment.bill.in_(bills), Payment.settled_at.is_null(False) | elsewhere)
-    return {row.bill for row in rows}
+def _left_of(bill: Bill, payment: Payment | None, method: str, *, is_before: bool) -> int:
+    """What is to be asked for of a bill by `method` now, in yen; 0 where asking could bring money twice."""
+    if payment is None:
+        return 0 if is_before else bill.total
+    is_ours = payment.method == method and payment.under_way == 1
+    if payment.settled_at is not None or (payment.under_way == 1 and not is_ours) or (is_before and not is_ours):
+        return 0
+    return int(min(bill.total, payment.amount) - payment.paid)
+
+
+def begin_due_payments(engine: Engine, services: Services, method: str) -> int:
+    """Begin the payments of all bills that are due today of the contracts that are paid by a mandate of `method`, where
+    the site collects: so each bill that is asked for has one. Returns how many. Idempotent."""
+    if services.collect_from is None or not knows_bills(services):
+        return 0
+    begun, after, day = 0, 0, services.calendar.today(services.clock())
+    last: int | None = 0
+    while last is not None:
+        due, last = some_due_bills(services, method, day, after)
+        begun, after = begun + begin_payments(engine, services, method, due), last or 0
+    return begun
+
+
+def begin_payments(engine: Engine, services: Services, method: str, due: Sequence[DueBill]) -> int:
+    """Begin the payments of those of these bills that have none, and that fell due since the site collects. Returns how
+    many."""
+    since = services.collect_from
+    numbers = [one.bill.number for one in due]
+    known = {row.bill for row in Payment.select(Payment.bill).where(Payment.bill.in_(numbers))}
+    wanted = [one for one in due if since is not None and one.bill.due_on >= since and one.bill.number not in known]
+    return sum(_begin(engine, method, one) for one in wanted)
+
+
+def _begin(engine: Engine, method: str, due: DueBill) -> bool:
+    """Begin the payment of a bill; False where another worker was faster, or it cannot be begun now."""
+    bill = due.bill
+    data = BillInput(bill.number, bill.contract, bill.total, bill.due_on, due.mandate.id, method)
+    try:
+        engine.start(PAYMENT, f"contract:{bill.contract}", SYSTEM_ACTOR, data)
+    except Refused:
+        return False
+    except EngineError as error:
+        log.warning("the payment of bill %s does not begin now: %s", bill.number, error)
+        return False
+    return True
 
 
 def check_not_halted(engine: Engine) -> None:
@@ -109,20 +177,29 @@ def check_not_halted(engine: Engine) -> None:
         raise Paused(f"Payments are halted: {why}")
 
 
-def begin_tries(engine: Engine, method: str, asked: Callable[[Sequence[str]], Collection[str]]) -> int:
-    """Begin the next try of each payment by `method` that waits for its date, and whose bill is asked for already, as
-    in a file for the banks. Until then staff could record that it was paid in another way, and it would come twice.
+def begin_tries(engine: Engine, asked: Callable[[Sequence[str]], Collection[str]]) -> int:
+    """Begin the next try of each unpaid payment whose bill is asked for already, as in a file for the banks. Until then
+    staff could record that it was paid in another way, and it would come twice.
 
     `asked` picks those among some hundred bills. Returns how many tries began. Idempotent.
     """
     begun, last = 0, 0
-    waiting = Payment.select(Payment.instance, Payment.bill).where(
-        Payment.method == method, Payment.settled_at.is_null(), Payment.under_way == 0
-    )
+    waiting = Payment.select(Payment.instance, Payment.bill).where(Payment.settled_at.is_null(), Payment.under_way == 0)
     while rows := list(waiting.where(Payment.instance > last).order_by(Payment.instance).limit(_STEP)):
         last = rows[-1].instance
         picked = asked([row.bill for row in rows])
-        begun += sum(begin_try(engine, row.instance, "collect") for row in rows if row.bill in picked)
+        begun += sum(_begin_asked(engine, row) for row in rows if row.bill in picked)
+    return begun
+
+
+def _begin_asked(engine: Engine, payment: Payment) -> bool:
+    """Let a payment be under way whose bill is asked for: as on its date where it waits for that, else by the event for
+    it, which version 1 of the procedure has not."""
+    begun = begin_try(engine, payment.instance, "collect") or begin_try(engine, payment.instance, "asked_for")
+    if not begun:
+        log.warning(
+            "payment %s: its bill %s is asked for, and it waits for staff all the same", payment.instance, payment.bill
+        )
     return begun
 
 
@@ -175,7 +252,7 @@ def keep_results(services: Services, method: str, results: Iterable[tuple[str, s
 
 
 def _payments_of(bills: Sequence[str]) -> Iterable[Payment]:
-    rows: Iterable[Payment] = Payment.select(Payment.bill, Payment.instance).where(Payment.bill.in_(bills))
+    rows: Iterable[Payment] = Payment.select().where(Payment.bill.in_(bills))
     return rows
 
 
@@ -227,16 +304,45 @@ def _billed(mandate: Mandate, since: date) -> BilledContract:
 def _paid_since(mandates: Sequence[Mandate]) -> dict[int, date]:
     """Since when the contract of each mandate is paid in its way, by the mandate's id: also by the mandates that it has
     followed without a gap, as of an account before. What fell due then and was not asked for is asked for by it."""
-    contracts = [_contract(mandate).id for mandate in mandates]
-    former = Mandate.select().where(
-        Mandate.contract.in_(contracts), Mandate.active_from.is_null(False), Mandate.ended_on.is_null(False)
+    former = _former(mandates)
+    return {one.id: _unbroken(one, _first_day(one), former, (one.method,)) for one in mandates}
+
+
+def _collected_since(services: Services, mandates: Sequence[Mandate], since: Mapping[int, date]) -> dict[int, date]:
+    """Since when the site has collected by the contract of each mandate in any way without a gap: what fell due then,
+    and waited or was not paid, is asked for by the mandate of today. Where the site does not collect, the same as
+    `since`: what was due before is in other books."""
+    first = services.collect_from
+    if first is None:
+        return dict(since)
+    names = {name for name, method in services.payment_methods.items() if collects(method)}
+    former = _former(mandates)
+    reached = {one.id: _unbroken(one, since[one.id], former, names) for one in mandates}
+    return {number: min(since[number], max(day, first)) for number, day in reached.items()}
+
+
+def _former(mandates: Sequence[Mandate]) -> dict[tuple[int | None, date], Mandate]:
+    """The mandates that the contracts of these had before, by contract and last day."""
+    rows = Mandate.select().where(
+        Mandate.contract.in_([_contract(mandate).id for mandate in mandates]),
+        Mandate.active_from.is_null(False),
+        Mandate.ended_on.is_null(False),
     )
-    began: dict[Any, date | None] = {(one.contract_id, one.method, one.ended_on): one.active_from for one in former}
-    found = {}
-    for mandate in mandates:
-        contract = _contract(mandate)
-        since = mandate.active_from or contract.started_on
-        while (before := began.get((contract.id, mandate.method, since - _DAY))) is not None and before < since:
-            since = before
-        found[mandate.id] = since
-    return found
+    return {(one.contract_id, one.ended_on): one for one in rows if one.ended_on is not None}
+
+
+def _first_day(mandate: Mandate) -> date:
+    day: date = mandate.active_from or _contract(mandate).started_on
+    return day
+
+
+def _unbroken(
+    mandate: Mandate, since: date, former: Mapping[tuple[int | None, date], Mandate], methods: Collection[str]
+) -> date:
+    """The first day of the mandates of `methods` that led to this one, each from the day after the one before ended."""
+    while (before := former.get((mandate.contract_id, since - _DAY))) is not None and before.method in methods:
+        day = before.active_from
+        if day is None or day >= since:
+            break
+        since = day
+    return since

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from plugins.direct_debit.runs import decisions, drawing, giving_up, reporting, 
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
 from workflows.collecting import (
+    begin_due_payments,
     begin_tries,
     check_not_halted,
     due_bills,
@@ -50,6 +50,8 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
         What is due and not asked for yet becomes a run with a number of its own, and its file is written: once, under a
         name that no other file gets. A run that was interrupted is finished first.
         """
+        check_not_halted(site.engine)
+        begin_tries(site.engine, drawing.requested)  # also of a run that was interrupted
         folder, now = into or plugin.folder, site.clock()
         left = drawing.interrupted() if number is None else drawing.numbered(number)
         if left is not None:
@@ -86,11 +88,19 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
 
     @click.command(epilog="Example: tetsuzuki direct-debit again 12-345")
     @click.argument("payments", nargs=-1, required=True, metavar="RUN-POSITION…")
+    @click.option("--unanswered", is_flag=True, help="Of these the banks have told nothing, 40 days behind their day.")
     @with_site
-    def again(site: CommandSite, payments: tuple[str, ...]) -> None:
-        """Let bills whose debit failed stand in the next run, because the account is in order again."""
+    def again(site: CommandSite, payments: tuple[str, ...], *, unanswered: bool) -> None:
+        """Let bills whose debit failed stand in the next run, because the account is in order again.
+
+        With --unanswered, bills of which the banks have told nothing: ask them first whether the money has moved.
+        """
+        today = site.services.calendar.today(site.clock())
         for payment in [decisions.named(name) for name in payments]:
-            decisions.ask_again(payment)
+            if unanswered:
+                decisions.give_up_waiting(payment, today)
+            else:
+                decisions.ask_again(payment)
             click.echo(f"{payment.name}: bill {payment.bill} will be asked for in the next run")
 
     @click.command(epilog="Example: tetsuzuki direct-debit settled 12-345 --mandate-works")
@@ -147,7 +157,7 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
             f"expected {latest} at the latest, because a file names its day without the year, got {asked}",
             param_hint="--day",
         )
-    check_not_halted(site.engine)
+    begin_due_payments(site.engine, site.services, _METHOD)
     # What falls due later may still change until then, and a bill never does.
     due = due_bills(site.services, _METHOD, today)
     drawn = drawing.draw(due, collector.header(asked), asked, collector.newline, folder, now)
@@ -155,7 +165,7 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
         click.echo(f"nothing is to be asked for on {asked}")
     else:
         click.echo(f"run {drawn.run.number}: {_debits(drawn.run.count, drawn.run.total)} on {asked}: {drawn.file}")
-        begin_tries(site.engine, _METHOD, partial(drawing.bills_of, drawn.run))
+        begin_tries(site.engine, drawing.requested)
     for one in drawn.left_out:
         click.echo(f"left out: bill {one.bill} of customer {one.customer_number}: {one.why}")
     if drawn.left_out_count > len(drawn.left_out):

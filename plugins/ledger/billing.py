@@ -5,7 +5,9 @@ month of which they had a part. An annual one is billed for its year on the day 
 change costs once is billed on its effective date, at the figure that was confirmed. The figures are those of the terms
 of that day, at the prices of today and the tax rate of that day.
 
-What began before the month before is no longer looked for: a bill of then was made then, and is kept.
+What began before the month before is no longer looked for: a bill of then was made then, and is kept. No year is
+billed twice: where a first day is corrected, a year that begins less than half a year from one that was billed is that
+one; and no month is billed of a year that was.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from plugins.ledger.prices import PriceList
 from plugins.ledger.quoting import price_of
 from workflows.business.renewals import anniversary
 from workflows.ports.billing import Bill, BilledContract, BillingTerm, ContractTerms
+
+_HALF_A_YEAR = timedelta(days=183)
 
 log = logging.getLogger("tetsuzuki.ledger")
 
@@ -36,23 +40,53 @@ class Booked:
     once: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reckoned:
+    """A bill, and whether it is of a year."""
+
+    bill: Bill
+    is_of_year: bool = False
+
+
 def reckoned(
-    prices: PriceList, day: date, contracts: Sequence[BilledContract], bookings: Mapping[int, Sequence[Booked]]
-) -> Iterator[Bill]:
-    """The bills of these contracts that fell due from the first of the month before `day` to `day`. Pure, but for the
-    log: a contract without a price has no bill."""
+    prices: PriceList,
+    day: date,
+    contracts: Sequence[BilledContract],
+    bookings: Mapping[int, Sequence[Booked]],
+    years: Mapping[int, Sequence[date]],
+) -> Iterator[Reckoned]:
+    """The bills of these contracts that fell due from the first of the month before `day` to `day`. `years` are the
+    first days of the years of each contract that were billed. Pure, but for the log: a contract without a price has no
+    bill."""
     first = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
     for one in contracts:
-        booked = bookings.get(one.contract, ())
+        booked, billed = bookings.get(one.contract, ()), years.get(one.contract, ())
         for begins, terms in _periods(one, booked, max(first, one.since), day):
-            price = price_of(prices, terms, begins)
-            if price is None:
+            is_of_year = terms.term == BillingTerm.ANNUAL
+            price, twice = price_of(prices, terms, begins), _year_of(begins, billed, is_of_year=is_of_year)
+            if twice is not None:
+                log.warning(
+                    "contract %s: no bill for %s, because its year was billed on %s", one.contract, begins, twice
+                )
+            elif price is None:
                 log.warning("contract %s: no bill for %s, because the price list has no price", one.contract, begins)
             elif price.total:
-                yield Bill(f"B-{one.contract}-{begins:%Y%m%d}", one.contract, price.total, begins)
+                bill = Bill(f"B-{one.contract}-{begins:%Y%m%d}", one.contract, price.total, begins)
+                yield Reckoned(bill, is_of_year)
         for change in booked:
             if change.once > 0 and max(first, one.since) <= change.effective_on <= day:
-                yield Bill(change.reference, one.contract, change.once, change.effective_on)
+                yield Reckoned(Bill(change.reference, one.contract, change.once, change.effective_on))
+
+
+def _year_of(begins: date, billed: Sequence[date], *, is_of_year: bool) -> date | None:
+    """The first day of the billed year that a year or month is, or lies in, which begins on another day; None where it
+    is to be billed."""
+    for year in billed:
+        if is_of_year and year != begins and abs(begins - year) < _HALF_A_YEAR:
+            return year
+        if not is_of_year and year < begins < anniversary(year, year.year + 1):
+            return year
+    return None
 
 
 def _periods(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -56,13 +56,17 @@ class LedgerBooking(Record):
 
 
 class LedgerBill(Record):
-    """One bill, kept when it was first asked for. `total` is in yen with tax."""
+    """One bill, kept when it was first asked for. `total` is in yen with tax.
+
+    `is_of_year` is NULL of bills from before it was kept: those of another day than a first are of a year.
+    """
 
     id = pw.BigAutoField()
     number = pw.CharField(64, unique=True)
     contract = pw.BigIntegerField()
     due_on = pw.DateField()
     total = pw.BigIntegerField()
+    is_of_year = pw.BooleanField(null=True)
 
 
 class Ledger:
@@ -152,19 +156,30 @@ class Ledger:
 
     def due_bills(self, day: date, contracts: Sequence[BilledContract]) -> Sequence[Bill]:
         """See `BillIssuer.due_bills`, and `billing` for what a bill is of. It is kept, so that it stays as it is."""
-        reckoned = billing.reckoned(self._prices, day, contracts, _bookings([one.contract for one in contracts]))
-        figures = {bill.number: bill for bill in reckoned}
+        numbers = [one.contract for one in contracts]
+        kept = LedgerBill.select().where(LedgerBill.contract.in_(numbers))
+        reckoned = billing.reckoned(self._prices, day, contracts, _bookings(numbers), _years(kept))
+        figures = {one.bill.number: one for one in reckoned}
         with transaction():
             if figures:
-                rows = [asdict(bill) for bill in figures.values()]
+                rows = [{**asdict(one.bill), "is_of_year": one.is_of_year} for one in figures.values()]
                 LedgerBill.insert_many(rows).on_conflict_ignore().execute()
-            kept = LedgerBill.select().where(LedgerBill.contract.in_([one.contract for one in contracts]))
             since = {one.contract: one.since for one in contracts}
             return tuple(
                 Bill(row.number, row.contract, row.total, row.due_on)
                 for row in kept.order_by(LedgerBill.id)
                 if since[row.contract] <= row.due_on <= day
             )
+
+
+def _years(bills: Iterable[LedgerBill]) -> Mapping[int, Sequence[date]]:
+    """The first days of the years that these bills are of, by contract."""
+    found: dict[int, list[date]] = {}
+    for bill in bills:
+        of_before = bill.is_of_year is None and bill.number.startswith(_PERIOD) and bill.due_on.day != 1
+        if bill.is_of_year or of_before:
+            found.setdefault(bill.contract, []).append(bill.due_on)
+    return found
 
 
 def _bookings(contracts: Sequence[int]) -> Mapping[int, Sequence[billing.Booked]]:
@@ -178,7 +193,7 @@ def _bookings(contracts: Sequence[int]) -> Mapping[int, Sequence[billing.Booked]
     return found
 
 
-_PREFIX = "L-"
+_PREFIX, _PERIOD = "L-", "B-"
 
 
 def _reference(booking: LedgerBooking) -> str:

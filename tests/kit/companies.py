@@ -287,11 +287,14 @@ class Judge:
             yield f"#{request.number} is late, though a person has chosen {request.chosen}"
 
     def refused(self, request: Request) -> Iterator[str]:
-        """Faults of an incident `price_changed`: the price that was agreed on holds, or a lower one of a later date."""
+        """Faults of an incident `price_changed`: the price that was agreed on holds, or a lower one of a later date;
+        but for people who choose between two."""
         reckoned = self.company.reckoning(request, self.tariff)
-        for day in reckoned.decided(request.asked_on, request.day, self.today):
+        days = reckoned.decided(request.asked_on, request.day, self.today)
+        for day in days:
             due = reckoned.figures(day)
-            if due == request.figures if day == request.day else not _is_dearer(due, request.figures):
+            moves = len(days) == 1 and not _is_dearer(due, request.figures)
+            if due == request.figures if day == request.day else moves:
                 yield f"#{request.number} for {day} is price_changed, though {request.figures} holds: {due}"
 
 

@@ -17,17 +17,16 @@ from engine.runtime.pauses.scopes import OneInstance, OneVersion
 from engine.testing import Clock, MemoryMailer, configured
 from plugins.direct_debit import DirectDebit
 from tests.kit.collecting import beat, payment_of, tries
-from tests.kit.debits import DAY, NOON, SETTINGS, answered, at_noon, draw, mandate, payer
+from tests.kit.debit_commands import all_payments, command, told
+from tests.kit.debits import DAY, SETTINGS, at_noon, draw, mandate, payer
 from tests.kit.payments import staff
 from tests.kit.sites import state
 from web.assembly.site import Site
 from workflows.business.records import Contract, Payment, PaymentReport
 from workflows.business.shared.change_request import Decision
 from workflows.business.shared.staff_acts import StaffActInput
+from workflows.payment import PAYMENT
 from workflows.ports.collecting import collects, refunds
-from workflows.ports.commands import CommandSite
-from workflows.ports.guarded import GuardedMethod
-from workflows.ports.testing.commands import run_command
 
 FACTS = SiteFacts(Path("var"), "https://s.example.jp", "s@example.jp", False, "Asia/Tokyo")
 JANUARY = date(2027, 1, 27)
@@ -41,37 +40,6 @@ def site_settings() -> Mapping[str, Any]:
 @pytest.fixture
 def site(any_site: Site, clock: Clock) -> Site:
     return at_noon(any_site, clock)
-
-
-def command(site: Site, name: str, *arguments: str) -> str:
-    """What a command of the plugin says."""
-    method = site.services.payment_methods["direct_debit"]
-    assert isinstance(method, GuardedMethod)
-    plugin = method.plugin
-    assert isinstance(plugin, DirectDebit)
-    services, operator = site.services, Actor("operator", "tests")
-    done = run_command(
-        plugin.register_commands()[name], arguments, CommandSite(site.engine, operator, site.clock, services)
-    )
-    assert done.exit_code == 0, (done.output, done.exception)
-    return done.output
-
-
-def told(site: Site, folder: Path, clock: Clock, *codes: str, day: date = DAY) -> None:
-    """A run of what is due on a day, and the banks' answer two days after it, read by the command."""
-    drawn = draw(site, folder, day)
-    assert drawn.file is not None
-    answer = folder / f"answer-{day}.txt"
-    answer.write_bytes(answered(drawn.file.read_bytes(), codes))
-    clock.now = NOON + (day - NOON.date())
-    clock.forward(days=2)
-    beat(site)  # as each day
-    command(site, "result", str(answer))
-    beat(site)
-
-
-def all_payments() -> list[Payment]:
-    return list(Payment.select().order_by(Payment.contract))
 
 
 def test_each_code_leads_its_payment_on(site: Site, tmp_path: Path, clock: Clock, mailer: MemoryMailer) -> None:
@@ -138,7 +106,7 @@ def test_a_bill_that_stands_in_a_file_is_asked_for_at_once(site: Site, tmp_path:
 def test_no_run_is_drawn_up_while_payments_are_halted(site: Site, tmp_path: Path) -> None:
     """After a restore it would ask again for what a file of the lost time has asked for."""
     payer(site, "A00000001")
-    pause(site.engine, OneVersion("payment", 1), Actor("operator", "tests"), "restored")
+    pause(site.engine, OneVersion(PAYMENT.name, PAYMENT.version), Actor("operator", "tests"), "restored")
     with pytest.raises(AssertionError, match="Payments are halted: restored"):
         command(site, "run", "--into", str(tmp_path))
     assert list(tmp_path.glob("*.txt")) == []

@@ -36,7 +36,7 @@ def billed(terms: ContractTerms = TERMS, since: date = LONG_AGO, ended_on: date 
 
 
 def bills(one: BilledContract, *booked: Booked, day: date = DAY) -> list[tuple[date, int]]:
-    return [(bill.due_on, bill.total) for bill in reckoned(LIST, day, (one,), {7: booked})]
+    return [(made.bill.due_on, made.bill.total) for made in reckoned(LIST, day, (one,), {7: booked}, {})]
 
 
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
@@ -133,8 +133,8 @@ def test_what_a_change_costs_once_is_billed_on_its_day() -> None:
     assert bills(billed(ANNUAL), change) == [(DECEMBER, 4_321)]
     assert bills(billed(ANNUAL, since=date(2026, 12, 2)), change) == []
     assert bills(billed(ANNUAL), replace(change, once=0)) == []
-    (bill,) = reckoned(LIST, DAY, (billed(ANNUAL),), {7: (change,)})
-    assert bill.number == "L-00000003"
+    (made,) = reckoned(LIST, DAY, (billed(ANNUAL),), {7: (change,)}, {})
+    assert (made.bill.number, made.is_of_year) == ("L-00000003", False)
 
 
 @given(
@@ -151,7 +151,11 @@ def test_whoever_asks_every_month_is_told_of_every_period_once(started_on: date,
         for month in range(1, 13)
         if date(year, month, min(until.day, 28)) <= until
     ]
-    found = {bill.number: bill.due_on for day in asked for bill in reckoned(LIST, day, (one,), {})}
+    found, years = dict[str, date](), list[date]()
+    for day in asked:
+        for made in reckoned(LIST, day, (one,), {}, {7: years}):
+            found[made.bill.number] = made.bill.due_on
+            years += [made.bill.due_on] if made.is_of_year else []
     last = max(asked)
     days = [started_on + timedelta(days=ahead) for ahead in range(max(0, (last - started_on).days + 1))]
     if term == "annual":
@@ -206,6 +210,32 @@ def test_what_was_booked_is_billed(ledger: Ledger) -> None:
     applied = ledger.apply(change, shown, "key")
     assert isinstance(applied, Applied)
     assert ledger.due_bills(DAY, (billed(after),)) == (Bill(applied.reference, 7, shown.due.total, DECEMBER),)
+
+
+@pytest.mark.parametrize("to", [date(2025, 12, 1), date(2025, 12, 10), date(2026, 2, 8), date(2025, 7, 8)])
+@pytest.mark.parametrize("is_from_before", [False, True])
+def test_a_first_day_that_is_corrected_bills_no_year_twice(ledger: Ledger, to: date, is_from_before: bool) -> None:
+    was = replace(ANNUAL, started_on=date(2025, 12, 8))
+    (bill,) = ledger.due_bills(date(2026, 12, 8), (billed(was),))
+    if is_from_before:
+        LedgerBill.update(is_of_year=None).execute()
+    corrected = billed(replace(was, started_on=to))
+    days = [date(2026, 12, 9) + timedelta(days=ahead) for ahead in range(500)]
+    found = [ledger.due_bills(day, (corrected,)) for day in days]
+    assert [one for one in found[120] if one.due_on < date(2027, 6, 1)] == [bill]
+    renewed = [one.due_on for one in found[-1]]
+    assert renewed == [date(2026, 12, 8), to.replace(year=2028 if to.month == 2 else 2027)]
+
+
+def test_no_month_is_billed_of_a_year_that_was(ledger: Ledger) -> None:
+    """As where the term is decided on, or corrected, once the year was asked for."""
+    was = replace(ANNUAL, started_on=date(2025, 12, 8))
+    (bill,) = ledger.due_bills(date(2026, 12, 8), (billed(was),))
+    monthly = billed(replace(was, term="monthly"), since=DAY)
+    assert ledger.due_bills(date(2027, 6, 1), (replace(monthly, since=DECEMBER),)) == (bill,)
+    for month in (11, 12):
+        ledger.due_bills(date(2027, month, 27), (monthly,))
+    assert [one.due_on for one in ledger.due_bills(date(2028, 1, 27), (monthly,))] == [date(2028, 1, 1)]
 
 
 def test_without_contracts_there_are_no_bills(ledger: Ledger) -> None:

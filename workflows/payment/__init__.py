@@ -10,14 +10,15 @@ from engine.plugins.needs import PluginNeed
 from engine.store.base import SiteDatabase
 from workflows.business.plugin_needs import PAYMENT_METHOD, PAYMENT_METHODS
 from workflows.business.records import Payment
+from workflows.business.shared.bill_input import BillInput
 from workflows.payment.chores import ask_by_new_mandates, begin_due
 from workflows.payment.effects import CollectionEffects
-from workflows.payment.inputs import BillInput
+from workflows.payment.version_1 import PAYMENT_1
 from workflows.payment.workflow import PAYMENT
 from workflows.ports.guarded import Patient
 from workflows.procedure import Procedure
 
-__all__ = ["PAYMENT", "PROCEDURE", "BillInput", "CollectionEffects"]
+__all__ = ["PAYMENT", "PAYMENT_1", "PROCEDURE", "BillInput", "CollectionEffects"]
 
 
 def _under_way(db: SiteDatabase, _today: date) -> Iterator[PluginNeed]:
@@ -35,7 +36,7 @@ def _under_way(db: SiteDatabase, _today: date) -> Iterator[PluginNeed]:
 
 
 PROCEDURE = Procedure(
-    (PAYMENT,),
+    (PAYMENT_1, PAYMENT),
     effects={"collection": lambda services, _engine: Patient(CollectionEffects(services))},
     chores=(begin_due, ask_by_new_mandates),
     plugin_needs=(_under_way,),

@@ -7,19 +7,14 @@ process remembers saves questions alone: up to which mandate it has come, and wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 
 from engine import Engine
-from engine.definition import SYSTEM_ACTOR
-from engine.errors import EngineError, Refused
+from engine.errors import EngineError
 from engine.plugins.breakers import NotNow, TooSlow
-from workflows.business.records import Mandate, Payment
-from workflows.collecting import begin_try, knows_bills, some_due_bills
-from workflows.payment.inputs import BillInput
-from workflows.payment.workflow import PAYMENT
+from workflows.business.records import Contract, Mandate, Payment
+from workflows.collecting import begin_payments, begin_try, knows_bills, some_due_bills
 from workflows.ports.collecting import collects
-from workflows.ports.payments import DueBill
 from workflows.services import Services
 
 _PAUSE = timedelta(hours=1)  # between two passes over all mandates
@@ -49,30 +44,7 @@ def _begin_some(engine: Engine, services: Services, method: str) -> int:
         services.passes[method] = now + _LATER, after
         return 0
     services.passes[method] = (now, last) if last is not None else (now + _PAUSE, 0)
-    since = services.collect_from
-    wanted = [one for one in due if since is not None and one.bill.due_on >= since]
-    return sum(_begin(engine, method, one) for one in _unknown(wanted))
-
-
-def _unknown(due: Sequence[DueBill]) -> list[DueBill]:
-    """The bills that have no payment."""
-    numbers = [one.bill.number for one in due]
-    known = {row.bill for row in Payment.select(Payment.bill).where(Payment.bill.in_(numbers))}
-    return [one for one in due if one.bill.number not in known]
-
-
-def _begin(engine: Engine, method: str, due: DueBill) -> bool:
-    """Begin the payment of a bill; False where another worker was faster, or it cannot be begun now."""
-    bill = due.bill
-    data = BillInput(bill.number, bill.contract, bill.total, bill.due_on, due.mandate.id, method)
-    try:
-        engine.start(PAYMENT.name, f"contract:{bill.contract}", SYSTEM_ACTOR, data)
-    except Refused:
-        return False
-    except EngineError as error:
-        log.warning("the payment of bill %s does not begin now: %s", bill.number, error)
-        return False
-    return True
+    return begin_payments(engine, services, method, due)
 
 
 def ask_by_new_mandates(engine: Engine, services: Services) -> int:
@@ -81,7 +53,9 @@ def ask_by_new_mandates(engine: Engine, services: Services) -> int:
     unpaid = (
         Payment.select(Payment.instance)
         .join(Mandate, on=(Mandate.in_use == Payment.contract))
+        .join(Contract, on=(Contract.id == Payment.contract))
         .where(
+            Contract.payment_method == Mandate.method,
             Payment.settled_at.is_null(),
             Payment.under_way == 0,
             Payment.paid == 0,

@@ -109,6 +109,7 @@ class CollectionEffects:
             since=made.began_at,
             reference=made.reference,
             data=kept_secret(self._services, mandate),
+            is_replaced=payment.contract.payment_method != made.method,
         )
 
 

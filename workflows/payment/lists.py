@@ -25,6 +25,8 @@ def listed(name: str, most: int, first: int = 0) -> list[Payment]:
 
 @prepared
 def of_customer(customer: Any, most: Any) -> Any:
-    """The newest payments of a customer."""
-    rows = Payment.select().where(Payment.customer == customer)
-    return rows.order_by(Payment.instance.desc()).limit(most)
+    """Payments of a customer, the newest first: all that are not settled, and of the others the newest."""
+    settled = Payment.select(Payment.instance).where(Payment.customer == customer, LISTS[SETTLED])
+    newest = settled.order_by(Payment.instance.desc()).limit(most)
+    shown = Payment.settled_at.is_null() | Payment.instance.in_(newest)
+    return Payment.select().where(Payment.customer == customer, shown).order_by(Payment.instance.desc())

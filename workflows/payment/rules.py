@@ -79,8 +79,11 @@ def customer_is_there(attempt: Attempt) -> Refusal | None:
 
 
 def can_be_collected(attempt: Attempt) -> Refusal | None:
-    """The contract is billed by a mandate of a method that collects."""
+    """The contract is billed by a mandate of a method that collects, and its customer was not removed."""
     payment = payment_of(attempt)
+    customer = attempt.records.get(Customer, id=payment.customer_id) if payment is not None else None
+    if customer is None or customer.removed_on is not None:
+        return NO_MANDATE
     mandate = mandate_in_use(attempt, payment) if payment is not None else None
     method = attempt.services.payment_methods.get(mandate.method) if mandate is not None else None
     return None if collects(method) else NO_MANDATE
@@ -106,21 +109,21 @@ def some_was_paid(attempt: Attempt) -> Refusal | None:
 
 
 def is_asked_again(attempt: Attempt) -> Refusal | None:
-    """The try failed, its method named a day for the next one, and the mandate works."""
-    payment = payment_of(attempt)
-    last = last_try(payment)
-    return _retried(payment, last.failure if last is not None else "")
+    """The try failed, its method named a day for the next one, and the mandate works and is still in use."""
+    last = last_try(payment_of(attempt))
+    return _retried(attempt, last.failure if last is not None else "")
 
 
 @needs_input
 def is_told_to_ask_again(attempt: Attempt) -> Refusal | None:
     """The same of a try of which a report says that it failed."""
-    return _retried(payment_of(attempt), attempt.data.failure)
+    return _retried(attempt, attempt.data.failure)
 
 
-def _retried(payment: Payment | None, failure: str) -> Refusal | None:
+def _retried(attempt: Attempt, failure: str) -> Refusal | None:
+    payment = payment_of(attempt)
     asks = payment is not None and payment.retry_on is not None and failure in _ASKED_AGAIN
-    return None if asks else NO_RETRY
+    return can_be_collected(attempt) if asks else NO_RETRY
 
 
 @needs_input

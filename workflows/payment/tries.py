@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.definition import Attempt
-from workflows.business.records import Mandate, Payment, PaymentTry
+from workflows.business.records import Contract, Mandate, Payment, PaymentTry
 from workflows.business.shared.payment_told import PaymentTold
 from workflows.ports.payments import SUCCEEDED, TAKEN_BACK
 
@@ -90,6 +90,9 @@ def _nothing_known() -> dict[str, Any]:
 
 
 def mandate_in_use(attempt: Attempt, payment: Payment) -> Mandate | None:
-    """The mandate by which the contract of a payment is billed now; None where there is none."""
+    """The mandate by which the contract of a payment is billed now; None where there is none, or where the contract
+    says that it is paid in another way, as after an import."""
     mandate: Mandate | None = attempt.records.get(Mandate, in_use=payment.contract_id)
-    return mandate
+    contract: Contract | None = attempt.records.get(Contract, id=payment.contract_id)
+    is_meant = mandate is not None and contract is not None and contract.payment_method == mandate.method
+    return mandate if is_meant else None

@@ -5,8 +5,10 @@ own. A try that fails is followed by a mail and, where the method names a day, b
 nothing can be collected by the mandate, the payment is overdue: the contractor is reminded, staff decide, and as soon
 as another mandate is in use, the bill is asked for by that one.
 
-What a payment method reports may come at any time. Staff can pay back what was paid (`refund`), and say of a bill that
-it was paid in another way (`settle`) or is not asked for any more (`write_off`).
+What a payment method reports may come at any time. A bill that it asks for already, as in a file for the banks, is
+under way (`asked_for`): nobody may record then that it was paid otherwise, or ask for it by another mandate. Staff can
+pay back what was paid (`refund`), and say of a bill that it was paid in another way (`settle`) or is not asked for any
+more (`write_off`).
 """
 
 from datetime import timedelta
@@ -33,7 +35,7 @@ _UNPAID = ("failed", "overdue", "partly_paid", "charged_back")
 
 PAYMENT = Workflow(
     name="payment",
-    version=1,
+    version=2,
     title=_("お支払い"),
     recipients=rules.RECIPIENTS,
     mail_context=rules.mail_context,
@@ -96,6 +98,15 @@ PAYMENT = Workflow(
             guards=(rules.some_was_paid,),
             writes=(rules.end_try,),
             effects=(_STAFF,),
+        ),
+        Transition(
+            "answered",
+            ("collecting",),
+            "collecting",
+            allow=SYSTEM,
+            guards=(rules.mandate_is_another, rules.can_be_collected),
+            writes=(rules.end_try, rules.begin_try),
+            effects=(_COLLECT,),
         ),
         Transition(
             "answered",
@@ -207,6 +218,15 @@ PAYMENT = Workflow(
             "collecting",
             allow=SYSTEM,
             guards=(rules.mandate_is_another, rules.can_be_collected),
+            writes=(rules.begin_try,),
+            effects=(_COLLECT,),
+        ),
+        Transition(
+            "asked_for",
+            _UNPAID,
+            "collecting",
+            allow=SYSTEM,
+            guards=(rules.can_be_collected,),
             writes=(rules.begin_try,),
             effects=(_COLLECT,),
         ),

@@ -86,12 +86,27 @@ def _contract(attempt: Attempt) -> Contract | None:
 
 
 def contract_is_running(attempt: Attempt) -> Refusal | None:
-    """The contract has not ended."""
+    """The contract has not ended, and will not before the date from which the other method would be billed."""
     contract = _contract(attempt)
     if contract is None:
         return NO_CONTRACT
-    today = attempt.services.calendar.today(attempt.at)
-    return NO_CONTRACT if contract.ended_on is not None and contract.ended_on < today else None
+    today, last = attempt.services.calendar.today(attempt.at), contract.ended_on
+    if last is None or last < today:
+        return NO_CONTRACT if last is not None else None
+    asked = change_request_of(attempt.instance, attempt.records)
+    return ends_before(last, asked.effective_on if asked is not None else effective_date(today))
+
+
+def ends_before(last: date, day: date) -> Refusal | None:
+    """Why nothing can be billed from `day` on, where `last` is the contract's last day; None where it can."""
+    if last >= day:
+        return None
+    message = _(
+        "ご契約は%(last)sに終了します。お支払い方法の変更は、%(day)s以降のご請求から適用されるため、お受けできません。",
+        last=day_said(last),
+        day=day_said(day),
+    )
+    return Refusal("contract_ends", message)
 
 
 def method_is_offered(attempt: Attempt) -> Refusal | None:

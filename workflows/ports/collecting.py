@@ -28,7 +28,8 @@ class DuePayment:
     the bill's total, or what is left of it. On `due_day` the money may move at the earliest. `tries` counts how often
     the bill was asked for, 1 for the first time, and `since` is when this try began, aware. `reference` is the
     provider's name for the payment, "" until the method has told one. `data` is what the method wanted to read again
-    of the mandate, empty where nothing is kept.
+    of the mandate, empty where nothing is kept. `is_replaced` says that the contract is paid by another method by now:
+    what was not asked for yet is not to be asked for any more, and counts as `failed`.
     """
 
     number: int
@@ -40,6 +41,7 @@ class DuePayment:
     since: datetime
     reference: str = ""
     data: Secret = field(default=Secret(""), repr=False)
+    is_replaced: bool = False
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 import peewee as pw
@@ -22,6 +23,7 @@ from plugins.direct_debit.runs.records import (
 )
 from plugins.direct_debit.runs.results import Tell, tell_nobody
 
+LONGEST_ANSWER = timedelta(days=40)  # from a debit to the file that tells of it
 _STEP = 500
 _NAME = re.compile(r"([0-9]{1,18})-([0-9]{1,6})")
 
@@ -61,6 +63,21 @@ def ask_again(payment: DirectDebitPayment) -> None:
     """Let the bill stand in the next run, by the mandate that the contract then has; its mandate counts as working
     again. Raises NoSuchPayment where the debit did not fail."""
     _decide(payment, taken=None, ends_mandate=False)
+
+
+def give_up_waiting(payment: DirectDebitPayment, today: date) -> None:
+    """Let a bill stand in the next run though the banks have told nothing of its debit. What they tell later is still
+    read. Raises NoSuchPayment where they may yet be about to, or have told something."""
+    waited_until = payment.run.debit_on + LONGEST_ANSWER
+    if payment.state != REQUESTED:
+        raise NoSuchPayment(f"payment {payment.name} is {payment.state}: expected one without a result")
+    if today <= waited_until:
+        raise NoSuchPayment(
+            f"payment {payment.name}: the banks may still tell of it; expected a day after {waited_until}"
+        )
+    row = DirectDebitPayment
+    with transaction():
+        row.update(taken=None).where(row.id == payment.id, row.state == REQUESTED).execute()
 
 
 def settle(payment: DirectDebitPayment, *, mandate_works: bool, tell: Tell = tell_nobody) -> None:

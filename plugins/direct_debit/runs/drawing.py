@@ -28,7 +28,7 @@ from engine.definition import Secret
 from engine.errors import EngineError
 from engine.store.base import transaction
 from plugins.direct_debit.readings import account_of, debit_of
-from plugins.direct_debit.runs.records import DirectDebitPayment, DirectDebitRun, new_mark
+from plugins.direct_debit.runs.records import REQUESTED, DirectDebitPayment, DirectDebitRun, new_mark
 from plugins.direct_debit.zengin import Header, Totals, Writer, WrongField
 from workflows.ports.payments import DueBill
 
@@ -130,10 +130,11 @@ def draw(due: Iterable[DueBill], header: Header, debit_on: date, newline: bytes,
     return Drawn(draft.run, file, tuple(draft.left_out), draft.left_out_count)
 
 
-def bills_of(run: DirectDebitRun, bills: Sequence[str]) -> set[str]:
-    """Those of these bills that stand in a run."""
+def requested(bills: Sequence[str]) -> set[str]:
+    """Those of these bills that stand in a run, and of which the banks have told nothing yet."""
     row = DirectDebitPayment
-    return {found.bill for found in row.select(row.bill).where(row.run == run, row.bill.in_(bills))}
+    asked = row.select(row.bill).join(DirectDebitRun).where(DirectDebitRun.number.is_null(False))
+    return {found.bill for found in asked.where(row.taken.in_(bills), row.state == REQUESTED)}
 
 
 def interrupted() -> DirectDebitRun | None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from plugins.direct_debit.runs import decisions
 from plugins.direct_debit.runs.codes import CODES
-from plugins.direct_debit.runs.records import COLLECTED, FAILED, SETTLED, DirectDebitPayment, DirectDebitRun
+from plugins.direct_debit.runs.records import COLLECTED, FAILED, REQUESTED, SETTLED, DirectDebitPayment, DirectDebitRun
 from workflows.ports.collecting import DuePayment
 from workflows.ports.payments import Report
+
+_REPLACED = "no run asks for it any more, because the contract is paid in another way"
 
 
 def asked(payment: DuePayment) -> Report:
@@ -25,6 +27,8 @@ def standing(payment: DuePayment) -> Report:
     """How the bill stands, by the runs."""
     last = _last(payment)
     if last is None or _waits(last, payment):
+        if payment.is_replaced:
+            return Report("failed", payment.number, detail=_REPLACED, failure="mandate_unusable")
         ended = _end_of(payment.mandate.id)
         if ended is not None:
             return Report("failed", payment.number, detail=_said(ended), failure="mandate_unusable")
@@ -58,7 +62,9 @@ def _is_over(last: DirectDebitPayment) -> bool:
 
 def _waits(last: DirectDebitPayment, payment: DuePayment) -> bool:
     """Whether the bill will stand in the next run, and what is known of it is of a try before this one."""
-    return bool(last.state == FAILED and last.taken is None and last.told_at <= payment.since)
+    if last.taken is not None:
+        return False
+    return bool(last.state == REQUESTED or (last.state == FAILED and last.told_at <= payment.since))
 
 
 def _last(payment: DuePayment) -> DirectDebitPayment | None:

@@ -223,5 +223,11 @@ def _write(payment: DirectDebitPayment, code: str, now: datetime) -> None:
         code=code,
         told_at=now,
         ends_mandate=meant.ends_mandate,
-        taken=None if meant.asked_again else payment.bill,
+        taken=None if meant.asked_again or _is_in_another_run(payment) else payment.bill,
     ).where(DirectDebitPayment.id == payment.id, DirectDebitPayment.state == REQUESTED).execute()
+
+
+def _is_in_another_run(payment: DirectDebitPayment) -> bool:
+    """Whether the bill of a payment stands in another run by now, because nothing was told of this one for long."""
+    row = DirectDebitPayment
+    return payment.taken is None and row.select().where(row.taken == payment.bill).exists()

@@ -34,10 +34,12 @@ from workflows.business.records import Contract, Mandate, Payment, PaymentReport
 from workflows.business.shared.change_request import Decision
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.collecting import due_bills
-from workflows.payment import BillInput
+from workflows.payment import PAYMENT, BillInput
 from workflows.payment.chores import begin_due
 from workflows.payment.inputs import Refunding
+from workflows.payment.lists import of_customer
 from workflows.payment_method_change import reports
+from workflows.ports.billing import Bill
 from workflows.ports.payments import Report
 
 BROKE = Report("failed", failure="insufficient_funds", detail="51")
@@ -99,7 +101,7 @@ def test_while_payments_are_halted_nothing_is_asked_for(
 ) -> None:
     """As after a restore, when some of them were collected in the lost time: see `tetsuzuki restored`."""
     billed(books)
-    every = OneVersion("payment", 1)
+    every = OneVersion(PAYMENT.name, PAYMENT.version)
     pause(site.engine, every, Actor("operator", "tests"), "restored")
     beat(site)
     assert (Payment.select().count(), provider.asked) == (0, [])
@@ -488,3 +490,17 @@ def test_of_a_customer_who_is_removed_the_sums_are_kept_and_the_words_are_not(
     mailer.sent.clear()
     beat(site)
     assert not [one for one in mailer.sent if "ご請求" in one.text]
+
+
+def test_a_customer_sees_whatever_is_not_settled_and_the_newest_of_the_rest(
+    site: Site, provider: Collector, books: BillBooks
+) -> None:
+    contract, _payment = begun(site, books)
+    for day in range(2, 8):
+        books.bills.append(Bill(f"B-{contract.id}-{day}", contract.id, 100, DUE))
+    site.services.passes.clear()
+    beat(site)
+    unpaid = Payment.get(Payment.bill == f"B-{contract.id}-2")
+    Payment.update(settled_at=None).where(Payment.instance == unpaid.instance).execute()
+    shown = [payment.bill for payment in of_customer(contract.customer_id, 2)]
+    assert shown == [f"B-{contract.id}-{day}" for day in (7, 6, 2)]

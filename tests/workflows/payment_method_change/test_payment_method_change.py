@@ -565,6 +565,16 @@ def test_a_contract_that_has_ended_is_not_changed(site: Site, clock: Clock, book
     assert mailer.sent[-1].subject == "お支払い方法を変更できませんでした"
 
 
+def test_a_contract_that_ends_before_the_new_method_would_be_billed_is_not_changed(site: Site) -> None:
+    of = contract(method="credit_card")
+    who, ends = account(of), Contract.update(ended_on=date(2026, 4, 30)).where(Contract.id == of.id)
+    ends.execute()
+    with pytest.raises(Refused, match="ご契約は2026年4月30日に終了します。お支払い方法の変更は、2026年5月1日以降"):
+        ask(site, of, who, "bank_transfer")
+    Contract.update(ended_on=MAY).where(Contract.id == of.id).execute()
+    assert state(site, ask(site, of, who, "bank_transfer")) == "scheduled"
+
+
 def test_without_a_billing_backend_it_waits_as_an_incident(
     sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
 ) -> None:

@@ -74,6 +74,8 @@ def _of_money(report: PaymentReport, about: PaymentTry, state: str) -> Decision 
         return keep("contradicts")  # told late, or the bank has given it back: somebody must look
     if state not in _PAID:
         return None
+    if not about.paid and _has_come_otherwise(about):
+        return keep("twice")
     if about.reference and report.reference:
         return Decision(KNOWN) if about.paid else keep("twice")
     return keep("twice") if _is_told_before(report) else Decision(KNOWN)
@@ -95,6 +97,12 @@ def _is_told_before(report: PaymentReport) -> bool:
         PaymentReport.id != report.id,
     )
     return bool(others.exists())
+
+
+def _has_come_otherwise(about: PaymentTry) -> bool:
+    """Whether another try of the payment has brought money."""
+    others = PaymentTry.select().where(PaymentTry.payment == about.payment_id, PaymentTry.id != about.id)
+    return bool(others.where(PaymentTry.paid > PaymentTry.refunded).exists())
 
 
 def _about(report: PaymentReport, tries: Sequence[PaymentTry]) -> PaymentTry:
