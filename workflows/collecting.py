@@ -7,7 +7,7 @@ billing backend is asked for their contracts' bills, so any number of them takes
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -44,7 +44,7 @@ def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
     mandates; where a part was paid, with what is left as their total. Those are left out that are settled, or are being
     collected in another way; and for four weeks those of a contract with an open request that should have taken effect:
     its terms of that day are not known yet, and a bill never changes. What fell due before the contract was paid by
-    `method` is among them where it is being collected by it.
+    `method`, or before the site collects, is among them where it is being collected by it.
 
     Raises ConfigurationError where no billing backend knows bills, UnusableBills for what it answers.
     """
@@ -55,7 +55,9 @@ def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
         found = list(_due(services, billing, day, mandates))
         payments = {one.bill: one for one in _payments_of([due.bill.number for due, _is_before in found])}
         for due, is_before in found:
-            left = _left_of(due.bill, payments.get(due.bill.number), method, is_before=is_before)
+            payment, first = payments.get(due.bill.number), services.collect_from
+            is_before |= first is not None and due.bill.due_on < first
+            left = _left_of(due.bill, payment, method, is_before=is_before)
             if left:
                 yield replace(due, bill=replace(due.bill, total=left))
 
@@ -83,8 +85,15 @@ def _due(
     services: Services, billing: GuardedBilling, day: date, mandates: Sequence[Mandate]
 ) -> Iterator[tuple[DueBill, bool]]:
     """What is due, and whether it fell due before its contract was paid by the mandate's method."""
-    awaited, switches = _awaited([_contract(mandate).id for mandate in mandates], day)
+    numbers = [_contract(mandate).id for mandate in mandates]
+    awaited, switches = _awaited(numbers, day)
+    # Read anew, behind what is awaited: a change that was applied since would be billed at the terms before it.
+    contracts_now = {
+        one.id: one for one in Contract.select(Contract, Customer).join(Customer).where(Contract.id.in_(numbers))
+    }
     mandates = [mandate for mandate in mandates if _contract(mandate).id not in awaited]
+    for mandate in mandates:
+        mandate.contract = contracts_now[_contract(mandate).id]
     if not mandates:
         return
     since = _paid_since(mandates)
@@ -177,30 +186,36 @@ def check_not_halted(engine: Engine) -> None:
         raise Paused(f"Payments are halted: {why}")
 
 
-def begin_tries(engine: Engine, asked: Callable[[Sequence[str]], Collection[str]]) -> int:
-    """Begin the next try of each unpaid payment whose bill is asked for already, as in a file for the banks. Until then
-    staff could record that it was paid in another way, and it would come twice.
-
-    `asked` picks those among some hundred bills. Returns how many tries began. Idempotent.
-    """
-    begun, last = 0, 0
-    waiting = Payment.select(Payment.instance, Payment.bill).where(Payment.settled_at.is_null(), Payment.under_way == 0)
-    while rows := list(waiting.where(Payment.instance > last).order_by(Payment.instance).limit(_STEP)):
-        last = rows[-1].instance
-        picked = asked([row.bill for row in rows])
-        begun += sum(_begin_asked(engine, row) for row in rows if row.bill in picked)
-    return begun
+def claim(engine: Engine, method: str, bills: Sequence[str]) -> Mapping[str, str]:
+    """Let the payments of some hundred bills be under way by `method`, because they are asked for now, as in a file for
+    the banks: from then on nobody records that one was paid in another way, or asks for it otherwise. Returns those
+    that are not to be asked for, each with the reason; a bill without a payment is not among them. Idempotent."""
+    payments = list(_payments_of(bills))
+    halted = engine.halted_among([one.instance for one in payments])
+    found = {one.bill: _why_not(engine, method, one, is_halted=one.instance in halted) for one in payments}
+    return {bill: why for bill, why in found.items() if why}
 
 
-def _begin_asked(engine: Engine, payment: Payment) -> bool:
-    """Let a payment be under way whose bill is asked for: as on its date where it waits for that, else by the event for
-    it, which version 1 of the procedure has not."""
+def _why_not(engine: Engine, method: str, payment: Payment, *, is_halted: bool) -> str:
+    if payment.settled_at is not None:
+        return "it is settled"
+    if is_halted:
+        return f"its payment, {payment.instance}, is paused"
+    if payment.under_way == 1:
+        return "" if payment.method == method else f"it is being collected by {payment.method}"
+    if payment.paid:
+        return f"a part was paid, and its payment, {payment.instance}, waits for the staff"
+    # As on its date where it waits for that, else by the event for it, which version 1 of the procedure has not.
     begun = begin_try(engine, payment.instance, "collect") or begin_try(engine, payment.instance, "asked_for")
-    if not begun:
-        log.warning(
-            "payment %s: its bill %s is asked for, and it waits for staff all the same", payment.instance, payment.bill
-        )
-    return begun
+    if not begun:  # or it has begun just now, because its date has come
+        now = Payment.get_by_id(payment.instance)
+        begun = now.under_way == 1 and now.method == method
+    return "" if begun else f"its payment, {payment.instance}, waits for a decision of the staff"
+
+
+def settled_among(bills: Sequence[str]) -> set[str]:
+    """Those of these bills of which nothing is to be collected any more."""
+    return {one.bill for one in _payments_of(bills) if one.settled_at is not None}
 
 
 def begin_try(engine: Engine, payment: int, event: str) -> bool:

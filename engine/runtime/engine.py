@@ -386,6 +386,10 @@ class Engine:
         (I4). Raises UnknownWorkflow."""
         return self._looking.why_halted(self.definitions.to_start(workflow, 0))
 
+    def halted_among(self, instance_ids: Sequence[int]) -> frozenset[int]:
+        """Those of these instances, some hundred at most, that are paused, or whose version is. Read-only (I4)."""
+        return self._looking.halted_among(instance_ids)
+
     def allowed(self, instance_id: int, actor: Actor) -> tuple[Offer, ...]:
         """The events that `actor` may fire now, each with the transition that `fire` would take. Read-only (I4)."""
         return deciding.offers(self._looking.explain(instance_id, actor))

@@ -7,7 +7,7 @@ a transaction that is rolled back.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -28,7 +28,7 @@ from engine.runtime.mailed_links import MailedLinks
 from engine.runtime.step import Steps
 from engine.runtime.transaction import Transactions
 from engine.store import outbox_rows
-from engine.store.base import NEVER, Due, Store, Unit, Violation, from_db, version_target
+from engine.store.base import INSTANCE_TARGETS, NEVER, Due, Store, Unit, Violation, from_db, version_target
 
 Render = Callable[[Workflow, Effect, Instance, Unit, Mapping[str, Any], str], Message]
 """The mail of an effect, with its figures and its language."""
@@ -138,6 +138,19 @@ class Looking:
             target = version_target(workflow.name, workflow.version)
             rows = unit.rows("SELECT reason FROM pause WHERE ended_at IS NULL AND target = ?", (target,))
         return str(rows[0][0]) if rows else ""
+
+    def halted_among(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Those of these instances that are paused, or whose version is."""
+        if not numbers:
+            return frozenset()
+        marks = ", ".join("?" * len(numbers))
+        with self._store.reading() as unit:
+            rows = unit.rows(
+                f"SELECT i.id FROM instance i JOIN pause p ON p.ended_at IS NULL AND p.target IN ({INSTANCE_TARGETS}) "
+                f"WHERE i.id IN ({marks})",
+                tuple(numbers),
+            )
+        return frozenset(row[0] for row in rows)
 
     def next_due(self) -> datetime | None:
         """When the next timer is to be looked at; None where none is set, or all are paused."""

@@ -459,6 +459,10 @@ def instances_and_timers(rows: Iterable[Row]) -> list[tuple[Instance, list[Due]]
     return list(found.values())
 
 
+# The names of what halts an instance, as SQL of its row `i`.
+INSTANCE_TARGETS = "'instance ' || i.id, 'workflow ' || i.workflow || ' ' || i.version"
+
+
 def version_target(workflow: str, version: int) -> str:
     """The name of a version among the targets of pauses, as `IS_PAUSED` builds it."""
     return f"workflow {workflow} {version}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
 from workflows.collecting import (
     begin_due_payments,
-    begin_tries,
     check_not_halted,
+    claim,
     due_bills,
     keep_results,
     paid_otherwise,
     secrets_in_use,
+    settled_among,
     without_mandate,
 )
 from workflows.ports.commands import CommandSite, with_site
@@ -51,7 +53,6 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
         name that no other file gets. A run that was interrupted is finished first.
         """
         check_not_halted(site.engine)
-        begin_tries(site.engine, drawing.requested)  # also of a run that was interrupted
         folder, now = into or plugin.folder, site.clock()
         left = drawing.interrupted() if number is None else drawing.numbered(number)
         if left is not None:
@@ -97,6 +98,8 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
         """
         today = site.services.calendar.today(site.clock())
         for payment in [decisions.named(name) for name in payments]:
+            if settled_among([payment.bill]):
+                raise click.ClickException(f"{payment.name}: bill {payment.bill} is settled, and is asked for no more")
             if unanswered:
                 decisions.give_up_waiting(payment, today)
             else:
@@ -119,14 +122,15 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
     @click.option(
         "--into", type=click.Path(path_type=Path, file_okay=False), help="The folder that it was to be written into."
     )
+    @click.option("--lost", is_flag=True, help="The folder of its file is gone, and nobody has that file.")
     @with_site
-    def give_up(site: CommandSite, number: int, reason: str, into: Path | None) -> None:
+    def give_up(site: CommandSite, number: int, reason: str, into: Path | None, *, lost: bool) -> None:
         """Give up a run that was interrupted and whose file cannot be written again.
 
         Its bills stand in the next run. A run whose file was written may be at the banks, and is never given up.
         """
         run = drawing.numbered(number)
-        giving_up.give_up(run, reason, str(site.operator), into or plugin.folder, site.clock())
+        giving_up.give_up(run, reason, str(site.operator), into or plugin.folder, site.clock(), is_lost=lost)
         click.echo(f"run {number} is given up: {_debits(run.count, run.total)} will be asked for in the next run")
 
     return {"run": run, "result": result, "list": list_, "again": again, "settled": settled, "give-up": give_up}
@@ -160,12 +164,12 @@ def _draw(site: CommandSite, collector: Collector, day: date | None, folder: Pat
     begin_due_payments(site.engine, site.services, _METHOD)
     # What falls due later may still change until then, and a bill never does.
     due = due_bills(site.services, _METHOD, today)
-    drawn = drawing.draw(due, collector.header(asked), asked, collector.newline, folder, now)
+    claims = partial(claim, site.engine, _METHOD)
+    drawn = drawing.draw(due, collector.header(asked), asked, collector.newline, folder, now, claims)
     if drawn.run is None or drawn.file is None:
         click.echo(f"nothing is to be asked for on {asked}")
     else:
         click.echo(f"run {drawn.run.number}: {_debits(drawn.run.count, drawn.run.total)} on {asked}: {drawn.file}")
-        begin_tries(site.engine, drawing.requested)
     for one in drawn.left_out:
         click.echo(f"left out: bill {one.bill} of customer {one.customer_number}: {one.why}")
     if drawn.left_out_count > len(drawn.left_out):

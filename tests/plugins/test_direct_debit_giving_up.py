@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,62 @@ def test_a_run_that_can_be_finished_is_not_given_up(site: Site, lost: DirectDebi
     left.write_bytes(b"whole or not")
     with pytest.raises(RunFault, match="what an interrupted process left is still in"):
         give_up(lost, WHY, "operator:tests", tmp_path, site.clock())
-    left.rename(tmp_path / drawing.file_name(lost))
+    file = left.rename(tmp_path / drawing.file_name(lost))
+    DirectDebitRun.update(digest=drawing.digest_of(file)).execute()
     with pytest.raises(RunFault, match="is there: give the command `run`"):
-        give_up(lost, WHY, "operator:tests", tmp_path, site.clock())
+        give_up(drawing.numbered(1), WHY, "operator:tests", tmp_path, site.clock())
     assert drawing.interrupted() is not None
+
+
+def test_the_file_of_another_run_of_this_number_is_in_nobodys_way(
+    site: Site, lost: DirectDebitRun, tmp_path: Path
+) -> None:
+    """As of a run that was drawn up before a restore: numbers are given again."""
+    (tmp_path / drawing.file_name(lost)).write_bytes(b"another one")
+    give_up(lost, WHY, "operator:tests", tmp_path, site.clock())
+    drawn = draw(site, tmp_path)
+    assert drawn.run is not None
+    assert drawn.run.number == 2
+
+
+def test_a_run_is_given_up_only_by_who_looks_where_its_file_may_be(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several machines share no folder, and a file that has its name may be on its way to the banks."""
+    payer(site, "A00000001")
+    genuine = os.link
+
+    def die(*given: Any) -> None:
+        genuine(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("plugins.direct_debit.runs.drawing.os.link", die)
+        with pytest.raises(KeyboardInterrupt):
+            draw(site, tmp_path / "stick")
+    found = drawing.numbered(1)
+    with pytest.raises(RunFault, match=rf"its file may have its name in .*:{tmp_path}/stick: .*: --lost$"):
+        give_up(found, WHY, "operator:tests", tmp_path, site.clock())
+    with pytest.raises(RunFault, match="is there: give the command `run`"):
+        give_up(found, WHY, "operator:tests", tmp_path / "stick", site.clock())
+    give_up(found, WHY, "operator:tests", tmp_path, site.clock(), is_lost=True)
+    assert drawing.numbered(1).given_up_at is not None
+
+
+def test_a_run_that_was_given_up_meanwhile_gets_no_file(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payer(site, "A00000001")
+    genuine = drawing.file_name
+
+    def given_up_meanwhile(run: DirectDebitRun) -> str:
+        give_up(drawing.numbered(1), WHY, "operator:tests", tmp_path / "elsewhere", site.clock())
+        return genuine(run)
+
+    monkeypatch.setattr(drawing, "file_name", given_up_meanwhile)
+    with pytest.raises(RunFault, match="it has just been given up; its file was not written"):
+        draw(site, tmp_path)
+    assert list(tmp_path.glob("*.txt")) == []
 
 
 def test_a_run_whose_file_was_written_is_never_given_up(site: Site, tmp_path: Path) -> None:

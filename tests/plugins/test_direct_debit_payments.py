@@ -16,6 +16,7 @@ from engine.plugins import SiteFacts
 from engine.runtime.pauses.scopes import OneInstance, OneVersion
 from engine.testing import Clock, MemoryMailer, configured
 from plugins.direct_debit import DirectDebit
+from plugins.direct_debit.runs.records import DirectDebitPayment
 from tests.kit.collecting import beat, payment_of, tries
 from tests.kit.debit_commands import all_payments, command, told
 from tests.kit.debits import DAY, SETTINGS, at_noon, draw, mandate, payer
@@ -112,14 +113,20 @@ def test_no_run_is_drawn_up_while_payments_are_halted(site: Site, tmp_path: Path
     assert list(tmp_path.glob("*.txt")) == []
 
 
-def test_a_run_is_drawn_up_also_where_one_payment_is_halted(site: Site, tmp_path: Path, clock: Clock) -> None:
+def test_the_bill_of_a_payment_that_is_paused_stands_in_no_run(site: Site, tmp_path: Path, clock: Clock) -> None:
     payer(site, "A00000001")
     beat(site)
     told(site, tmp_path, clock, "1")
     (payment,) = all_payments()
     pause(site.engine, OneInstance(payment.instance), Actor("operator", "tests"), "a customer called")
-    assert command(site, "run", "--into", str(tmp_path)).startswith("run 2: 1 debit of ")
+    other = payer(site, "A00000002")
+    said = command(site, "run", "--into", str(tmp_path)).splitlines()
+    assert said[0].startswith("run 2: 1 debit of ")
+    assert said[1] == f"left out: bill {payment.bill} of customer A00000001: its payment, {payment.instance}, is paused"
     assert state(site, payment.instance) == "failed"
+    assert [one.contract for one in DirectDebitPayment.select().where(DirectDebitPayment.run == 2)] == [
+        other.contract_id
+    ]
 
 
 def test_a_result_that_is_read_before_the_new_date_counts_too(site: Site, tmp_path: Path, clock: Clock) -> None:

@@ -125,9 +125,9 @@ def test_a_bill_that_staff_let_stand_in_the_next_run_is_under_way_from_then_on(
     assert not [mail for mail in mailer.sent[sent:] if "再送" in mail.subject]
 
 
-@pytest.mark.parametrize("killed", ["behind its number", "before its name"])
-def test_a_run_that_was_killed_leaves_no_payment_behind(
-    site: Site, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, killed: str
+@pytest.mark.parametrize("killed_in", ["_number", "_name"])
+def test_a_run_that_is_killed_leaves_no_payment_to_be_settled(
+    site: Site, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, killed_in: str
 ) -> None:
     payer(site, "A00000001")
     beat(site)
@@ -139,15 +139,35 @@ def test_a_run_that_was_killed_leaves_no_payment_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        if killed == "before its name":
-            patch.setattr(drawing, "_name", die)
-            with pytest.raises(KeyboardInterrupt):
-                draw(site, tmp_path, date(2027, 1, 27))
-        else:
-            draw(site, tmp_path, date(2027, 1, 27))
-    command(site, "run", "--into", str(tmp_path))
+        patch.setattr(drawing, killed_in, die)
+        with pytest.raises(AssertionError, match="Abort"):
+            command(site, "run", "--into", str(tmp_path))
+    assert state(site, payment.instance) == "collecting"
+    for _again in range(2):
+        beat(site)
+        command(site, "run", "--into", str(tmp_path))
     assert state(site, payment.instance) == "collecting"
     assert [one for one in in_files() if one[0] == payment.bill] == [(payment.bill, 6600, 1), (payment.bill, 6600, 2)]
+
+
+def test_what_is_settled_while_a_run_is_drawn_up_stands_in_none(
+    site: Site, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payer(site, "A00000001")
+    payer(site, "A00000002")
+    beat(site)
+    told(site, tmp_path, clock, "1", "1")
+    first, second = all_payments()
+
+    def steps(given: Iterator[Any]) -> Iterator[list[Any]]:
+        found = list(given)
+        site.engine.fire(first.instance, "settle", staff(), OTHERWISE)
+        yield found
+
+    monkeypatch.setattr(drawing, "_steps", steps)
+    said = command(site, "run", "--into", str(tmp_path))
+    assert f"left out: bill {first.bill} of customer A00000001: it is settled" in said
+    assert [one[0] for one in in_files() if one[2] == 2] == [second.bill]
 
 
 def test_each_bill_in_a_file_has_a_payment(site: Site, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from engine.plugins.breakers import Breaker
 from engine.testing import Clock
 from tests.kit.debits import ACCOUNT, DAY, SETTINGS, YUCHO, at_noon, mandate, payer
 from web.assembly.site import Site
+from workflows import collecting
 from workflows.business.records import ChangeRequest, Contract, Mandate
 from workflows.collecting import due_bills, paid_otherwise, secrets_in_use, without_mandate
 from workflows.ports.billing import Bill, BilledContract, UnusableBills
@@ -159,3 +160,28 @@ def test_bills_that_are_none_are_collected_from_nobody(site: Site) -> None:
     backend.due_bills = lambda day, contracts: [Bill("1", 99, 1, day)]
     with pytest.raises(UnusableBills, match="expected one of the contracts that were asked for, got 99"):
         next(due_bills(with_backend(site, backend), "direct_debit", DAY))
+
+
+def test_a_change_that_is_applied_just_then_is_billed_at_its_terms(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the midnight at which a month begins both are done."""
+    payer(site, "A00000001", users=10)
+    genuine = collecting._awaited
+
+    def applied_just_then(*given: Any) -> Any:
+        Contract.update(users=25).execute()
+        return genuine(*given)
+
+    class Users(Backend):
+        def due_bills(self, day: date, contracts: tuple[BilledContract, ...]) -> list[Bill]:
+            return [Bill("B", one.contract, one.terms.users, DAY) for one in contracts]
+
+    monkeypatch.setattr(collecting, "_awaited", applied_just_then)
+    (due,) = due_bills(with_backend(site, Users()), "direct_debit", DAY)
+    assert due.bill.total == 25
+
+
+def test_what_fell_due_before_the_site_collects_stands_in_no_file(site: Site) -> None:
+    """As what was collected elsewhere until then, or in the time that a restore has lost."""
+    payer(site, "A00000001", since=date(2026, 11, 1))
+    services = replace(with_backend(site, Backend()), collect_from=date(2026, 12, 1))
+    assert [due.bill.number for due in due_bills(services, "direct_debit", DAY)] == ["1-12"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from engine.errors import EventNotPossible
 from engine.operations.pauses import standing
 from engine.runtime.engine import Engine
-from engine.runtime.pauses.rows import INSTANCE_TARGETS, PAUSE, effects_in, open_pause, pause_of
+from engine.runtime.pauses.rows import PAUSE, effects_in, open_pause, pause_of
 from engine.runtime.pauses.scopes import Pause, Resuming, Scope, WaitingEffect
 from engine.store import outbox_rows
+from engine.store.base import INSTANCE_TARGETS
 
 
 def paused(engine: Engine, most: int = 1000, skip: int = 0) -> list[Pause]:

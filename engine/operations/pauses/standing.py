@@ -10,10 +10,10 @@ from typing import Any
 from engine.definition import Actor, Instance, Workflow
 from engine.runtime import deadlines, history
 from engine.runtime.engine import Engine
-from engine.runtime.pauses.rows import INSTANCE_TARGETS, timers_in
+from engine.runtime.pauses.rows import timers_in
 from engine.runtime.pauses.scopes import DueTimer, OneChannel, OneInstance, OneVersion, Pause, Scope
 from engine.runtime.timetable import put_off_by
-from engine.store.base import COLUMNS, Row, Unit, from_db, instance_of, to_db
+from engine.store.base import COLUMNS, INSTANCE_TARGETS, Row, Unit, from_db, instance_of, to_db
 
 RESUME_EVENT = "pause.end"
 

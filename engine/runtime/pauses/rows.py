@@ -17,7 +17,6 @@ PAUSE = (
     "p.number, p.scope, p.instance_id, p.workflow, p.version, p.kind, p.recipient, p.since, p.actor, p.reason, "
     "p.ended_at, p.ended_by, p.ended_reason"
 )
-INSTANCE_TARGETS = "'instance ' || i.id, 'workflow ' || i.workflow || ' ' || i.version"
 _BEGIN = (
     "INSERT INTO pause (scope, target, instance_id, workflow, version, kind, recipient, since, actor, reason, "
     "ended_by, ended_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '') RETURNING number"

@@ -61,7 +61,8 @@ def named(name: str) -> DirectDebitPayment:
 
 def ask_again(payment: DirectDebitPayment) -> None:
     """Let the bill stand in the next run, by the mandate that the contract then has; its mandate counts as working
-    again. Raises NoSuchPayment where the debit did not fail."""
+    again. Raises NoSuchPayment where the debit did not fail, or the bill has been asked for again since."""
+    _check_not_taken(payment)
     _decide(payment, taken=None, ends_mandate=False)
 
 
@@ -83,16 +84,19 @@ def give_up_waiting(payment: DirectDebitPayment, today: date) -> None:
 def settle(payment: DirectDebitPayment, *, mandate_works: bool, tell: Tell = tell_nobody) -> None:
     """Say that the bill was paid in another way, so that it is never asked for again. Raises NoSuchPayment where the
     debit did not fail, or the bill has been asked for again since."""
-    taken = DirectDebitPayment.get_or_none(
-        DirectDebitPayment.taken == payment.bill, DirectDebitPayment.id != payment.id
-    )
-    if taken is not None:
-        raise NoSuchPayment(f"payment {payment.name}: its bill has been asked for again, as {taken.name}")
+    _check_not_taken(payment)
     works = {"ends_mandate": False} if mandate_works else {}
     with transaction():
         _decide(payment, state=SETTLED, taken=payment.bill, **works)
         payment.state = SETTLED
         tell((payment,))
+
+
+def _check_not_taken(payment: DirectDebitPayment) -> None:
+    row = DirectDebitPayment
+    taken = row.get_or_none(row.taken == payment.bill, row.id != payment.id)
+    if taken is not None:
+        raise NoSuchPayment(f"payment {payment.name}: its bill has been asked for again, as {taken.name}")
 
 
 def _decide(payment: DirectDebitPayment, **values: Any) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
+from socket import gethostname
 from typing import Any, BinaryIO, TypeVar, cast
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ from engine.definition import Secret
 from engine.errors import EngineError
 from engine.store.base import transaction
 from plugins.direct_debit.readings import account_of, debit_of
-from plugins.direct_debit.runs.records import REQUESTED, DirectDebitPayment, DirectDebitRun, new_mark
+from plugins.direct_debit.runs.records import DirectDebitPayment, DirectDebitRun, new_mark
 from plugins.direct_debit.zengin import Header, Totals, Writer, WrongField
 from workflows.ports.payments import DueBill
 
@@ -101,10 +102,29 @@ Secrets = Callable[[Sequence[int]], Mapping[int, Secret]]
 """What is kept for mandates that are still in use, by their ids."""
 
 
-def draw(due: Iterable[DueBill], header: Header, debit_on: date, newline: bytes, folder: Path, now: datetime) -> Drawn:
+Claim = Callable[[Sequence[str]], Mapping[str, str]]
+"""Lets the payments of some bills be under way; those that are not to be asked for, each with the reason."""
+
+
+def claim_all(bills: Sequence[str]) -> Mapping[str, str]:
+    """Where no payments are kept, but the runs alone."""
+    return {}
+
+
+def draw(
+    due: Iterable[DueBill],
+    header: Header,
+    debit_on: date,
+    newline: bytes,
+    folder: Path,
+    now: datetime,
+    claim: Claim = claim_all,
+) -> Drawn:
     """Draw up the run of `debit_on` and write its file into `folder`.
 
-    `now` is aware. Raises RunFault where another process draws one up, WrongField for a header that does not fit.
+    `claim` is asked before a bill gets into the file: one that is left there by a process that is killed stands in the
+    next run. `now` is aware. Raises RunFault where another process draws one up, WrongField for a header that does not
+    fit.
     """
     draft = _begin(header, debit_on, newline)
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +135,7 @@ def draw(due: Iterable[DueBill], header: Header, debit_on: date, newline: bytes,
             hashing = _Hashing(out)
             writer = Writer(cast(BinaryIO, hashing), header, newline)
             for step in _steps(due):
-                _add(draft, writer, step)
+                _add(draft, writer, step, claim)
             totals = writer.end()
             _to_disk(out)
         _folder_to_disk(folder)
@@ -128,13 +148,6 @@ def draw(due: Iterable[DueBill], header: Header, debit_on: date, newline: bytes,
     finally:
         part.unlink(missing_ok=True)
     return Drawn(draft.run, file, tuple(draft.left_out), draft.left_out_count)
-
-
-def requested(bills: Sequence[str]) -> set[str]:
-    """Those of these bills that stand in a run, and of which the banks have told nothing yet."""
-    row = DirectDebitPayment
-    asked = row.select(row.bill).join(DirectDebitRun).where(DirectDebitRun.number.is_null(False))
-    return {found.bill for found in asked.where(row.taken.in_(bills), row.state == REQUESTED)}
 
 
 def interrupted() -> DirectDebitRun | None:
@@ -165,7 +178,7 @@ def write_again(run: DirectDebitRun, secrets: Secrets, folder: Path, now: dateti
     if run.given_up_at is not None:
         raise RunFault(f"run {run.number}: it was given up: {run.given_up_why}")
     folder.mkdir(parents=True, exist_ok=True)
-    whole = next((left for left in left_by(run, folder) if _digest_of(left) == run.digest), None)
+    whole = next((left for left in left_by(run, folder) if digest_of(left) == run.digest), None)
     if whole is not None:
         file = _name(run, whole, folder, now)
         _clear(run, folder)
@@ -246,12 +259,19 @@ def _hold(draft: _Draft) -> None:
         raise RunFault("another process has taken over the run that was being drawn up here; nothing of it was kept")
 
 
-def _add(draft: _Draft, writer: Writer, step: Sequence[DueBill]) -> None:
+def _add(draft: _Draft, writer: Writer, step: Sequence[DueBill], claim: Claim) -> None:
     """Add what may be asked for to the run and to its file: all rows of a step in one commit."""
     with transaction():
         _hold(draft)
+        askable = list(_askable(draft, step))
+    refused = claim([due.bill.number for due, _is_first in askable])
+    with transaction():
+        _hold(draft)
         rows = []
-        for due, is_first in _askable(draft, step):
+        for due, is_first in askable:
+            if why := refused.get(due.bill.number):
+                draft.leave_out(due, why)
+                continue
             account = account_of(due.data)
             if account is None:
                 draft.leave_out(due, "no account is kept that can be read")
@@ -318,13 +338,21 @@ def _number(draft: _Draft, totals: Totals, digest: str, now: datetime) -> None:
 
 
 def _name(run: DirectDebitRun, part: Path, folder: Path, now: datetime) -> Path:
-    """Give the file its name. Raises RunFault where another file has it: nothing is ever written over."""
+    """Give the file its name. Raises RunFault where another file has it, because nothing is ever written over, and
+    where the run was given up."""
     file = folder / file_name(run)
+    with transaction():  # so that nobody gives the run up from now on who does not look there
+        held = (DirectDebitRun.id == run.id) & DirectDebitRun.given_up_at.is_null()
+        if not DirectDebitRun.update(named_in=place_of(folder)).where(held).execute():
+            raise RunFault(f"run {run.number}: it has just been given up; its file was not written")
     try:
         os.link(part, file)
     except FileExistsError as error:
-        if _digest_of(file) != run.digest:
-            raise RunFault(f"{file}: expected the file of run {run.number} or none; this is another one") from error
+        if digest_of(file) != run.digest:
+            raise RunFault(
+                f"{file}: expected the file of run {run.number} or none; this is another one, as of a run from before "
+                "a restore. Nothing is written over: name another folder with --into"
+            ) from error
     _folder_to_disk(folder)
     with transaction():
         DirectDebitRun.update(handed_out_at=now).where(
@@ -369,7 +397,13 @@ def _folder_to_disk(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _digest_of(file: Path) -> str:
+def place_of(folder: Path) -> str:
+    """A folder, with the machine on which it is."""
+    return f"{gethostname()}:{folder.resolve()}"
+
+
+def digest_of(file: Path) -> str:
+    """The SHA-256 of a file."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

@@ -22,7 +22,7 @@ class DirectDebitRun(Record):
     `handed_out_at`. `slot` is "open" until then, and unique: one run is drawn up at a time, by the process whose
     `claim` it has. `mark` is drawn at random, and stands in 顧客番号 of each of its debits; it is NULL in runs from
     before, whose `id` stands there. `header` is the first record as text, `digest` the SHA-256 of the file, `total` in
-    yen.
+    yen. `named_in` is the machine and the folder where the file was about to get its name, or has it.
 
     A run whose file could not be written was given up at `given_up_at`, by an operator and with their reason: it has no
     debits any more.
@@ -41,6 +41,7 @@ class DirectDebitRun(Record):
     digest = pw.CharField(64, default="")
     written_at = UtcField(null=True)
     handed_out_at = UtcField(null=True)  # when the file got its name
+    named_in = pw.TextField(default="")
     given_up_at = UtcField(null=True)
     given_up_by = pw.CharField(128, default="")
     given_up_why = pw.CharField(1000, default="")

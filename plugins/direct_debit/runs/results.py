@@ -170,9 +170,10 @@ def _take_in(rows: Sequence[_Row], report: Report, now: datetime, tell: Tell) ->
                 report.wrong(row.number, fault)
             elif payment.state != REQUESTED:
                 report.known += 1
-            else:
-                _write(payment, row.debit.result, now)
+            elif _write(payment, row.debit.result, now):
                 done.append((payment, row.debit.result))
+            else:
+                report.wrong(row.number, f"payment {payment.name}: another process has just read its result")
         tell(payment for payment, _code in done)
     for payment, code in done:
         report.taken_in(payment, code)
@@ -214,17 +215,19 @@ def _fault(row: _Row, payment: DirectDebitPayment | None) -> str:
     return ""
 
 
-def _write(payment: DirectDebitPayment, code: str, now: datetime) -> None:
+def _write(payment: DirectDebitPayment, code: str, now: datetime) -> bool:
+    """Keep what a code says of a payment; False where somebody else has kept something since it was read."""
     meant = CODES[code]
     payment.state = COLLECTED if code == COLLECTED_CODE else FAILED
     payment.code, payment.told_at, payment.ends_mandate = code, now, meant.ends_mandate
-    DirectDebitPayment.update(
+    written = DirectDebitPayment.update(
         state=payment.state,
         code=code,
         told_at=now,
         ends_mandate=meant.ends_mandate,
         taken=None if meant.asked_again or _is_in_another_run(payment) else payment.bill,
-    ).where(DirectDebitPayment.id == payment.id, DirectDebitPayment.state == REQUESTED).execute()
+    ).where(DirectDebitPayment.id == payment.id, DirectDebitPayment.state == REQUESTED)
+    return bool(written.execute())
 
 
 def _is_in_another_run(payment: DirectDebitPayment) -> bool:

@@ -70,8 +70,8 @@ def test_a_restore_halts_the_payments_of_a_site_that_collects(run: Run, site: Si
         for version in (1, 2):
             assert f"then tetsuzuki workflow resume payment --version {version} --reason" in said.out
     assert [str(halted.scope) for halted in paused(site.engine)] == ["workflow payment 1", "workflow payment 2"]
-    for version in ("1", "2"):
-        assert run("workflow", "resume", "payment", "--version", version, "--reason", "compared").code == 0
+    for named in ("1", "2"):
+        assert run("workflow", "resume", "payment", "--version", named, "--reason", "compared").code == 0
 
 
 def test_what_the_doctor_finds_stuck_is_cured_by_the_commands_that_it_names(run: Run, site: Site) -> None:
