@@ -20,6 +20,7 @@ import psycopg
 from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
 from psycopg.errors import (
+    IdleInTransactionSessionTimeout,
     ReadOnlySqlTransaction,
     UniqueViolation,
 )
@@ -99,6 +100,7 @@ _SET_UP = f"""
 
 
 _FLUSHES_NOTHING = "SET LOCAL synchronous_commit = off"  # until the end of the transaction
+_NOT_NOW = (ReadOnlySqlTransaction, IdleInTransactionSessionTimeout)  # which psycopg calls internal errors
 _TIME_HOLDS = 60.0  # seconds; a crystal goes wrong by a few milliseconds in as many
 
 
@@ -195,6 +197,10 @@ class PostgresDatabase(SiteDatabase, PooledPsycopg3Database):
         except pw.OperationalError as error:
             if not self.is_closed() and self.connection().closed:
                 raise DatabaseAway from error
+            raise
+        except pw.InternalError as error:  # of a standby, or of a server that has become one
+            if isinstance(error.__cause__ or error.__context__, _NOT_NOW):
+                raise pw.OperationalError(str(error)) from error
             raise
 
     def replace_broken(self) -> None:

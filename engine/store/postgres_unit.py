@@ -10,8 +10,10 @@ import psycopg
 from psycopg.errors import (
     DeadlockDetected,
     ForeignKeyViolation,
+    IdleInTransactionSessionTimeout,
     LockNotAvailable,
     QueryCanceled,
+    ReadOnlySqlTransaction,
     SerializationFailure,
     UniqueViolation,
 )
@@ -39,6 +41,7 @@ class PostgresUnit(Unit):
     """A unit that holds writes back, to send them together with the next read or the COMMIT."""
 
     is_postgres = True
+    only_reads = False
     lock_suffix = " FOR NO KEY UPDATE"  # a transaction that only refers to the row need not wait
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
@@ -57,7 +60,11 @@ class PostgresUnit(Unit):
             raise TransitionConflict from error
         except (LockNotAvailable, QueryCanceled, DeadlockDetected, SerializationFailure) as error:
             raise Busy from error
-        except psycopg.OperationalError as error:
+        except ReadOnlySqlTransaction as error:
+            if self.only_reads:  # and a rule wanted to write
+                raise
+            raise DatabaseAway from error
+        except (psycopg.OperationalError, IdleInTransactionSessionTimeout) as error:
             raise DatabaseAway from error
 
     def take_pending(self) -> list[Statement]:
@@ -109,6 +116,8 @@ class PostgresUnit(Unit):
 
 class ReadingUnit(PostgresUnit):
     """A unit that only reads: who looks locks nothing and waits for nobody, whatever a rule asks for (I4)."""
+
+    only_reads = True
 
     lock_suffix = ""
 

@@ -81,6 +81,7 @@ class Taker:
             app.task(name=TIMERS, queue=TIMERS)(self._work.fire_timers)
             app.task(name=OUTBOX, queue=OUTBOX)(self._work.drain_outbox)
             await app.check_connection_async()
+            await _check_that_it_writes(pool)
             trouble.is_over()
             self._wanted.ask_for_all()
             # Each kind has workers of its own: mails to a server that hangs never hold up a timer.
@@ -110,6 +111,14 @@ class Taker:
                 self._wanted.ask(job.task_name)
             await app.job_manager.prune_stalled_workers(STALLED)
             await asyncio.wait([end.reached], timeout=STALLED / 2)
+
+
+async def _check_that_it_writes(pool: AsyncConnectionPool) -> None:
+    """Raise psycopg.OperationalError where the server only reads, as a standby does: no job can be taken there."""
+    async with pool.connection() as connection:
+        found = await (await connection.execute("SHOW transaction_read_only")).fetchone()
+    if found is not None and found[0] == "on":
+        raise psycopg.OperationalError("the server takes no writes (transaction_read_only = on)")
 
 
 def _worker(app: App, queue: str, concurrency: int) -> Worker:

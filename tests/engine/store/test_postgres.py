@@ -363,3 +363,27 @@ def test_columns_that_changed_are_asked_for_anew_after_a_failure(
     assert store._types == {}
     store.run(grow, many=True)
     assert store._types["note"]["size"] == "text"
+
+
+def test_a_server_that_only_reads_is_away(db: PostgresDatabase, store: PostgresStore) -> None:
+    """As a standby, or one that has become one. psycopg calls it an internal error, which would be a fault of ours."""
+    db.execute_sql("SET default_transaction_read_only = on")
+    with store.begin() as unit, pytest.raises(DatabaseAway):
+        unit.changed("INSERT INTO note (text) VALUES ('a')")
+    with pytest.raises(pw.OperationalError, match="read-only transaction"):
+        db.execute_sql("INSERT INTO note (text) VALUES ('a')")
+    db.execute_sql("SET default_transaction_read_only = off")
+    assert texts(db) == []
+
+
+def test_what_the_server_ends_because_it_was_idle_is_away(
+    db: PostgresDatabase, store: PostgresStore, other: psycopg.Connection[Any]
+) -> None:
+    db.execute_sql("SET idle_in_transaction_session_timeout = 100")
+    gone = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    with store.begin() as unit:
+        unit.rows("SELECT 1")
+        number = db.connection().info.backend_pid
+        until(lambda: other.execute(gone, (number,)).fetchone() == (0,), "the connection to end")
+        with pytest.raises(DatabaseAway):
+            unit.rows("SELECT 1")
