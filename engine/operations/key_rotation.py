@@ -20,6 +20,7 @@ from engine.keyring import fingerprint
 from engine.operations.known_keys import known, write_progress
 from engine.runtime import checkpoints, history
 from engine.runtime.engine import Engine
+from engine.runtime.exits import exits
 from engine.runtime.history_rows import HISTORY, legible
 from engine.store import outbox_rows
 from engine.store.base import INSTANCE, Row, Unit, from_db, instance_of, to_db
@@ -227,7 +228,7 @@ def waiting(engine: Engine, since: datetime) -> Waiting:
         for workflow, state in pinned_states:
             pinned = (workflow.name, workflow.version, state)
             derived += unit.rows(_DERIVED, pinned)[0][0]
-            for due, found in unit.rows(_LINKED, (*pinned, to_db(since))) if workflow.link_roles else ():
+            for due, found in unit.rows(_LINKED, (*pinned, to_db(since))) if exits(workflow, state).roles else ():
                 links += found
                 if due is None:
                     endless += found

@@ -111,7 +111,13 @@ def put_first(var: Path) -> None:
     """Put a new key above those of `var/secret.key`, atomically: at every moment the file is whole."""
     path = key_file(var)
     before = path.read_text(encoding="utf-8").strip()
-    os.replace(_draft(path, f"{secrets.token_hex(32)}\n{before}"), path)
+    draft, owner = _draft(path, f"{secrets.token_hex(32)}\n{before}"), path.stat()
+    try:
+        if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(draft, owner.st_uid, owner.st_gid)  # or the service could not read its own key
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
     _sync_folder(path.parent)
 
 

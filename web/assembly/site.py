@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import is_
+from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -23,7 +24,7 @@ from engine.plugins.site_facts import SiteFacts
 from engine.runtime.engine import Engine
 from engine.store.base import Clock, SiteDatabase
 from engine.store.opening import open_database
-from engine.store.schema import migrate
+from engine.store.schema import migrate, pending
 from engine.text import Text
 from web.assembly import parts, procedures
 from web.assembly.at_work import AtWork
@@ -58,6 +59,7 @@ PAGES = "register_pages"
 
 # The settings that choose one of what plugins add, and the hook by which they add it.
 CHOICES = {"mailer": "register_mailers", "billing": "register_billing_backends", "disk_usage": "register_disk_usage"}
+_MOST_NAMED = 5  # steps of migrations in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +317,11 @@ def _ground(
     now = clock or db.now
     if not looks:  # which starts nothing and sends nothing; `doctor` checks them itself
         check_definitions(workflows, kinds_of_effects(plugins))
-    migrate(db, (*MIGRATIONS, *plugins.migrations()), meanwhile)
+    folders = (*MIGRATIONS, *plugins.migrations())
+    if looks and db.table_exists("instance"):
+        expect_no_step(db, settings, folders)
+    else:
+        migrate(db, folders, meanwhile)
     if not looks:  # a command that only looks must be able to say what is missing
         check_indexes(db, workflows)
     keyring = unlock(db, settings, now, looks=looks)
@@ -324,6 +330,18 @@ def _ground(
     of_plugins = procedures.admit_to(db, plugins, looks=looks)
     leave_out_unfit(plugins, (*workflows, *of_plugins))
     return Ground(settings, db, keyring, plugins, organisation, catalogue, now, of_plugins)
+
+
+def expect_no_step(db: SiteDatabase, settings: Settings, folders: Sequence[Path]) -> None:
+    """Raise ConfigurationError where the database lacks a step: who only looks changes no database, at which another
+    version may be at work."""
+    missing = pending(db, folders)
+    if missing:
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        raise ConfigurationError(
+            f"{settings.place('database_url')}: expected the tables of this version; not applied: "
+            f"{', '.join(missing[:_MOST_NAMED])}{more}; run tetsuzuki migrate"
+        )
 
 
 def require_mailer(site: Site) -> None:

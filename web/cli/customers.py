@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.configuration import one_line
+from engine.errors import DatabaseAway, EngineError
 from web.cli.progress import progress_of
 from web.cli.sites import opened_site
 from web.cli.waves import invite, release
@@ -59,9 +63,12 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
     A row is a contract; the columns of its customer stand on each of its rows. Contracts that the file leaves out stay
     as they are. Commas, tabs or semicolons may stand between cells.
     """
+    from peewee import InterfaceError, OperationalError
+
     from workflows.business.customer_file import ImportRefused, import_customers
     from workflows.contract_change import Corrected, Corrections, restack_corrected
 
+    failed = (DatabaseAway, OperationalError, InterfaceError)
     told, corrections = _Told(dry_run), Corrections()
 
     def heard(change: Change) -> None:
@@ -85,11 +92,23 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
         except ImportRefused as refused:
             _show(file, refused)
             sys.exit(1)
+        except failed as error:  # a COMMIT may have had no answer
+            raise click.ClickException(
+                f"{file}: the database failed ({one_line(str(error))}). Either all of it was imported or nothing: "
+                "give the command again"
+            ) from error
         corrected = Corrected()
-        if not dry_run:
-            with progress_of("made searchable") as progress:
-                site.search.catch_up(progress=progress)
-            corrected = restack_corrected(site.services, site.engine, corrections.contracts)
+        try:
+            if not dry_run:
+                with progress_of("made searchable") as progress:
+                    site.search.catch_up(progress=progress)
+                corrected = restack_corrected(site.services, site.engine, corrections.contracts)
+        except (EngineError, *failed) as error:
+            told.end(report)
+            raise click.ClickException(
+                f"{file}: it is imported, but what waits on its contracts could not be dated and priced anew: "
+                f'{one_line(str(error))} See "A corrected contract" in docs/operations.md'
+            ) from error
     if sys.stderr.isatty():
         click.echo("\r", nl=False, err=True)
     told.end(report)
@@ -217,8 +236,8 @@ def export_file(file: Path) -> None:
 
 
 @customers.command("template", cls=_WithColumns, epilog="Example: tetsuzuki customers template > customers.csv")
-@click.argument("file", type=click.File("xb", lazy=False), default="-")
-def template_file(file: BinaryIO) -> None:
+@click.argument("file", type=FILE, default="-")
+def template_file(file: Path) -> None:
     """Write a CSV file to begin with: the header, and an example of a row, which Excel opens.
 
     The row holds what this site sells; replace it before the file is imported. A file that is there is left alone.
@@ -229,7 +248,11 @@ def template_file(file: BinaryIO) -> None:
 
     settings = read()
     catalogue = catalogue_of(settings, plugins_of(settings))
-    file.write(template(organisation_of(settings).customer_number_pattern, catalogue))
+    text = template(organisation_of(settings).customer_number_pattern, catalogue)
+    if file.is_file():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(file))
+    with whole(file) as opened:
+        opened.write(text)
 
 
 customers.add_command(invite)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import ConfigurationError, EngineError
+from engine.errors import EngineError
 from web.assembly.settings import read
 from web.cli.sites import expect_a_site, opened_site, operator, shown
 
@@ -46,20 +46,15 @@ def shell(write: bool) -> None:
 def look_for_a_site(settings: Settings) -> None:
     """Raise ConfigurationError where the database holds no site, or one of another version."""
     from engine.store.opening import open_database
-    from engine.store.schema import pending
+    from web.assembly.site import expect_no_step
     from workflows.registry import MIGRATIONS
 
     expect_a_site(settings)
     db = open_database(settings.database_url, pool=1)
     try:
-        steps = pending(db, MIGRATIONS)
+        expect_no_step(db, settings, MIGRATIONS)
     finally:
         db.close()
-    if steps:
-        said, missing = f"{settings.place('database_url')} = {shown(settings.database_url)}", ", ".join(steps)
-        raise ConfigurationError(
-            f"{said}: expected the tables of this version; not applied: {missing}; run tetsuzuki migrate"
-        )
 
 
 def at_hand(site: Site) -> dict[str, object]:

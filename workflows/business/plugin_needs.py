@@ -1,8 +1,10 @@
-"""What the records of the business need of plugins: the payment methods of running contracts, and of requests that
-make a mandate."""
+"""What the records of the business need of plugins: the payment methods of running contracts, of requests that make a
+mandate, and of mandates that are to end."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -12,8 +14,10 @@ import peewee as pw
 from engine.definition import Workflow
 from engine.plugins.needs import PluginNeed
 from engine.store.base import SiteDatabase
-from workflows.business.records import Contract
+from engine.store.outbox_rows import OPEN
+from workflows.business.records import Contract, Mandate
 
+_MOST = 1_000  # effects that are looked at
 PAYMENT_METHODS, PAYMENT_METHOD = "register_payment_methods", "payment method"
 
 
@@ -43,6 +47,22 @@ def requests(db: SiteDatabase, versions: Sequence[Workflow]) -> Iterator[PluginN
         )
     for method, count in rows:
         yield PluginNeed(PAYMENT_METHODS, PAYMENT_METHOD, method, "requests under way", count)
+
+
+def revocations(db: SiteDatabase, _today: date) -> Iterator[PluginNeed]:
+    """The methods that have yet to hear that a mandate ended, also of requests that have: a provider would go on."""
+    with db.store().reading() as unit:
+        rows = unit.rows(
+            "SELECT instance_id, figures FROM outbox WHERE kind = 'payment' AND name IN ('revoke', 'revoke_before') "
+            f"AND state IN {OPEN} ORDER BY instance_id LIMIT {_MOST}"
+        )
+    of_mandate = {number for _instance, figures in rows if (number := json.loads(figures).get("mandate"))}
+    of_request = {instance for instance, figures in rows if "mandate" not in json.loads(figures)}
+    with db.bound():
+        found = Mandate.select(Mandate.method).where(Mandate.id.in_(of_mandate) | Mandate.instance.in_(of_request))
+        methods = Counter(row.method for row in found)
+    for method, count in sorted(methods.items()):
+        yield PluginNeed(PAYMENT_METHODS, PAYMENT_METHOD, method, "mandates to end", count)
 
 
 def _marks(some: Sequence[str]) -> str:

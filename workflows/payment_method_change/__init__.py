@@ -2,7 +2,7 @@
 
 from engine.text import _
 from workflows.business.access.sealed import SealedColumn
-from workflows.business.plugin_needs import requests
+from workflows.business.plugin_needs import requests, revocations
 from workflows.business.records import Mandate, PaymentReport
 from workflows.business.shared.change_request import ChangeRequestKind
 from workflows.mandates import SEALED_FOR
@@ -54,6 +54,6 @@ PROCEDURE = Procedure(
         SealedColumn(PaymentReport.sealed, REPORTS_SEALED_FOR, "events of payment providers"),
     ),
     records=(PaymentEvent,),
-    plugin_needs=(lambda db, _today: requests(db, _VERSIONS),),
+    plugin_needs=(lambda db, _today: requests(db, _VERSIONS), revocations),
     chores=(apply_due, purge),
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.store.opening import open_database
 from tests.kit.commands import Run, commands_in
+from tests.old_sites import REVISIONS, restore
 from web.assembly.settings import read
 from web.assembly.site import build
 from web.cli.sites import shown
@@ -98,6 +102,24 @@ def test_no_command_makes_a_site_in_a_wrong_folder(run: Run, tmp_path: Path, com
     said = run(*command.split())
     assert (said.code, "expected the database of a site, and there is none" in said.err) == (1, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def tables(file: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as db:
+        return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+@pytest.mark.parametrize("command", ["doctor", "staff list", "customers export", "customers import c.csv --dry-run"])
+def test_no_command_that_only_looks_takes_a_step(run: Run, tmp_path: Path, command: str) -> None:
+    """Another version may be at work on the database."""
+    restore(REVISIONS[0], f"sqlite:///{tmp_path / 'old.db'}")
+    (tmp_path / "c.csv").write_text("x", encoding="utf-8")
+    before = tables(tmp_path / "old.db")
+    said = run(*command.split(), env={"TETSUZUKI_DATABASE_URL": f"sqlite:///{tmp_path / 'old.db'}"})
+    assert (said.code, said.out) == (1, "")
+    missing = r"expected the tables of this version; not applied: \S+, .* and \d+ more; run tetsuzuki migrate\n$"
+    assert re.search(missing, said.err)
+    assert tables(tmp_path / "old.db") == before
 
 
 def test_doctor_says_that_the_site_is_new(run: Run) -> None:

@@ -220,7 +220,7 @@ def test_a_database_from_before_is_opened_by_its_own_key_alone(
     url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else request.getfixturevalue("empty_postgres_url")
     held = restore(revision, str(url))
     monkeypatch.setenv("TETSUZUKI_DATABASE_URL", str(url))
-    for command in (("doctor",), ("staff", "list"), ("migrate",), ("incidents", "retry", "1.1.0", "--reason", "x")):
+    for command in (("migrate",), ("doctor",), ("staff", "list"), ("incidents", "retry", "1.1.0", "--reason", "x")):
         said = run(*command, env={"TETSUZUKI_SECRET_KEY": OTHER})
         assert (said.code, "nothing in this database was sealed with" in said.err) == (1, True), said
     if kind == "sqlite":
@@ -452,6 +452,7 @@ def test_a_key_that_was_lost_before_anybody_wrote_it_down_is_given_up_without_a_
     said = run(*LOSS, "--yes")
     assert said.code == 0, said
     assert KEY_FILE.exists()
+    assert run("migrate").code == 0
     verified = run("workflow", "verify", "--all")
     assert verified.code == 0
     assert "their key was lost on" in verified.out

@@ -58,11 +58,21 @@ def test_an_export_is_written_into_a_file_or_the_output(run: Run, site: Site, tm
 def test_a_template_takes_no_file_away(run: Run, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("filled in", encoding="utf-8")
     said = run("customers", "template", "customers.csv")
-    assert said.code == 2
-    assert "File exists" in said.err
+    assert (said.code, said.err) == (1, "tetsuzuki: customers.csv: File exists\n")
     assert (tmp_path / "customers.csv").read_text(encoding="utf-8") == "filled in"
+    said = run("customers", "template", "none.csv", env={"TETSUZUKI_METRICS_TOKEN": "x"})
+    assert (said.code, (tmp_path / "none.csv").exists()) == (1, False)
     assert run("customers", "template", "new.csv").code == 0
     assert (tmp_path / "new.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_what_holds_customers_is_for_its_owner_alone(run: Run, site: Site, tmp_path: Path) -> None:
+    for _again in range(2):
+        assert run("customers", "export", "customers.csv").code == 0
+        assert (tmp_path / "customers.csv").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "customers.csv").chmod(0o640)
+    assert run("customers", "export", "customers.csv").code == 0
+    assert (tmp_path / "customers.csv").stat().st_mode & 0o777 == 0o640  # as it was made for a group
 
 
 def test_a_plugin_of_the_site_itself_is_not_uninstalled(run: Run, site: Site) -> None:
