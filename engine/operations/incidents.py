@@ -33,7 +33,9 @@ Decide = Callable[[Unit, Instance, Within, datetime], None]
 _MOST_ERRORS, _LONGEST_REASON = 1000, 64
 _FEW = 500  # incidents that are newer than those that are asked for; more of them are not counted
 RETRY_EVENT, SKIP_EVENT, AMEND_EVENT = "incident.retry", "incident.skip", "incident.amend"
-_NOT_HERE = "The address of this recipient cannot be amended here."
+_NOT_HERE = (
+    "The address of this recipient cannot be amended here: correct it where it stands, as by an import, then retry."
+)
 
 
 @dataclass(frozen=True, slots=True)

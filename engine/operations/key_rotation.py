@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from engine.definition import Instance
+from engine.definition import Instance, Workflow
 from engine.keyring import fingerprint
 from engine.operations.known_keys import known, write_progress
 from engine.runtime import checkpoints, history
@@ -216,6 +216,19 @@ class Waiting:
     derived: int
 
 
+def has_a_use_for_links(workflow: Workflow, state: str) -> bool:
+    """Whether a mailed link can lead on from a state, or from one that may follow."""
+    reached, ahead = {state}, [state]
+    while ahead:
+        source = ahead.pop()
+        if exits(workflow, source).roles:
+            return True
+        after = {way.target for (one, _event), ways in workflow.outgoing.items() if one == source for way in ways}
+        ahead += after - reached
+        reached |= after
+    return False
+
+
 def waiting(engine: Engine, since: datetime) -> Waiting:
     """What was begun before `since`, when the newest key had sealed everything, and is still under way. Read-only."""
     links = endless = 0
@@ -228,7 +241,9 @@ def waiting(engine: Engine, since: datetime) -> Waiting:
         for workflow, state in pinned_states:
             pinned = (workflow.name, workflow.version, state)
             derived += unit.rows(_DERIVED, pinned)[0][0]
-            for due, found in unit.rows(_LINKED, (*pinned, to_db(since))) if exits(workflow, state).roles else ():
+            for due, found in (
+                unit.rows(_LINKED, (*pinned, to_db(since))) if has_a_use_for_links(workflow, state) else ()
+            ):
                 links += found
                 if due is None:
                     endless += found

@@ -53,9 +53,14 @@ def chosen(site: Site) -> tuple[Check, ...]:
         if wanted in there:
             checks.append(Check(key, "ok"))
         elif key == "mailer" or site.settings.names(key):
-            said = f"{shown_value(wanted)} is not there; see tetsuzuki plugins list"
-            checks.append(Check(key, "failed", said))
+            checks.append(Check(key, "failed", f"{shown_value(wanted)} is not there; {_remedy(site, wanted)}"))
     return tuple(checks)
+
+
+def _remedy(site: Site, wanted: str) -> str:
+    if wanted == "smtp_mailer" and any(one.name == wanted and one.state == "enabled" for one in site.plugins.listed):
+        return "set smtp_url, as in smtp+starttls://user:secret@mail.example.jp:587"
+    return "see tetsuzuki plugins list"
 
 
 def required(site: Site) -> tuple[Check, ...]:

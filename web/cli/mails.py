@@ -22,7 +22,7 @@ def mails() -> None:
 @mails.command(
     epilog="""\b
 Example: tetsuzuki mails bounce report.eml
-         |/opt/tetsuzuki/bin/tetsuzuki mails bounce -     (in an alias of the mail server)"""
+         |cd /var/lib/tetsuzuki && /opt/tetsuzuki/bin/tetsuzuki mails bounce -     (in an alias of the mail server)"""
 )
 @click.argument("file", type=click.File("rb"))
 def bounce(file: IO[bytes]) -> None:

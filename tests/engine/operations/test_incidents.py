@@ -20,6 +20,10 @@ from engine.store.base import NEVER, to_db
 from engine.testing import Clock
 from tests.kit.reviews import INVITATION, OPERATOR, REVIEW, Office, open_office
 
+NOT_HERE = (
+    "The address of this recipient cannot be amended here: correct it where it stands, as by an import, then retry."
+)
+
 
 def test_an_act_without_a_reason_is_refused_and_changes_nothing(sqlite_office: Office) -> None:
     office = sqlite_office
@@ -195,7 +199,10 @@ def test_a_timer_is_retried_as_of_its_due_time_and_cannot_be_skipped_or_amended(
     before = office.sql("SELECT * FROM timer")
     for act, words in (
         (skip, "A timer cannot be skipped: mend its rule, then retry."),
-        (partial(amend, address="b@example.jp"), "The address of this recipient cannot be amended here."),
+        (
+            partial(amend, address="b@example.jp"),
+            NOT_HERE,
+        ),
     ):
         with pytest.raises(EventNotPossible, match=words):
             act(office.engine, f"{number}.lapse", OPERATOR, "x")
@@ -266,7 +273,10 @@ def test_what_cannot_be_amended_stays_as_it_is(sqlite_office: Office) -> None:
     before = outbox(office, number)
     for ref, words in (
         (f"{number}.1.0", "It was delivered: retry fires its event again, skip gives that up."),
-        (f"{number}.2.0", "The address of this recipient cannot be amended here."),
+        (
+            f"{number}.2.0",
+            NOT_HERE,
+        ),
     ):
         with pytest.raises(EventNotPossible, match=words):
             amend(office.engine, ref, OPERATOR, "x", "b@example.jp")

@@ -9,15 +9,27 @@ from typing import Any
 
 import pytest
 
+from engine.definition import LINK_HOLDER, SYSTEM, Mail, Start, State, Timer, Transition, Workflow
 from engine.errors import StaleForm
 from engine.keyring import Keyring, fingerprint
 from engine.operations import kept_checkpoints, key_rotation
 from engine.operations.key_loss import base_anew
-from engine.operations.key_rotation import Dependence, Rotated, Waiting, count, dependence, rotate, waiting, walked
+from engine.operations.key_rotation import (
+    Dependence,
+    Rotated,
+    Waiting,
+    count,
+    dependence,
+    has_a_use_for_links,
+    rotate,
+    waiting,
+    walked,
+)
 from engine.operations.known_keys import LOST, WrongSecretKey, admit, finish_loss, give_up, known
 from engine.runtime import checkpoints
 from engine.runtime.engine import Engine
 from engine.store.base import to_db
+from engine.text import _
 from tests.engine.operations import rotation_child
 from tests.kit.newborn import killed
 from tests.kit.reviews import AUTHOR, OPERATOR, REVIEW, REVIEWER, SECRET, Office, Submission, Verdict
@@ -556,3 +568,28 @@ def test_what_still_needs_an_older_key_is_told_whole(sqlite_office: Office, pape
     assert waiting(office.engine, begun + after).until == begun + timedelta(hours=72)
     office.sql("DELETE FROM timer")
     assert waiting(office.engine, begun + after) == Waiting(4, None, 4, 3)
+
+
+def test_links_are_waited_for_only_where_one_may_lead_on(sqlite_office: Office) -> None:
+    """Most procedures mail none; and in some states nobody has a use for one any more."""
+    link = Mail("invitation", to="reviewer", link=True)
+    workflow = Workflow(
+        name="review",
+        version=1,
+        title=_("Review"),
+        recipients=REVIEW.recipients,
+        mail_context=REVIEW.mail_context,
+        start=Start("asked", effects=(link,)),
+        states=(
+            State("asked", _("Asked"), timers=(Timer("ask", timedelta(hours=1)),)),
+            State("open", _("Open")),
+            State("passed", _("Passed")),
+            State("closed", _("Closed"), final=True),
+        ),
+        transitions=(
+            Transition("ask", ("asked",), "open", allow=SYSTEM),
+            Transition("accept", ("open",), "passed", allow=LINK_HOLDER),
+            Transition("close", ("passed",), "closed", allow=SYSTEM),
+        ),
+    )
+    assert [has_a_use_for_links(workflow, state) for state in ("asked", "open", "passed")] == [True, True, False]

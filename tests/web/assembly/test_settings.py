@@ -218,6 +218,16 @@ def test_a_new_key_is_put_above_the_others_and_only_its_owner_may_read_them(tmp_
     assert [found.name for found in path.parent.iterdir()] == ["secret.key"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may give a file away")
+def test_a_new_key_stays_the_services_own(tmp_path: Path) -> None:
+    """Root gives the command, and the service could not read its key any more."""
+    secret_keys.make(tmp_path / "var")
+    path = tmp_path / "var" / "secret.key"
+    os.chown(path, 65534, 65534)
+    secret_keys.put_first(tmp_path / "var")
+    assert (path.stat().st_uid, path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)) == (65534, 65534, 0o600)
+
+
 OLD = "o" * 32
 
 

@@ -408,7 +408,7 @@ def test_doctor_is_read_where_the_terminal_has_no_marks(run: Run, site: Site) ->
 def test_doctor_misses_a_mailer_and_whatever_else_a_setting_names(run: Run) -> None:
     said = run("doctor", env={"TETSUZUKI_SMTP_URL": None})  # None takes it away
     assert said.code == 1
-    assert '✗ mailer = "smtp_mailer" is not there; see tetsuzuki plugins list' in said.out
+    assert '✗ mailer = "smtp_mailer" is not there; set smtp_url, as in smtp+starttls://user:' in said.out
     Path("tetsuzuki.toml").write_text('billing = "ledger"\n[plugins.http_usage]\nenabled = false\n')
     said = run("doctor", env={"TETSUZUKI_DISK_USAGE": "http_usage"})
     assert said.code == 1

@@ -615,6 +615,29 @@ def test_a_method_whose_plugin_is_gone_is_waited_for_and_goes_on_when_it_is_back
     back.close()
 
 
+def test_a_method_that_has_yet_to_hear_that_a_request_ended_is_named(
+    database_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer
+) -> None:
+    """A provider whose plugin was taken away would keep what it was allowed."""
+    here = paying_site(database_url, tmp_path, clock, mailer)
+    of = contract(method="credit_card")
+    who = account(of)
+    number = ask(here, of, who, "bank_transfer")
+    here.close()
+    gone = paying_site(database_url, tmp_path, clock, mailer, plugins={"bank_transfer": {"enabled": False}})
+    gone.engine.fire(number, "withdraw", who)
+    work(gone)
+    assert (state(gone, number), incidents(gone.engine)) == ("withdrawn", [])
+    today = date(2026, 4, 1)
+    assert "payment method bank_transfer: 1 mandates to end" in map(str, unmet(gone.db, gone.plugins, today))
+    gone.close()
+    back = paying_site(database_url, tmp_path, clock, mailer)
+    clock.forward(hours=24)
+    work(back)
+    assert "bank_transfer" not in " ".join(map(str, unmet(back.db, back.plugins, today)))
+    back.close()
+
+
 def test_staff_review_where_it_is_configured(
     sqlite_url: str, tmp_path: Path, clock: Clock, mailer: MemoryMailer, books: Books
 ) -> None:
