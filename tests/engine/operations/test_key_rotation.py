@@ -583,7 +583,7 @@ def test_links_are_waited_for_only_where_one_may_lead_on(sqlite_office: Office) 
         states=(
             State("asked", _("Asked"), timers=(Timer("ask", timedelta(hours=1)),)),
             State("open", _("Open")),
-            State("passed", _("Passed")),
+            State("passed", _("Passed"), timers=(Timer("close", timedelta(hours=1)),)),
             State("closed", _("Closed"), final=True),
         ),
         transitions=(
