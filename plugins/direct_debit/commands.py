@@ -14,7 +14,8 @@ from engine.errors import ConfigurationError
 from plugins.direct_debit import bank_days
 from plugins.direct_debit.runs import decisions, drawing, giving_up, reporting, results
 from plugins.direct_debit.runs.codes import CODES
-from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
+from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment, DirectDebitRun
+from plugins.direct_debit.zengin import NotZengin
 from workflows.collecting import (
     begin_due_payments,
     check_not_halted,
@@ -72,7 +73,11 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
         Where the totals of the file are not those of its rows, nothing is read in. A row that cannot be believed stops
         itself alone. The same file may be read again: what is known stays as it is.
         """
-        _tell(file, results.take_in(file, site.clock(), _payments_go_on(site)))
+        try:
+            report = results.take_in(file, site.clock(), _payments_go_on(site))
+        except (NotZengin, results.WrongTotals) as error:
+            raise click.ClickException(f"{file}: {error}") from error
+        _tell(file, report)
 
     @click.command("list", epilog="Example: tetsuzuki direct-debit list 12")
     @click.argument("number", type=click.IntRange(1, 2**63 - 1), required=False)
@@ -213,6 +218,8 @@ def _list(payments: Iterable[DirectDebitPayment]) -> None:
 
 
 def _list_runs() -> None:
+    if not DirectDebitRun.select().where(DirectDebitRun.number.is_null(False)).exists():
+        click.echo("there is no run yet")
     for one in decisions.runs():
         if one.run.given_up_at is not None:
             click.echo(f"run {one.run.number} of {one.run.debit_on}: given up: {one.run.given_up_why}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from web.assembly.site import Site
 
 LONGEST_WAIT = timedelta(minutes=2)
+_MOST_OPTIONS = 20  # that are named
 _MOST_PAUSES = 20  # that are named each
 _LATE = 120.0  # seconds: twice the sweep that would have caught up
 
@@ -87,6 +88,23 @@ def plugins(site: Site) -> Iterator[Finding]:
             source = site.settings.sources.get(check.name)
             named = f"{source}: " if source is not None else ""
             yield fault(f"{named}{check.name} = {check.detail}")
+
+
+def options(site: Site) -> Iterator[Finding]:
+    """Whether the catalogue has the options of the contracts that run: a misspelt one of an import has no price."""
+    from workflows.business.records import Contract
+
+    today, products = site.services.calendar.today(site.clock()), site.catalogue.products
+    with site.db.bound():
+        held: Any = Contract.select(Contract.product, Contract.options).where(Contract.runs(today)).distinct().tuples()
+        found = {(product, name) for product, names in held for name in names.split()}
+    unknown = sorted(
+        (product, name) for product, name in found if product in products and name not in products[product].options
+    )
+    for product, name in unknown[:_MOST_OPTIONS]:
+        yield warning(f"option {name!r} of contracts of {product}: the catalogue has none of this name")
+    if len(unknown) > _MOST_OPTIONS:
+        yield warning(f"{len(unknown) - _MOST_OPTIONS} more options that the catalogue has not")
 
 
 def address(site: Site) -> Iterator[Finding]:
@@ -285,6 +303,7 @@ def unheld_rules(site: Site) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     secret_keys,
     plugins,
+    options,
     address,
     storage,
     due,

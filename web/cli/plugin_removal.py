@@ -157,7 +157,7 @@ def _lines(
     yield "Nothing needs it. To remove it:"
     uninstalled = "" if one.distribution == _OWN else f"pip uninstall {one.distribution}, or "  # the whole site
     yield f"    {uninstalled}enabled = false in [plugins.{one.name}]"
-    if one.name in settings.plugins:
+    if one.name in settings.plugins and one.distribution != _OWN:  # which would be at work again
         yield f"    take [plugins.{one.name}] out of the settings: for a plugin that is not installed it is an error"
     if tables:
         yield f"    its tables stay, unless tetsuzuki plugins remove {one.name} --drop-tables comes first"

@@ -245,6 +245,8 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
                 click.confirm(f"Drop {', '.join(found.tables)}, with all that is in them?", abort=True)
             drop(db, found)
             click.echo(f"dropped {', '.join(found.tables) or 'no table'}")
+            if found.tables:
+                click.echo("take the plugin out before the site is started again, or it begins anew with empty tables")
             if found.asked:
                 click.echo(f"customers who are removed no longer wait for {name}")
     if found.needed:

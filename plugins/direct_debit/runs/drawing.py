@@ -126,8 +126,8 @@ def draw(
     next run. `now` is aware. Raises RunFault where another process draws one up, WrongField for a header that does not
     fit.
     """
+    _make(folder)
     draft = _begin(header, debit_on, newline)
-    folder.mkdir(parents=True, exist_ok=True)
     _clear(draft.run, folder)
     part = folder / f".run-{draft.run.id}-{draft.claim}.part"
     try:
@@ -177,7 +177,7 @@ def write_again(run: DirectDebitRun, secrets: Secrets, folder: Path, now: dateti
     """
     if run.given_up_at is not None:
         raise RunFault(f"run {run.number}: it was given up: {run.given_up_why}")
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     whole = next((left for left in left_by(run, folder) if digest_of(left) == run.digest), None)
     if whole is not None:
         file = _name(run, whole, folder, now)
@@ -373,6 +373,14 @@ def _steps(given: Iterable[_T]) -> Iterator[list[_T]]:
     remaining = iter(given)
     while step := list(islice(remaining, _STEP)):
         yield step
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of the files, where its own folder is there: a mistyped path makes none. Raises RunFault."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunFault(f"{folder}: expected a folder that can be written: {error.strerror}") from error
 
 
 def _octets(header: str) -> bytes:

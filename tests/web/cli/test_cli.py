@@ -19,6 +19,7 @@ import pytest
 from engine.testing import MemoryMailer
 from plugins.faq.workflow import FAQ_ENTRY
 from tests.kit.applications import LONG_AGO, fails, mailed
+from tests.kit.browser import add_customer
 from tests.kit.commands import Run
 from tests.kit.sites import SECRET, SiteMaker
 from tests.kit.smtp_server import MailServer
@@ -31,7 +32,7 @@ from web.assembly.stopping import heeded
 from web.cli import tetsuzuki
 from web.cli.serving import address_of, warn
 from web.demo.content import CUSTOMERS as DEMO_CUSTOMERS
-from workflows.business.records import Customer
+from workflows.business.records import Contract, Customer
 from workflows.business.request_number import request_number
 from workflows.registry import WORKFLOWS
 
@@ -686,3 +687,12 @@ def test_a_demo_answers_at_the_address_that_it_tells(
     assert (parts.hostname, parts.port) == (opened, 8480)
     app = create_app(make_site(sqlite_url, base_url=address, demo=True))
     assert app.test_client().get("/", base_url=address).status_code == 200
+
+
+def test_doctor_names_options_that_the_catalogue_has_not(run: Run, site: Site) -> None:
+    """As a misspelt one of an import: it has no price."""
+    add_customer()
+    Contract.update(options="appsuite appsiute").where(Contract.product == "desknets-neo").execute()
+    said = run("doctor").out
+    assert "! option 'appsiute' of contracts of desknets-neo: the catalogue has none of this name\n" in said
+    assert "'appsuite'" not in said

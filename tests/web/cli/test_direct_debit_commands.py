@@ -213,3 +213,13 @@ def test_a_name_in_letters_that_banks_do_not_exchange_stops_the_start(run: Run) 
     said = run("direct-debit", "list")
     assert said.code == 1
     assert "委託者名 = 'みほん商事': expected katakana in half width" in said.err
+
+
+def test_errors_name_the_file_and_the_folder(run: Run, two: Site, tmp_path: Path) -> None:
+    assert run("direct-debit", "list").out == "there is no run yet\n"
+    Path("letter.txt").write_text("拝啓", encoding="utf-8")
+    said = run("direct-debit", "result", "letter.txt")
+    assert (said.code, said.err.startswith("Error: letter.txt: ")) == (1, True), said
+    said = run("direct-debit", "run", "--into", "typed/wrongly")
+    assert (said.code, "typed/wrongly: expected a folder that can be written: No such file" in said.err) == (1, True)
+    assert not Path("typed").exists()

@@ -132,6 +132,9 @@ def test_its_tables_are_dropped_when_that_is_confirmed(
     assert tables_of() == {"device", "loan", "migration_device_lists"}
     said = run("plugins", "remove", "devices", "--drop-tables", typed="y\n")
     assert said.code == 0
+    assert said.out.endswith(
+        "take the plugin out before the site is started again, or it begins anew with empty tables\n"
+    )
     assert tables_of() == set()
     assert run("migrate").out.count("applied") == 2  # it is still installed, and begins anew
     assert run("plugins", "remove", "devices", "--drop-tables", "--yes").code == 0

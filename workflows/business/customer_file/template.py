@@ -29,7 +29,8 @@ def _own(pattern: str, catalogue: Catalogue) -> Mapping[str, str]:
     """The examples that depend on what the site sells and how it numbers its customers."""
     examples = {column.name: column.example for column in COLUMNS}
     product = _one_of(examples["product"], catalogue.products)
-    options = " ".join(catalogue.products[product].options) if product != examples["product"] else examples["options"]
+    sold = catalogue.products[product].options if product in catalogue.products else {}
+    options = " ".join(name for name in examples["options"].split() if name in sold) or " ".join(sold)
     return {
         "customer_number": _number(examples["customer_number"], pattern),
         "product": product,
