@@ -80,9 +80,10 @@ class Request:
     is_stale: bool = False
     is_undecided: bool = False
     chosen: tuple[date, Figures | None] | None = None  # by a person
+    was_for: date = date.min  # before the last look
 
     def __post_init__(self) -> None:
-        self.agreed = self.figures
+        self.agreed, self.was_for = self.figures, self.day
 
     @property
     def is_priced(self) -> bool:
@@ -117,16 +118,17 @@ class Company:
         ends = next((place for place, line in enumerate(self.story) if FAULT in line), len(self.story))
         return self.story[: ends + 1]
 
-    def outlook(self, besides: int) -> Outlook:
-        """The contract and what is open on it, as one request sees it."""
+    def outlook(self, besides: int, *, as_it_was: bool = False) -> Outlook:
+        """The contract and what is open on it, as one request sees it; `as_it_was` before the last look."""
         others = [one for one in self.open.values() if one.number != besides]
         ended = frozenset(one.day for one in self.books if one.kind == "term" and not one.holding.annual)
         since = max((one.day for one in self.books), default=date.min)
-        return Outlook(self.holding, tuple(Ahead(one.day, one.number, one.wish) for one in others), ended, since)
+        ahead = (Ahead(one.was_for if as_it_was else one.day, one.number, one.wish) for one in others)
+        return Outlook(self.holding, tuple(ahead), ended, since)
 
-    def reckoning(self, request: Request, tariff: Tariff) -> Reckoning:
+    def reckoning(self, request: Request, tariff: Tariff, *, as_it_was: bool = False) -> Reckoning:
         """A request, reckoned on the contract as it is and on what is open ahead of it."""
-        return Reckoning(tariff, self.outlook(request.number), request.wish, request.number)
+        return Reckoning(tariff, self.outlook(request.number, as_it_was=as_it_was), request.wish, request.number)
 
     def applies(self, request: Request) -> None:
         """Write down what the contract has from now on, and what the books say of it."""
@@ -191,6 +193,7 @@ class Judge:
         """Take over what the product now says of a request that is still open; the answer finds its faults, once all
         requests of the company were taken over."""
         day, figures = request.day, request.figures
+        request.was_for = day
         request.day, request.quote, request.is_undecided = now.day, now.quote, now.state in UNDECIDED
         if not request.is_priced:
             return lambda: iter(())
@@ -213,8 +216,14 @@ class Judge:
             yield from self._stands(request)
 
     def _moved(self, request: Request, day: date) -> Iterator[str]:
-        reckoned = self.company.reckoning(request, self.tariff)
-        allowed = reckoned.decided(request.asked_on, day, self.today)
+        """Requests are dated anew one after the other: what comes after one is as it was until then."""
+        allowed = {
+            one: None
+            for as_it_was in (False, True)
+            for one in self.company.reckoning(request, self.tariff, as_it_was=as_it_was).decided(
+                request.asked_on, day, self.today
+            )
+        }
         if request.day not in allowed:
             wanted = " or ".join(map(str, allowed))
             yield f"#{request.number} for {day} is now for {request.day} and not for {wanted}"
