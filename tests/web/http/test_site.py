@@ -293,6 +293,15 @@ def test_failure_is_a_page_without_details(app: Flask, error: Exception, status:
     assert response.headers["Cache-Control"] == "no-store"
 
 
+def test_a_database_that_only_reads_is_away(any_site: Site) -> None:
+    """As a standby, until one is made the first."""
+    visitor = Browser(create_app(any_site))
+    visitor.open("/")
+    any_site.db.only_look()
+    answer = visitor.press("ログイン", subdomain=SUBDOMAIN, email=EMAIL, password=PASSWORD)
+    assert (answer.status_code, visitor.title) == (503, "ただいま混み合っています")
+
+
 def test_error_page_asks_the_database_for_nothing(app: Flask, browser: Browser, site: Site) -> None:
     """Somebody who is logged in meets a broken database: the page must not look them up."""
     with browser.client.session_transaction() as session:
