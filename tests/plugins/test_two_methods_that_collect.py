@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.attempt import Actor
+from engine.definition import SYSTEM_ACTOR
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible
 from engine.testing import Clock, MemoryMailer
@@ -25,6 +26,7 @@ from tests.kit.payments import PROVIDER, TYPED, account, asked, paying_site, sta
 from tests.kit.sites import state
 from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer, Mandate, PaymentReport
+from workflows.business.shared.bill_input import BillInput
 from workflows.business.shared.staff_acts import StaffActInput
 from workflows.payment_method_change import Confirmation, DateShown, PageOpened
 from workflows.ports.payments import Report
@@ -439,3 +441,37 @@ def test_a_bill_that_waited_for_a_decision_is_asked_for_by_the_method_that_is_in
         clock.forward(hours=1)
     assert state(site, number) == "applied"
     assert ("B-1-20261215", 39_600) in by_card(provider)
+
+
+# Payments that began on version 1 of their procedure
+
+
+def begun_on_version_1(site: Site, one: Mandate) -> int:
+    """The payment of the bill of December, as the release before began it."""
+    data = BillInput("B-1-20261201", contract_of(one).id, 6600, date(2026, 12, 1), one.id, "direct_debit")
+    about = f"contract:{contract_of(one).id}"
+    return site.engine.start("payment", about, SYSTEM_ACTOR, data, version=1).instance_id
+
+
+def test_what_is_overdue_on_version_1_is_left_out_until_it_is_moved(site: Site, tmp_path: Path, clock: Clock) -> None:
+    number = begun_on_version_1(site, payer(site, "A00000001"))
+    beat(site)
+    told(site, tmp_path, clock, "8")
+    command(site, "again", "1-1")
+    said = command(site, "run", "--into", str(tmp_path))
+    assert (
+        "left out: bill B-1-20261201 of customer A00000001: its payment, 1, waits for a decision of the staff" in said
+    )
+    assert state(site, number) == "overdue"
+    site.engine.migrate(number, 2, Actor("operator", "tests"), "so that it can be asked for by a file")
+    assert command(site, "run", "--into", str(tmp_path)).startswith("run 2: 1 debit of 6,600 yen")
+    assert state(site, number) == "collecting"
+
+
+def test_what_failed_on_version_1_is_asked_for_by_a_file(site: Site, tmp_path: Path, clock: Clock) -> None:
+    number = begun_on_version_1(site, payer(site, "A00000001"))
+    beat(site)
+    told(site, tmp_path, clock, "1")
+    assert state(site, number) == "failed"
+    command(site, "run", "--into", str(tmp_path))
+    assert (state(site, number), in_files()[1][0]) == ("collecting", "B-1-20261201")
