@@ -87,13 +87,15 @@ def _due(
     """What is due, and whether it fell due before its contract was paid by the mandate's method."""
     numbers = [_contract(mandate).id for mandate in mandates]
     awaited, switches = _awaited(numbers, day)
-    # Read anew, behind what is awaited: a change that was applied since would be billed at the terms before it.
-    contracts_now = {
-        one.id: one for one in Contract.select(Contract, Customer).join(Customer).where(Contract.id.in_(numbers))
-    }
-    mandates = [mandate for mandate in mandates if _contract(mandate).id not in awaited]
+    # Read behind what is awaited: a change that was applied since the mandates were read would be billed as before it.
+    now = {one.id: one for one in Contract.select(Contract, Customer).join(Customer).where(Contract.id.in_(numbers))}
     for mandate in mandates:
-        mandate.contract = contracts_now[_contract(mandate).id]
+        mandate.contract = now.get(_contract(mandate).id, mandate.contract)
+    mandates = [
+        mandate
+        for mandate in mandates
+        if _contract(mandate).id not in awaited and _contract(mandate).payment_method == mandate.method
+    ]
     if not mandates:
         return
     since = _paid_since(mandates)
