@@ -165,3 +165,10 @@ def test_production_hashes_cost_what_owasp_asks(site: Site) -> None:
     passes, kibibytes, lanes = Settings(secret_key=SECRET).password_cost
     assert (passes, kibibytes, lanes) == (2, 19456, 1)
     assert site.settings.password_cost == (1, 8, 1)  # the tests' own, the lowest
+
+
+def test_who_begins_a_site_at_the_same_time_takes_the_key_that_was_drawn(sqlite_url: str, tmp_path: Path) -> None:
+    """Both have read the settings before there was one."""
+    none_yet = Settings(secret_key=b"", database_url=sqlite_url, var=tmp_path / "var")
+    for _process in range(2):
+        build(none_yet).close()
