@@ -58,7 +58,7 @@ def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
             payment, first = payments.get(due.bill.number), services.collect_from
             is_before |= first is not None and due.bill.due_on < first
             left = _left_of(due.bill, payment, method, is_before=is_before)
-            if left:
+            if left > 0:
                 yield replace(due, bill=replace(due.bill, total=left))
 
 
@@ -208,11 +208,13 @@ def _why_not(engine: Engine, method: str, payment: Payment, *, is_halted: bool) 
     if payment.paid:
         return f"a part was paid, and its payment, {payment.instance}, waits for the staff"
     # As on its date where it waits for that, else by the event for it, which version 1 of the procedure has not.
-    begun = begin_try(engine, payment.instance, "collect") or begin_try(engine, payment.instance, "asked_for")
-    if not begun:  # or it has begun just now, because its date has come
-        now = Payment.get_by_id(payment.instance)
-        begun = now.under_way == 1 and now.method == method
-    return "" if begun else f"its payment, {payment.instance}, waits for a decision of the staff"
+    if not begin_try(engine, payment.instance, "collect"):
+        begin_try(engine, payment.instance, "asked_for")
+    # Whatever has begun it: perhaps its date, just now; and perhaps by another method, which is in use since.
+    now = Payment.get_by_id(payment.instance)
+    if now.under_way == 1:
+        return "" if now.method == method else f"it is being collected by {now.method}"
+    return f"its payment, {payment.instance}, waits for a decision of the staff"
 
 
 def settled_among(bills: Sequence[str]) -> set[str]:

@@ -14,7 +14,7 @@ from engine.errors import ConfigurationError
 from plugins.direct_debit import bank_days
 from plugins.direct_debit.runs import decisions, drawing, giving_up, reporting, results
 from plugins.direct_debit.runs.codes import CODES
-from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment, DirectDebitRun
+from plugins.direct_debit.runs.records import SETTLED, DirectDebitPayment
 from plugins.direct_debit.zengin import NotZengin
 from workflows.collecting import (
     begin_due_payments,
@@ -86,15 +86,15 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
     def list_(site: CommandSite, number: int | None, staff: bool) -> None:
         """The runs; of a run, the debits that were not collected."""
         if staff:
-            _list(decisions.for_staff())
+            _list(decisions.for_staff(), "no debit waits for the staff")
         elif number is not None:
-            _list(decisions.failed_of(drawing.numbered(number)))
+            _list(decisions.failed_of(drawing.numbered(number)), "no debit of it has failed")
         else:
             _list_runs()
 
     @click.command(epilog="Example: tetsuzuki direct-debit again 12-345")
     @click.argument("payments", nargs=-1, required=True, metavar="RUN-POSITION…")
-    @click.option("--unanswered", is_flag=True, help="Of these the banks have told nothing, 40 days behind their day.")
+    @click.option("--unanswered", is_flag=True, help="Their results have not come within 40 days.")
     @with_site
     def again(site: CommandSite, payments: tuple[str, ...], *, unanswered: bool) -> None:
         """Let bills whose debit failed stand in the next run, because the account is in order again.
@@ -207,7 +207,8 @@ def _tell(file: Path, report: results.Report) -> None:
         raise SystemExit(1)
 
 
-def _list(payments: Iterable[DirectDebitPayment]) -> None:
+def _list(payments: Iterable[DirectDebitPayment], nothing: str = "") -> None:
+    payment = None
     for payment in payments:
         code = f"{payment.code} {CODES[payment.code].title}"
         said = ", settled in another way" if payment.state == SETTLED else ""
@@ -215,12 +216,15 @@ def _list(payments: Iterable[DirectDebitPayment]) -> None:
             f"{payment.name}: customer {payment.customer_number}, contract {payment.contract}, bill {payment.bill}, "
             f"{payment.amount:,} yen: {code}{said}"
         )
+    if payment is None and nothing:
+        click.echo(nothing)
 
 
 def _list_runs() -> None:
-    if not DirectDebitRun.select().where(DirectDebitRun.number.is_null(False)).exists():
+    found = list(decisions.runs())
+    if not found:
         click.echo("there is no run yet")
-    for one in decisions.runs():
+    for one in found:
         if one.run.given_up_at is not None:
             click.echo(f"run {one.run.number} of {one.run.debit_on}: given up: {one.run.given_up_why}")
             continue

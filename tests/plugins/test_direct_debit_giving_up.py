@@ -123,6 +123,8 @@ def test_a_run_is_given_up_only_by_who_looks_where_its_file_may_be(
         give_up(found, WHY, "operator:tests", tmp_path, site.clock())
     with pytest.raises(RunFault, match="is there: give the command `run`"):
         give_up(found, WHY, "operator:tests", tmp_path / "stick", site.clock())
+    with pytest.raises(RunFault, match=r"its file may have its name in .*: give the command there"):
+        finish(site, found, tmp_path)  # which would hide where the other one is
     give_up(found, WHY, "operator:tests", tmp_path, site.clock(), is_lost=True)
     assert drawing.numbered(1).given_up_at is not None
 

@@ -178,7 +178,7 @@ def test_staff_ask_again_for_what_waits_for_them(site: Site, tmp_path: Path, clo
     site.engine.fire(payment.instance, "ask_again", staff())
     beat(site)
     assert state(site, payment.instance) == "collecting"
-    assert command(site, "list", "--staff") == ""
+    assert command(site, "list", "--staff") == "no debit waits for the staff\n"
     told(site, tmp_path, clock, "0", "0", day=JANUARY)
     assert state(site, payment.instance) == "paid"
 

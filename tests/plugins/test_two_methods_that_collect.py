@@ -172,6 +172,50 @@ def test_what_is_settled_while_a_run_is_drawn_up_stands_in_none(
     assert [one[0] for one in in_files() if one[2] == 2] == [second.bill]
 
 
+@pytest.mark.parametrize("method", ["card", "bank transfer"])
+def test_a_bill_whose_contract_is_paid_otherwise_meanwhile_stands_in_no_run(
+    site: Site, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, provider: Collector, method: str
+) -> None:
+    one = payer(site, "A00000001")
+    beat(site)
+    told(site, tmp_path, clock, "1")
+    (payment,) = all_payments()
+
+    def steps(given: Iterator[Any]) -> Iterator[list[Any]]:
+        found = list(given)
+        if method == "card":
+            pays_by_card_from(JANUARY, one)
+        else:
+            Contract.update(payment_method="bank_transfer").execute()
+        yield found
+
+    monkeypatch.setattr(drawing, "_steps", steps)
+    said = command(site, "run", "--into", str(tmp_path))
+    why = f"it is being collected by {PROVIDER}" if method == "card" else f"its payment, {payment.instance}, waits for"
+    assert f"left out: bill {payment.bill} of customer A00000001: {why}" in said
+    assert len(in_files()) == 1
+
+
+def test_what_was_settled_by_the_command_meanwhile_stops_no_run(
+    site: Site, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payer(site, "A00000001")
+    payer(site, "A00000002")
+    beat(site)
+    told(site, tmp_path, clock, "1", "1")
+    genuine, (first, second) = drawing._askable, all_payments()
+
+    def settled_meanwhile(*given: Any) -> Iterator[Any]:
+        yield from list(genuine(*given))
+        DirectDebitPayment.update(state="settled", taken=first.bill).where(
+            DirectDebitPayment.bill == first.bill
+        ).execute()
+
+    monkeypatch.setattr(drawing, "_askable", settled_meanwhile)
+    command(site, "run", "--into", str(tmp_path))
+    assert [one[0] for one in in_files() if one[2] == 2] == [second.bill]
+
+
 def test_each_bill_in_a_file_has_a_payment(site: Site, tmp_path: Path) -> None:
     """Or a card that follows would be asked for it, because nobody has."""
     payer(site, "A00000001")
@@ -235,6 +279,8 @@ def test_a_debit_of_which_banks_tell_nothing_can_be_asked_for_again(
     )
     command(site, "run", "--into", str(tmp_path))
     assert (state(site, payment.instance), in_files()[1]) == ("collecting", (payment.bill, 6600, 2))
+    with pytest.raises(AssertionError, match="its bill has been asked for again, as 2-1"):
+        command(site, "again", "1-1", "--unanswered")
     (tmp_path / "late.txt").write_bytes(answered(drawn.file.read_bytes(), ["0"]))
     command(site, "result", str(tmp_path / "late.txt"))
     beat(site)
@@ -345,9 +391,6 @@ def test_no_new_date_is_promised_where_nothing_can_be_collected_on_it(
 ) -> None:
     one = payer(site, "A00000001")
     beat(site)
-    Contract.update(payment_method="bank_transfer").where(Contract.id == one.contract_id).execute()
-    drawn_by = Contract.update(payment_method="direct_debit").where(Contract.id == one.contract_id)
-    drawn_by.execute()
     drawn = draw(site, tmp_path, DAY)
     assert drawn.file is not None
     Contract.update(payment_method="bank_transfer").where(Contract.id == one.contract_id).execute()

@@ -36,12 +36,11 @@ from workflows.payment.tries import (
     told_try,
     tries_of,
 )
-from workflows.ports.collecting import collects, refunds
+from workflows.ports.collecting import LONGEST_ANSWER, collects, refunds
 from workflows.ports.quotes import yen
 
-__all__ = ["reason_is_given"]  # the definition reads it here
+__all__ = ["LONGEST_ANSWER", "reason_is_given"]  # the definition reads them here
 
-LONGEST_ANSWER = timedelta(days=40)  # a debit of the month after, and the file that tells of it
 REMINDER = timedelta(days=14)
 TAKEN_BACK_WITHIN = timedelta(days=180)  # after which neither cards nor banks fetch a payment back as a rule
 _MOST_REMINDERS = 3

@@ -15,6 +15,7 @@ from engine.definition import Secret
 from workflows.ports.billing import Bill
 from workflows.ports.payments import MandateFacts, PaymentContext, Report
 
+LONGEST_ANSWER = timedelta(days=40)  # a debit of the month after, and the file that tells of it
 _SOONEST, _LATEST = timedelta(minutes=5), timedelta(days=7)
 _OF_COLLECTING = ("collect", "query_payment", "retry_day")
 _OF_REFUNDING = ("refund",)

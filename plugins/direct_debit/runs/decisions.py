@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import peewee as pw
@@ -22,8 +22,8 @@ from plugins.direct_debit.runs.records import (
     DirectDebitRun,
 )
 from plugins.direct_debit.runs.results import Tell, tell_nobody
+from workflows.ports.collecting import LONGEST_ANSWER
 
-LONGEST_ANSWER = timedelta(days=40)  # from a debit to the file that tells of it
 _STEP = 500
 _NAME = re.compile(r"([0-9]{1,18})-([0-9]{1,6})")
 
@@ -69,6 +69,7 @@ def ask_again(payment: DirectDebitPayment) -> None:
 def give_up_waiting(payment: DirectDebitPayment, today: date) -> None:
     """Let a bill stand in the next run though the banks have told nothing of its debit. What they tell later is still
     read. Raises NoSuchPayment where they may yet be about to, or have told something."""
+    _check_not_taken(payment)
     waited_until = payment.run.debit_on + LONGEST_ANSWER
     if payment.state != REQUESTED:
         raise NoSuchPayment(f"payment {payment.name} is {payment.state}: expected one without a result")
@@ -78,7 +79,8 @@ def give_up_waiting(payment: DirectDebitPayment, today: date) -> None:
         )
     row = DirectDebitPayment
     with transaction():
-        row.update(taken=None).where(row.id == payment.id, row.state == REQUESTED).execute()
+        if not row.update(taken=None).where(row.id == payment.id, row.state == REQUESTED).execute():
+            raise NoSuchPayment(f"payment {payment.name}: its result has just been read")
 
 
 def settle(payment: DirectDebitPayment, *, mandate_works: bool, tell: Tell = tell_nobody) -> None:

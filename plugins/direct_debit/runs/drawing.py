@@ -268,7 +268,10 @@ def _add(draft: _Draft, writer: Writer, step: Sequence[DueBill], claim: Claim) -
     with transaction():
         _hold(draft)
         rows = []
+        taken = _taken([due.bill.number for due, _is_first in askable])  # as one that staff have settled since
         for due, is_first in askable:
+            if due.bill.number in taken:
+                continue
             if why := refused.get(due.bill.number):
                 draft.leave_out(due, why)
                 continue
@@ -307,7 +310,7 @@ def _askable(draft: _Draft, step: Sequence[DueBill]) -> Iterator[tuple[DueBill, 
     time. What was collected or is under way is passed over without a word."""
     row = DirectDebitPayment
     bills = [due.bill.number for due in step]
-    taken = {found.taken for found in row.select(row.taken).where(row.taken.in_(bills))}
+    taken = _taken(bills)
     mandates = [due.mandate.id for due in step]
     known = row.select(row.mandate).where(row.mandate.in_(mandates)).distinct()
     used = {found.mandate for found in known}
@@ -326,6 +329,11 @@ def _askable(draft: _Draft, step: Sequence[DueBill]) -> Iterator[tuple[DueBill, 
         used.add(due.mandate.id)
 
 
+def _taken(bills: Sequence[str]) -> set[str | None]:
+    row = DirectDebitPayment
+    return {found.taken for found in row.select(row.taken).where(row.taken.in_(bills))}
+
+
 def _number(draft: _Draft, totals: Totals, digest: str, now: datetime) -> None:
     """Give the run its number: the one commit from which on its bills are asked for."""
     with transaction():
@@ -341,10 +349,7 @@ def _name(run: DirectDebitRun, part: Path, folder: Path, now: datetime) -> Path:
     """Give the file its name. Raises RunFault where another file has it, because nothing is ever written over, and
     where the run was given up."""
     file = folder / file_name(run)
-    with transaction():  # so that nobody gives the run up from now on who does not look there
-        held = (DirectDebitRun.id == run.id) & DirectDebitRun.given_up_at.is_null()
-        if not DirectDebitRun.update(named_in=place_of(folder)).where(held).execute():
-            raise RunFault(f"run {run.number}: it has just been given up; its file was not written")
+    _say_where(run, folder)
     try:
         os.link(part, file)
     except FileExistsError as error:
@@ -359,6 +364,23 @@ def _name(run: DirectDebitRun, part: Path, folder: Path, now: datetime) -> Path:
             DirectDebitRun.id == run.id, DirectDebitRun.handed_out_at.is_null()
         ).execute()
     return file
+
+
+def _say_where(run: DirectDebitRun, folder: Path) -> None:
+    """Write down where the file of a run gets its name, so that nobody gives the run up from then on who does not look
+    there. Raises RunFault where it may have its name elsewhere, or was given up."""
+    row, place = DirectDebitRun, place_of(folder)
+    free = row.handed_out_at.is_null(False) | row.named_in.in_(("", place))
+    with transaction():
+        held = (row.id == run.id) & row.given_up_at.is_null() & free
+        if row.update(named_in=place).where(held).execute():
+            return
+    now = row.get_by_id(run.id)
+    if now.given_up_at is not None:
+        raise RunFault(f"run {run.number}: it has just been given up; its file was not written")
+    raise RunFault(
+        f"run {run.number}: its file may have its name in {now.named_in}: give the command there, with the same --into"
+    )
 
 
 def _payments(run: DirectDebitRun) -> Iterator[list[DirectDebitPayment]]:

@@ -64,7 +64,7 @@ def test_a_run_is_written_once_and_listed(run: Run, file: Path, day: date) -> No
     assert (said.code, said.out) == (0, f"nothing is to be asked for on {day}\n")
     listed = f"run 1 of {day}: 2 debits of 19,800 yen; 2 without a result, 0 collected, 0 failed, 0 settled otherwise\n"
     assert run("direct-debit", "list").out == listed
-    assert run("direct-debit", "list", "1").out == ""
+    assert run("direct-debit", "list", "1").out == "no debit of it has failed\n"
 
 
 def test_its_file_can_be_written_again_elsewhere(run: Run, file: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_result_is_read_told_and_decided(run: Run, file: Path) -> None:
     assert run("direct-debit", "result", "kekka.txt").out == "known before: 2 debits\n"
     again = run("direct-debit", "again", "1-2")
     assert (again.code, again.out) == (0, f"1-2: bill {bill[0]} will be asked for in the next run\n")
-    assert run("direct-debit", "list", "--staff").out == ""
+    assert run("direct-debit", "list", "--staff").out == "no debit waits for the staff\n"
     assert run("direct-debit", "run").out.startswith("run 2: 1 debit of 13,200 yen on ")
     said = run("direct-debit", "settled", "1-2")
     assert (said.code, said.out) == (1, "")
