@@ -79,9 +79,9 @@ def digest(workflow: Workflow) -> str:
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
-def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
+def release(db: SiteDatabase, workflows: Iterable[Workflow], *, looks: bool = False) -> None:
     """Record the digest of each definition that runs here for the first time. Idempotent. Raises DefinitionChanged
-    where a version was released with another digest.
+    where a version was released with another digest. Who only `looks` compares, and records nothing.
 
     Which timers are deadlines is no part of it. Where a definition calls others so than before, the deadlines that the
     rows of its instances hold count no more, and are worked out anew.
@@ -90,7 +90,9 @@ def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
     with db.bound(), transaction():
         released = _released(db)
         new = [workflow for workflow in running if (workflow.name, workflow.version) not in released]
-        if new:
+        if looks:
+            running = [workflow for workflow in running if workflow not in new]
+        elif new:
             _record(db, new)
             released = _released(db)  # another machine may have recorded one of them meanwhile
         for workflow in running:
@@ -100,7 +102,7 @@ def release(db: SiteDatabase, workflows: Iterable[Workflow]) -> None:
                     f"{workflow.where}: workflow {workflow.name!r} version {workflow.version} was changed after its "
                     "release, and instances run on it: give the changed definition a new version and keep the old one."
                 )
-            if deadlines != _deadlines(workflow):
+            if deadlines != _deadlines(workflow) and not looks:
                 _note_deadlines(db, workflow, deadlines)
 
 

@@ -136,7 +136,8 @@ def test_an_account_that_cannot_be_read_or_written_leaves_its_bill_out_by_name(s
     for number, account in (("A1", None), ("A2", {**ACCOUNT, "holder": "見本"}), ("A3", ACCOUNT)):
         payer(site, number, 10, account)
     lost = payer(site, "A4")
-    Mandate.update(sealed=("y" if lost.sealed[0] == "x" else "x") + lost.sealed[1:]).where(Mandate.id == lost.id).execute()
+    other = ("y" if lost.sealed[0] == "x" else "x") + lost.sealed[1:]
+    Mandate.update(sealed=other).where(Mandate.id == lost.id).execute()
     drawn = draw(site, tmp_path)
     assert drawn.run is not None
     assert (drawn.run.count, drawn.left_out_count) == (1, 3)

@@ -83,7 +83,7 @@ def _unfit(db: SiteDatabase, workflows: tuple[Workflow, ...], *, looks: bool) ->
     if missing:
         return "; ".join(map(str, missing))
     try:
-        release(db, workflows)
+        release(db, workflows, looks=looks)
     except DefinitionChanged as error:
         return str(error)
     return ""

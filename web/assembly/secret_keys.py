@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ def put_first(var: Path) -> None:
     try:
         if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
             os.chown(draft, owner.st_uid, owner.st_gid)  # or the service could not read its own key
+        draft.chmod(stat.S_IMODE(owner.st_mode))
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

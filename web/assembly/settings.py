@@ -64,6 +64,11 @@ _NUMBER = re.compile(r"\s*[0-9]{1,10}\s*")
 _COST = "passes (1 to 100), KiB (8 for each lane, to 4194304), lanes (1 to 64), as in 2,19456,1"
 
 
+def shown_url(database_url: str) -> str:
+    """A database URL without its password and parameters, which may hold one."""
+    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", database_url).partition("?")[0]
+
+
 def _database_url(given: str) -> None:
     """Raise Wrong for a text that is no database URL, or that names a file which cannot exist."""
     if given.startswith("sqlite:///"):

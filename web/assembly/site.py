@@ -29,8 +29,8 @@ from engine.text import Text
 from web.assembly import parts, procedures
 from web.assembly.at_work import AtWork
 from web.assembly.parts import Ground
-from web.assembly.settings import KEYS, Settings
-from web.assembly.unlocking import unlock
+from web.assembly.settings import KEYS, Settings, shown_url
+from web.assembly.unlocking import check_known_keys, unlock
 from workflows.business.access.access import Access
 from workflows.business.access.passwords import Hasher
 from workflows.business.access.staff import Staff
@@ -318,6 +318,7 @@ def _ground(
     if not looks:  # which starts nothing and sends nothing; `doctor` checks them itself
         check_definitions(workflows, kinds_of_effects(plugins))
     folders = (*MIGRATIONS, *plugins.migrations())
+    check_known_keys(db, settings)
     if looks and db.table_exists("instance"):
         expect_no_step(db, settings, folders)
     else:
@@ -326,7 +327,7 @@ def _ground(
         check_indexes(db, workflows)
     keyring = unlock(db, settings, now, looks=looks)
     settings = replace(settings, secret_key=keyring.newest, old_secret_keys=keyring.secrets[1:])
-    release(db, workflows)
+    release(db, workflows, looks=looks)
     of_plugins = procedures.admit_to(db, plugins, looks=looks)
     leave_out_unfit(plugins, (*workflows, *of_plugins))
     return Ground(settings, db, keyring, plugins, organisation, catalogue, now, of_plugins)
@@ -335,12 +336,16 @@ def _ground(
 def expect_no_step(db: SiteDatabase, settings: Settings, folders: Sequence[Path]) -> None:
     """Raise ConfigurationError where the database lacks a step: who only looks changes no database, at which another
     version may be at work."""
-    missing = pending(db, folders)
+    of_plugins = [folder for folder in folders if folder not in MIGRATIONS]
+    missing = [
+        *pending(db, MIGRATIONS),
+        *(f"{name} of {folder.parent.name}" for folder in of_plugins for name in pending(db, (folder,))),
+    ]
     if missing:
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         raise ConfigurationError(
-            f"{settings.place('database_url')}: expected the tables of this version; not applied: "
-            f"{', '.join(missing[:_MOST_NAMED])}{more}; run tetsuzuki migrate"
+            f"{settings.place('database_url')} = {shown_url(settings.database_url)}: expected the tables of this "
+            f"version; not applied: {', '.join(missing[:_MOST_NAMED])}{more}; run tetsuzuki migrate"
         )
 
 

@@ -17,15 +17,26 @@ if TYPE_CHECKING:
 PROOFS = (SEALED.is_opened_by,)
 
 
+def check_known_keys(db: SiteDatabase, settings: Settings) -> None:
+    """Raise WrongSecretKey where the database knows another key, also before its tables are up to date: whoever has not
+    its key changes nothing of it."""
+    if db.table_exists("secret_key") and (reason := wrong(known(db), _configured(settings))):
+        raise WrongSecretKey(reason if settings.keyring is not None else _missing(db, settings))
+
+
+def _configured(settings: Settings) -> Keyring | None:
+    """The keys of the settings, or those that a process has drawn that began just then as well."""
+    drawn = secret_keys.from_file(settings.var) if settings.keyring is None else ()
+    return Keyring(drawn) if drawn else settings.keyring
+
+
 def unlock(db: SiteDatabase, settings: Settings, now: Clock, *, looks: bool = False) -> Keyring:
     """The configured keys, where they are the database's. Raises WrongSecretKey where they are not.
 
     A single machine without a key draws one, but only while nothing in the database depends on any. With `looks`, such
     a database is read with a throw-away key, and nothing is written.
     """
-    keyring = settings.keyring
-    if keyring is None and (drawn := secret_keys.from_file(settings.var)):  # by a process that began just then as well
-        keyring = Keyring(drawn)
+    keyring = _configured(settings)
     if keyring is None:
         nobodys = Keyring((secrets.token_bytes(32),))
         if known(db) or proves_right(db, nobodys, PROOFS) is not None:

@@ -14,7 +14,7 @@ import click
 from engine.configuration import one_line
 from engine.errors import DatabaseAway, EngineError
 from web.cli.progress import progress_of
-from web.cli.sites import opened_site
+from web.cli.sites import is_there, opened_site
 from web.cli.waves import invite, release
 from web.cli.written import FILE, whole
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 200  # problems
 _MOST_LEFT_OUT = 20  # contracts that the file leaves out, of those that are named unless it is a dry run
 _LONGEST_SHOWN = 200  # letters of a value
+_ALL_OR_NOTHING = (
+    "Either all of it was imported or nothing: give the command again. What waits on its contracts may keep its price "
+    'then: see "A corrected contract" in docs/operations.md'
+)
 
 
 @click.group(epilog="Example: tetsuzuki customers import customers.csv")
@@ -65,6 +69,7 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
     """
     from peewee import InterfaceError, OperationalError
 
+    from web.assembly.settings import read, shown_url
     from workflows.business.customer_file import ImportRefused, import_customers
     from workflows.contract_change import Corrected, Corrections, restack_corrected
 
@@ -76,6 +81,7 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
         if not dry_run:
             corrections.hear(change)
 
+    was_there = is_there(read().database_url)
     with opened_site(looks=dry_run, begins=True) as site:
         try:
             report = import_customers(
@@ -94,8 +100,8 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
             sys.exit(1)
         except failed as error:  # a COMMIT may have had no answer
             raise click.ClickException(
-                f"{file}: the database failed ({one_line(str(error))}). Either all of it was imported or nothing: "
-                "give the command again"
+                f"{file}: the database failed ({one_line(str(error))}). "
+                f"{'Nothing was written' if dry_run else _ALL_OR_NOTHING}"
             ) from error
         corrected = Corrected()
         try:
@@ -113,6 +119,8 @@ def import_file(file: Path, encoding: str, dry_run: bool, overwrite: bool, renam
         click.echo("\r", nl=False, err=True)
     told.end(report)
     told.requests(corrected)
+    if not was_there:
+        click.echo(f"{shown_url(read().database_url)} is a new site", err=True)
 
 
 def _renames(given: Sequence[str], site: Site) -> list[Rename]:

@@ -24,8 +24,8 @@ from engine.plugins.health_reports import WHOLE
 from engine.text import _
 from web.assembly import conditions
 from web.assembly.plugin_needs import day_of, unmet
-from web.assembly.settings import read
-from web.cli.sites import is_there, opened_site, shown
+from web.assembly.settings import read, shown_url
+from web.cli.sites import is_there, opened_site
 from workflows.schedule.plugin_needs import SCHEDULES
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def doctor(mail: str | None) -> None:
         _tell(unwritable)
     was_there = is_there(read().database_url)
     with opened_site(looks=True, begins=True) as site:
-        begun = () if was_there else (warning(f"{shown(site.settings.database_url)} is a new, empty site"),)
+        begun = () if was_there else (warning(f"{shown_url(site.settings.database_url)} is a new, empty site"),)
         _tell((*begun, *findings(site), *(send_test_mail(site, mail) if mail is not None else ())))
 
 

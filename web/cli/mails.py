@@ -9,7 +9,7 @@ import click
 
 from engine.configuration import one_line
 from engine.store.base import LARGEST
-from web.cli.sites import REASON, opened_site, operator
+from web.cli.sites import REASON, expect_up_to_date, opened_site, operator
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a mail server keeps the mail, and pipes it again later
 
@@ -22,7 +22,8 @@ def mails() -> None:
 @mails.command(
     epilog="""\b
 Example: tetsuzuki mails bounce report.eml
-         |cd /var/lib/tetsuzuki && /opt/tetsuzuki/bin/tetsuzuki mails bounce -     (in an alias of the mail server)"""
+In an alias of the mail server:
+         |cd /var/lib/tetsuzuki && TETSUZUKI_CONFIG=/etc/tetsuzuki/tetsuzuki.toml tetsuzuki mails bounce -"""
 )
 @click.argument("file", type=click.File("rb"))
 def bounce(file: IO[bytes]) -> None:
@@ -31,6 +32,7 @@ def bounce(file: IO[bytes]) -> None:
     Where it is a report on a failure or a complaint about a mail of this site, its address is marked. Any other mail
     changes nothing. Ends with 0 whenever the mail was read, and with 75 where it is to be tried again.
     """
+    from web.assembly.settings import read as settings
     from workflows.business.address_marks import read
     from workflows.business.address_marks.reading import MOST_BYTES
 
@@ -39,6 +41,7 @@ def bounce(file: IO[bytes]) -> None:
         click.echo("it reports no failure and no complaint: nothing is marked")
         return
     try:
+        expect_up_to_date(settings())  # the mail server may call before a new version is started
         with opened_site() as site:
             taken = site.returned_mails.report_read(found, str(operator()))
     except Exception as error:  # whatever is wrong here, the mail server keeps the mail

@@ -74,8 +74,9 @@ class _PluginCommands(click.Group):
     def _opened(self) -> Iterator[CommandSite]:
         from engine.errors import ConfigurationError
         from web.assembly.settings import read
-        from web.cli.sites import opened_site, operator
+        from web.cli.sites import expect_up_to_date, opened_site, operator
 
+        expect_up_to_date(read(), self._plugins)
         if read().keyring is None:  # a command cannot say that it only looks, and looking makes no key
             with opened_site(plugins=self._plugins, looks=True):  # which tells a key that is lost
                 raise ConfigurationError(

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.errors import EngineError
-from web.assembly.settings import read
-from web.cli.sites import expect_a_site, opened_site, operator, shown
+from web.assembly.settings import read, shown_url
+from web.cli.sites import expect_up_to_date, opened_site, operator
 
 if TYPE_CHECKING:
-    from web.assembly.settings import Settings
     from web.assembly.site import Site
 
 _HINT = "Nothing was written: this shell only looks. `tetsuzuki shell --write` begins one that may change something."
@@ -33,7 +32,7 @@ def shell(write: bool) -> None:
     It only looks unless it is begun with --write. It ends with exit() or Ctrl-D, and keeps no history of what was
     typed.
     """
-    look_for_a_site(read())
+    expect_up_to_date(read())
     with opened_site(looks=not write) as site:
         if not write:
             site.db.only_look()
@@ -41,20 +40,6 @@ def shell(write: bool) -> None:
             import readline  # noqa: F401  (arrow keys and earlier lines, for the length of this prompt)
         prompt = _Prompt(site, at_hand(site))
         prompt.interact(banner(site, writes=write), exitmsg="")
-
-
-def look_for_a_site(settings: Settings) -> None:
-    """Raise ConfigurationError where the database holds no site, or one of another version."""
-    from engine.store.opening import open_database
-    from web.assembly.site import expect_no_step
-    from workflows.registry import MIGRATIONS
-
-    expect_a_site(settings)
-    db = open_database(settings.database_url, pool=1)
-    try:
-        expect_no_step(db, settings, MIGRATIONS)
-    finally:
-        db.close()
 
 
 def at_hand(site: Site) -> dict[str, object]:
@@ -70,7 +55,7 @@ def banner(site: Site, *, writes: bool) -> str:
     name = site.organisation.site_name
     return f"""\
 Tetsuzuki {version("tetsuzuki")}, Python {sys.version.split()[0]}: {name}
-database  {shown(site.settings.database_url)} ({may})
+database  {shown_url(site.settings.database_url)} ({may})
 site      the assembled site: site.settings, site.services, site.plugins
 engine    engine.look(42), engine.history(42), engine.find("account_creation", "customer:7")
 records   the tables: records.Account.select(), records.Customer.get(number="A12345678")

@@ -7,7 +7,6 @@ A command in the wrong folder, or without the site's settings, would find no sit
 from __future__ import annotations
 
 import getpass
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,10 +51,13 @@ def opened_site(
 
 def expect_a_site(settings: Settings) -> None:
     """Raise ConfigurationError where the database holds no site. Creates no database."""
+    from web.assembly.settings import shown_url
+
     if not is_there(settings.database_url):
         raise ConfigurationError(
-            f"{settings.place('database_url')} = {shown(settings.database_url)}: expected the database of a site, and "
-            "there is none; run this in the site's folder and with its settings, or begin a site with tetsuzuki migrate"
+            f"{settings.place('database_url')} = {shown_url(settings.database_url)}: expected the database of a site, "
+            "and there is none; run this in the site's folder and with its settings, "
+            "or begin a site with tetsuzuki migrate"
         )
 
 
@@ -72,9 +74,19 @@ def is_there(database_url: str) -> bool:
         db.close()
 
 
-def shown(database_url: str) -> str:
-    """A database URL without its password and parameters, which may hold one."""
-    return re.sub(r"(//[^/:@]*):[^@]*@", r"\1@", database_url).partition("?")[0]
+def expect_up_to_date(settings: Settings, plugins: Plugins | None = None) -> None:
+    """Raise ConfigurationError where the database holds no site, or one that lacks a step of this version, or of
+    `plugins`."""
+    from engine.store.opening import open_database
+    from web.assembly.site import expect_no_step
+    from workflows.registry import MIGRATIONS
+
+    expect_a_site(settings)
+    db = open_database(settings.database_url, pool=1)
+    try:
+        expect_no_step(db, settings, (*MIGRATIONS, *(plugins.migrations() if plugins is not None else ())))
+    finally:
+        db.close()
 
 
 def operator() -> Actor:

@@ -26,29 +26,37 @@ def migrate(check: bool) -> None:
     from engine.store.data_steps import carry_out
     from engine.store.opening import open_database
     from engine.store.schema import migrate as apply
+    from web.assembly.procedures import brought
     from web.assembly.settings import read
     from web.assembly.settling import settle
     from web.assembly.site import plugins_of
-    from web.assembly.unlocking import unlock
+    from web.assembly.unlocking import check_known_keys, unlock
     from web.cli.remaining import Remaining
+    from workflows.business.plugin_procedures import note
     from workflows.registry import DATA_STEPS, MIGRATIONS
 
     settings = read()
-    folders = (*MIGRATIONS, *plugins_of(settings).migrations())
+    plugins = plugins_of(settings)
+    folders = (*MIGRATIONS, *plugins.migrations())
     if check:
         _check(settings, folders)
         return
     settle()
     db = open_database(settings.database_url)
+    check_known_keys(db, settings)
     applied = apply(
         db, folders, progress=lambda name, done, of: click.echo(f"step {done + 1} of {of}: {name}", err=True)
     )
+    had_a_key = settings.keyring is not None
     unlock(db, settings, db.now)
+    note(db, brought(plugins))  # so that nobody takes a plugin out that has procedures under way
     worked = carry_out(db, DATA_STEPS, Remaining("rows"), lambda: None)
     db.close()
     for name in applied:
         click.echo(f"applied {name}")
-    if not applied and not worked:
+    if not had_a_key:
+        click.echo("the site has its secret key now")
+    elif not applied and not worked:
         click.echo("the database is up to date")
 
 

@@ -33,10 +33,14 @@ def whole(file: Path) -> Iterator[BinaryIO]:
         return
     draft = target.with_name(f".{target.name}.part")
     try:
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _PRIVATE
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb") as opened:
+        before = target.stat() if target.exists() else None
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "wb") as opened:
             yield opened
-        draft.chmod(mode)
+        if before is not None:
+            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                os.chown(draft, before.st_uid, before.st_gid)
+            draft.chmod(stat.S_IMODE(before.st_mode))
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)

@@ -162,6 +162,16 @@ def test_the_digest_of_a_definition_is_the_same_for_ever() -> None:
     assert digest(plain) == "bdc8a0c42a52c2756a7be9b27eba69bb70fa209a613f9454813e5f602038c171"
 
 
+def test_who_only_looks_records_nothing(sqlite_url: str) -> None:
+    db = open_database(sqlite_url)
+    release(db, [WHOLE], looks=True)
+    assert db.execute_sql("SELECT COUNT(*) FROM definition").fetchone() == (0,)
+    release(db, [WHOLE])
+    with pytest.raises(DefinitionChanged):
+        release(db, [with_(link="v")], looks=True)
+    db.close()
+
+
 def test_a_version_is_released_once_and_its_timers_with_it(sqlite_url: str) -> None:
     db = open_database(sqlite_url)
     store = db.store(Clock())

@@ -13,9 +13,8 @@ import pytest
 from engine.store.opening import open_database
 from tests.kit.commands import Run, commands_in
 from tests.old_sites import REVISIONS, restore
-from web.assembly.settings import read
+from web.assembly.settings import read, shown_url
 from web.assembly.site import build
-from web.cli.sites import shown
 from workflows.business.records import Customer
 
 _KEY = "a key of the tests, long enough for all of them"
@@ -109,7 +108,17 @@ def tables(file: Path) -> list[tuple[str, str]]:
         return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-@pytest.mark.parametrize("command", ["doctor", "staff list", "customers export", "customers import c.csv --dry-run"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "doctor",
+        "staff list",
+        "customers export",
+        "customers import c.csv --dry-run",
+        "direct-debit list",
+        "plugins remove faq --drop-tables --yes",
+    ],
+)
 def test_no_command_that_only_looks_takes_a_step(run: Run, tmp_path: Path, command: str) -> None:
     """Another version may be at work on the database."""
     restore(REVISIONS[0], f"sqlite:///{tmp_path / 'old.db'}")
@@ -155,4 +164,4 @@ def test_tables_of_another_version_are_not_brought_up_to_date_by_looking(run: Ru
     ],
 )
 def test_a_databases_address_is_shown_without_its_password(url: str, expected: str) -> None:
-    assert shown(url) == expected
+    assert shown_url(url) == expected

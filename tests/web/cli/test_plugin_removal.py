@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from importlib import invalidate_caches
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tests.kit.commands import Run
 from tests.kit.databases import close_database
 from tests.kit.installed_plugins import InstallPlugin
 from tests.kit.sites import SECRET
+from tests.old_sites import REVISIONS, restore
 from web.assembly.settings import read
 from web.assembly.site import Site
 from workflows.business.records import Contract
@@ -217,3 +220,17 @@ def test_check_asks_no_database_that_is_not_there_or_of_another_version(run: Run
     Path("var").mkdir()
     open_database(read().database_url).close()
     assert run("plugins", "check").code == 0
+
+
+def test_what_is_under_way_is_known_once_the_site_was_migrated(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A site of before knows it too, though nobody has noted yet which plugin brings which procedure."""
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    held = restore(REVISIONS[-1], url)
+    monkeypatch.setenv("TETSUZUKI_DATABASE_URL", url)
+    monkeypatch.setenv("TETSUZUKI_SECRET_KEY", held.secret.decode())
+    assert run("migrate").code == 0
+    with closing(sqlite3.connect(tmp_path / "old.db")) as db:
+        (noted,) = db.execute("SELECT COUNT(*) FROM plugin_definition").fetchone()
+    assert noted

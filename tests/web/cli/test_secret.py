@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -232,6 +234,20 @@ def test_a_database_from_before_is_opened_by_its_own_key_alone(
     assert run("migrate").code == 0
     assert short(fingerprint(held.secret)) in run("secret", "show").out
     assert "this database is sealed with key" in run("doctor", env={"TETSUZUKI_SECRET_KEY": OTHER}).err
+
+
+def test_who_has_another_key_takes_no_step(run: Run, filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect("var/tetsuzuki.db")) as db:
+        before = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE '%faq%'")]
+        for name in ("faq_entry", "migration_faq"):
+            db.execute(f"DROP TABLE {name}")
+    assert before
+    for command in (("staff", "add", "b@office.example", "B"), ("migrate",), ("customers", "release", "--all")):
+        said = run(*command, env={"TETSUZUKI_SECRET_KEY": OTHER})
+        assert (said.code, "SECRET_KEY: this database is sealed with key" in said.err) == (1, True), said
+    with closing(sqlite3.connect("var/tetsuzuki.db")) as db:
+        assert db.execute("SELECT COUNT(*) FROM sqlite_master WHERE name LIKE '%faq%'").fetchone() == (0,)
+    assert run("migrate").code == 0
 
 
 # -- a new key ---------------------------------------------------------------------------------------------------------
