@@ -17,7 +17,7 @@ import peewee as pw
 from engine import Engine
 from engine.definition import SYSTEM_ACTOR, Secret
 from engine.errors import ConfigurationError, EngineError, EventNotPossible, Paused, Refused, TransitionConflict
-from engine.store.base import storable
+from engine.store.base import from_db, storable
 from workflows.business.records import ChangeRequest, Contract, Customer, Mandate, Payment, PaymentReport
 from workflows.business.shared.bill_input import BillInput
 from workflows.business.shared.change_request import contract_terms
@@ -44,29 +44,66 @@ def due_bills(services: Services, method: str, day: date) -> Iterator[DueBill]:
     mandates; where a part was paid, with what is left as their total. Those are left out that are settled, or are being
     collected in another way; and for four weeks those of a contract with an open request that should have taken effect:
     its terms of that day are not known yet, and a bill never changes. What fell due before the contract was paid by
-    `method`, or before the site collects, is among them where it is being collected by it.
+    `method` is among them where it is being collected by it; and so is, after a restore, what fell due before the site
+    collects, because a file of the lost time may have asked for it.
 
     Raises ConfigurationError where no billing backend knows bills, UnusableBills for what it answers.
     """
-    billing = _billing(services)
+    billing, first = _billing(services), _first_since_a_restore(services)
     last: int | None = 0
     while last is not None:
         mandates, last = _in_use(method, last)
         found = list(_due(services, billing, day, mandates))
-        payments = {one.bill: one for one in _payments_of([due.bill.number for due, _is_before in found])}
-        for due, is_before in found:
-            payment, first = payments.get(due.bill.number), services.collect_from
-            is_before |= first is not None and due.bill.due_on < first
-            left = _left_of(due.bill, payment, method, is_before=is_before)
+        payments = {one.bill: one for one in _payments_of([due.bill.number for due, _since in found])}
+        for due, since in found:
+            is_before = due.bill.due_on < max(since, first)
+            left = _left_of(due.bill, payments.get(due.bill.number), method, is_before=is_before)
             if left > 0:
                 yield replace(due, bill=replace(due.bill, total=left))
 
 
 def some_due_bills(services: Services, method: str, day: date, after: int) -> tuple[list[DueBill], int | None]:
     """The same of some hundred mandates, those behind the mandate `after`, also where they are settled; and the last of
-    these, None where there are no more."""
+    these, None where there are no more. Of what fell due before a contract was paid by `method` those that waited for a
+    request until then: no other method has begun them."""
     mandates, last = _in_use(method, after)
-    return [due for due, _is_before in _due(services, _billing(services), day, mandates)], last
+    found = list(_due(services, _billing(services), day, mandates))
+    waited = _waited([due for due, since in found if due.bill.due_on < since])
+    return [
+        due
+        for due, since in found
+        if due.bill.due_on >= since
+        or any(asked <= due.bill.due_on and ended >= since for asked, ended in waited.get(due.bill.contract, ()))
+    ], last
+
+
+def _waited(dues: Sequence[DueBill]) -> Mapping[int, Sequence[tuple[date, date]]]:
+    """The requests with a price of the contracts of these bills, each from the day on which it was asked for to that of
+    its last step, by contract."""
+    history: Any = pw.Table("history", ("instance_id", "at"))
+    found: dict[int, list[tuple[date, date]]] = {}
+    if dues:
+        rows: Any = (
+            ChangeRequest.select(ChangeRequest.contract, ChangeRequest.asked_at, pw.fn.MAX(history.at))
+            .join(history, on=(history.instance_id == ChangeRequest.instance))
+            .where(ChangeRequest.contract.in_({due.bill.contract for due in dues}), ChangeRequest.kind != _METHOD)
+            .group_by(ChangeRequest.instance, ChangeRequest.contract, ChangeRequest.asked_at)
+        )
+        for contract, asked_at, ended_at in rows.tuples():
+            found.setdefault(contract, []).append((asked_at.date(), from_db(ended_at).date()))
+    return found
+
+
+def _first_since_a_restore(services: Services) -> date:
+    """The day before which, after a restore, nothing is asked for that no payment is kept of; else the first of all."""
+    checkpoint: Any = pw.Table("checkpoint", ("kind", "at"))
+    rows: Any = (
+        checkpoint.select(pw.fn.MAX(checkpoint.at)).where(checkpoint.kind == "restore").bind(Payment._meta.database)
+    )
+    (restored,) = rows.tuples()[0]
+    if restored is None or services.collect_from is None:
+        return date.min
+    return min(services.collect_from, services.calendar.today(from_db(restored)) + _DAY)
 
 
 def knows_bills(services: Services) -> bool:
@@ -83,8 +120,8 @@ def _billing(services: Services) -> GuardedBilling:
 
 def _due(
     services: Services, billing: GuardedBilling, day: date, mandates: Sequence[Mandate]
-) -> Iterator[tuple[DueBill, bool]]:
-    """What is due, and whether it fell due before its contract was paid by the mandate's method."""
+) -> Iterator[tuple[DueBill, date]]:
+    """What is due, with the day since which its contract is paid by the mandate's method."""
     numbers = [_contract(mandate).id for mandate in mandates]
     awaited, switches = _awaited(numbers, day)
     # Read behind what is awaited: a change that was applied since the mandates were read would be billed as before it.
@@ -100,7 +137,8 @@ def _due(
         return
     since = _paid_since(mandates)
     collected = _collected_since(services, mandates, since)
-    contracts = tuple(_billed(mandate, collected[mandate.id]) for mandate in mandates)
+    withdrawn = _written_off(numbers)
+    contracts = tuple(_billed(one, collected[one.id], withdrawn.get(one.contract_id, frozenset())) for one in mandates)
     bills: dict[int, list[Bill]] = {}
     for bill in billing.due_bills(day, contracts):
         bills.setdefault(bill.contract, []).append(bill)
@@ -109,7 +147,7 @@ def _due(
         for bill in sorted(bills.get(contract.id, ()), key=lambda one: (one.due_on, one.number)):
             if bill.due_on < switches.get(contract.id, date.max):
                 due = DueBill(bill, contract.customer.number, facts_of(mandate), kept_secret(services, mandate))
-                yield due, bill.due_on < since[mandate.id]
+                yield due, since[mandate.id]
 
 
 def _awaited(contracts: Sequence[int], day: date) -> tuple[set[int], dict[int, date]]:
@@ -315,9 +353,24 @@ def _contract(mandate: Mandate) -> Contract:
     return mandate.contract
 
 
-def _billed(mandate: Mandate, since: date) -> BilledContract:
+def _written_off(contracts: Sequence[int]) -> Mapping[int | None, frozenset[str]]:
+    """The bills of these contracts that staff have written off, by contract."""
+    instance: Any = pw.Table("instance", ("id", "state"))
+    rows: Any = (
+        Payment.select(Payment.contract, Payment.bill)
+        .join(instance, on=(instance.id == Payment.instance))
+        .where(Payment.contract.in_(contracts), instance.state == "written_off")
+    )
+    found: dict[int | None, frozenset[str]] = {}
+    for contract, bill in rows.tuples():
+        found[contract] = found.get(contract, frozenset()) | {bill}
+    return found
+
+
+def _billed(mandate: Mandate, since: date, withdrawn: frozenset[str]) -> BilledContract:
     contract = _contract(mandate)
-    return BilledContract(contract.id, contract.customer.number, contract_terms(contract), since, contract.ended_on)
+    terms = contract_terms(contract)
+    return BilledContract(contract.id, contract.customer.number, terms, since, contract.ended_on, withdrawn)
 
 
 def _paid_since(mandates: Sequence[Mandate]) -> dict[int, date]:

@@ -143,7 +143,7 @@ def commands(plugin: DirectDebit) -> Mapping[str, click.Command]:
 
 def _payments_go_on(site: CommandSite) -> results.Tell:
     """Lets the site's payments go on by what was read of them."""
-    return lambda payments: keep_results(site.services, _METHOD, map(reporting.result, payments))
+    return lambda payments: keep_results(site.services, _METHOD, reporting.news(payments))
 
 
 def _collector(plugin: DirectDebit) -> Collector:

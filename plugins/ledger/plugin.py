@@ -158,7 +158,7 @@ class Ledger:
         """See `BillIssuer.due_bills`, and `billing` for what a bill is of. It is kept, so that it stays as it is."""
         numbers = [one.contract for one in contracts]
         kept = LedgerBill.select().where(LedgerBill.contract.in_(numbers))
-        reckoned = billing.reckoned(self._prices, day, contracts, _bookings(numbers), _years(kept))
+        reckoned = billing.reckoned(self._prices, day, contracts, _bookings(numbers), _years(kept, contracts))
         figures = {one.bill.number: one for one in reckoned}
         with transaction():
             if figures:
@@ -172,10 +172,13 @@ class Ledger:
             )
 
 
-def _years(bills: Iterable[LedgerBill]) -> Mapping[int, Sequence[date]]:
-    """The first days of the years that these bills are of, by contract."""
+def _years(bills: Iterable[LedgerBill], contracts: Sequence[BilledContract]) -> Mapping[int, Sequence[date]]:
+    """The first days of the years that these bills are of, by contract; without what was written off."""
+    withdrawn = frozenset[str]().union(*(one.withdrawn for one in contracts))
     found: dict[int, list[date]] = {}
     for bill in bills:
+        if bill.number in withdrawn:
+            continue
         of_before = bill.is_of_year is None and bill.number.startswith(_PERIOD) and bill.due_on.day != 1
         if bill.is_of_year or of_before:
             found.setdefault(bill.contract, []).append(bill.due_on)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from engine.attempt import Actor
 from engine.definition import SYSTEM_ACTOR
 from engine.delivery import Deferred
 from engine.errors import EventNotPossible
+from engine.runtime.checkpoints import note_restore
 from engine.testing import Clock, MemoryMailer
 from plugins.direct_debit.runs import drawing
+from plugins.direct_debit.runs.decisions import NoSuchPayment, ask_again, give_up_waiting, named
 from plugins.direct_debit.runs.records import DirectDebitPayment
+from plugins.direct_debit.runs.results import take_in
 from tests.kit.collecting import Collector, beat, payment_of, tries
 from tests.kit.collecting import mandate as paid_by_card
 from tests.kit.contract_scenes import changed, decide, jst, request, row
@@ -28,6 +32,7 @@ from web.assembly.site import Site
 from workflows.business.records import Account, Contract, Customer, Mandate, PaymentReport
 from workflows.business.shared.bill_input import BillInput
 from workflows.business.shared.staff_acts import StaffActInput
+from workflows.collecting import due_bills
 from workflows.payment_method_change import Confirmation, DateShown, PageOpened
 from workflows.ports.payments import Report
 
@@ -518,3 +523,139 @@ def test_what_failed_on_version_1_is_asked_for_by_a_file(site: Site, tmp_path: P
     assert state(site, number) == "failed"
     command(site, "run", "--into", str(tmp_path))
     assert (state(site, number), in_files()[1][0]) == ("collecting", "B-1-20261201")
+
+
+# What an attack found
+
+
+def test_a_day_from_which_the_site_collects_takes_no_bill_out_of_the_files(site: Site, tmp_path: Path) -> None:
+    """Only behind a restore: then a file of the lost time may have asked for it."""
+    one = payer(site, "A00000001", since=date(2026, 11, 1))
+    services = replace(site.services, collect_from=date(2027, 1, 1))
+    assert [due.bill.number for due in due_bills(services, "direct_debit", NOON.date())] == [
+        f"B-{one.contract_id}-20261101",
+        f"B-{one.contract_id}-20261201",
+    ]
+    with site.engine.store.begin() as unit:
+        note_restore(site.engine, unit, Actor("operator", "tests"), "disk failure", site.clock())
+        site.engine.store.commit(unit)
+    assert [due.bill.number for due in due_bills(services, "direct_debit", NOON.date())] == []
+
+
+def test_what_one_run_has_collected_is_asked_for_by_no_other(site: Site, tmp_path: Path, clock: Clock) -> None:
+    """Without payments: the runs alone know it."""
+    payer(site, "A00000001")
+    first = draw(site, tmp_path, DAY)
+    assert first.file is not None
+    clock.now = NOON + timedelta(days=70)
+    give_up_waiting(named("1-1"), clock().date())
+    second = draw(site, tmp_path, date(2027, 3, 1))
+    assert second.file is not None
+    for drawn, code in ((first, "0"), (second, "1")):
+        assert drawn.file is not None
+        assert drawn.run is not None
+        (tmp_path / "answer").write_bytes(answered(drawn.file.read_bytes(), [code, "0", "0"][: drawn.run.count]))
+        take_in(tmp_path / "answer", clock())
+    third = draw(site, tmp_path, date(2027, 3, 29))
+    assert "B-1-20261201" not in [one[0] for one in in_files() if one[2] == 3], third
+    with pytest.raises(NoSuchPayment, match="its bill has been asked for again, as 1-1"):
+        ask_again(named("2-1"))
+
+
+@pytest.mark.parametrize("code", ["1", "2", "8"])
+def test_the_late_failure_of_one_debit_says_nothing_of_the_next(
+    site: Site, tmp_path: Path, clock: Clock, code: str
+) -> None:
+    payer(site, "A00000001")
+    beat(site)
+    (payment,) = all_payments()
+    drawn = draw(site, tmp_path, DAY)
+    assert drawn.file is not None
+    clock.now = NOON + timedelta(days=20)
+    beat(site)
+    hears_nothing_for_40_days(site, clock, payment.instance)
+    command(site, "again", "1-1", "--unanswered")
+    command(site, "run", "--into", str(tmp_path))
+    (tmp_path / "late.txt").write_bytes(answered(drawn.file.read_bytes(), [code]))
+    command(site, "result", str(tmp_path / "late.txt"))
+    beat(site)
+    assert state(site, payment.instance) == "collecting"
+
+
+def test_a_time_that_was_paid_otherwise_is_asked_for_by_nobody(
+    site: Site, tmp_path: Path, clock: Clock, provider: Collector
+) -> None:
+    """The mandate stayed in use, though an import has said that nothing is collected by it."""
+    one = payer(site, "A00000001", since=date(2026, 11, 1))
+    paid_by_card(contract_of(one), since=date(2026, 11, 1))
+    Contract.update(payment_method="bank_transfer").execute()
+    clock.now = NOON + timedelta(days=54)  # 2 February
+    pays_by_debit_from(site, date(2027, 2, 1), one)
+    beat(site)
+    command(site, "run", "--into", str(tmp_path))
+    assert [bill for bill, _amount, _run in in_files()] == ["B-1-20270201"]
+
+
+def test_a_debit_that_is_being_drawn_up_is_not_said_to_be_replaced(
+    site: Site, tmp_path: Path, clock: Clock, provider: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = payer(site, "A00000001")
+    beat(site)
+    (payment,) = all_payments()
+    genuine = drawing._number
+
+    def switched_just_then(*given: Any) -> None:
+        pays_by_card_from(JANUARY, one)
+        clock.forward(days=1)
+        beat(site)  # which asks how the payment stands
+        genuine(*given)
+
+    monkeypatch.setattr(drawing, "_number", switched_just_then)
+    command(site, "run", "--into", str(tmp_path))
+    assert (state(site, payment.instance), by_card(provider)) == ("collecting", [])
+    assert in_files() == [(payment.bill, 6600, 1)]
+
+
+def test_a_failure_of_one_method_ends_no_try_of_another(
+    site: Site, tmp_path: Path, clock: Clock, provider: Collector
+) -> None:
+    one = payer(site, "A00000001")
+    beat(site)
+    (payment,) = all_payments()
+    drawn = draw(site, tmp_path, DAY)
+    assert drawn.file is not None
+    hears_nothing_for_40_days(site, clock, payment.instance)
+    provider.says = Report("pending")
+    pays_by_card_from(date(2027, 2, 1), one)
+    clock.forward(days=8)
+    beat(site)
+    assert (state(site, payment.instance), payment_of(payment.bill).method) == ("collecting", PROVIDER)
+    (tmp_path / "late.txt").write_bytes(answered(drawn.file.read_bytes(), ["1"]))
+    command(site, "result", str(tmp_path / "late.txt"))
+    beat(site)
+    assert state(site, payment.instance) == "collecting"
+
+
+def test_who_cannot_be_asked_for_is_no_more_under_way_than_before(site: Site, tmp_path: Path, clock: Clock) -> None:
+    one = payer(site, "A00000001")
+    beat(site)
+    told(site, tmp_path, clock, "1")
+    (payment,) = all_payments()
+    Mandate.update(sealed="").where(Mandate.id == one.id).execute()
+    assert "no account is kept that can be read" in command(site, "run", "--into", str(tmp_path))
+    assert state(site, payment.instance) == "failed"
+
+
+def test_the_months_of_a_year_that_was_written_off_are_billed(site: Site, tmp_path: Path, clock: Clock) -> None:
+    one = payer(site, "A00000001", term="annual", started_on=date(2025, 12, 8), since=date(2026, 12, 8))
+    beat(site)
+    (payment,) = all_payments()
+    told(site, tmp_path, clock, "8")
+    Contract.update(term="monthly").where(Contract.id == one.contract_id).execute()
+    clock.now = NOON + timedelta(days=50)
+    beat(site)
+    assert len(all_payments()) == 1
+    site.engine.fire(payment.instance, "write_off", staff(), OTHERWISE)
+    clock.forward(hours=2)
+    beat(site)
+    assert [one.bill for one in all_payments()][1:] == ["B-1-20270101"]

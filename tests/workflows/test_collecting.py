@@ -178,10 +178,3 @@ def test_a_change_that_is_applied_just_then_is_billed_at_its_terms(site: Site, m
     monkeypatch.setattr(collecting, "_awaited", applied_just_then)
     (due,) = due_bills(with_backend(site, Users()), "direct_debit", DAY)
     assert due.bill.total == 25
-
-
-def test_what_fell_due_before_the_site_collects_stands_in_no_file(site: Site) -> None:
-    """As what was collected elsewhere until then, or in the time that a restore has lost."""
-    payer(site, "A00000001", since=date(2026, 11, 1))
-    services = replace(with_backend(site, Backend()), collect_from=date(2026, 12, 1))
-    assert [due.bill.number for due in due_bills(services, "direct_debit", DAY)] == ["1-12"]

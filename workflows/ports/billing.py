@@ -171,7 +171,8 @@ class BilledContract:
     """A contract whose bills are asked for, with its terms of today.
 
     `since` is the first day that is paid in the way that it is paid now: what was due before was paid otherwise.
-    `ended_on` is its last day, None while none is known.
+    `ended_on` is its last day, None while none is known. `withdrawn` are the numbers of those of its bills that staff
+    have written off: what they were of is not billed by them.
     """
 
     contract: int
@@ -179,6 +180,7 @@ class BilledContract:
     terms: ContractTerms
     since: date
     ended_on: date | None = None
+    withdrawn: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,8 @@ def settle(payment: DirectDebitPayment, *, mandate_works: bool, tell: Tell = tel
 
 def _check_not_taken(payment: DirectDebitPayment) -> None:
     row = DirectDebitPayment
-    taken = row.get_or_none(row.taken == payment.bill, row.id != payment.id)
+    others = row.bill == payment.bill, row.id != payment.id
+    taken = row.get_or_none(row.taken.is_null(False) | (row.state == COLLECTED), *others)
     if taken is not None:
         raise NoSuchPayment(f"payment {payment.name}: its bill has been asked for again, as {taken.name}")
 

@@ -28,14 +28,16 @@ from peewee import fn
 from engine.definition import Secret
 from engine.errors import EngineError
 from engine.store.base import transaction
+from plugins.direct_debit.document import Account, YuchoAccount
 from plugins.direct_debit.readings import account_of, debit_of
-from plugins.direct_debit.runs.records import DirectDebitPayment, DirectDebitRun, new_mark
+from plugins.direct_debit.runs.records import COLLECTED, SETTLED, DirectDebitPayment, DirectDebitRun, new_mark
 from plugins.direct_debit.zengin import Header, Totals, Writer, WrongField
 from workflows.ports.payments import DueBill
 
 _OPEN = "open"
 _STEP = 500  # rows of a commit
 _PRIVATE = 0o600
+_LONGEST_CUSTOMER = 10**20 - 1  # as many digits as 顧客番号 has
 
 _T = TypeVar("_T")
 
@@ -264,31 +266,38 @@ def _add(draft: _Draft, writer: Writer, step: Sequence[DueBill], claim: Claim) -
     with transaction():
         _hold(draft)
         askable = list(_askable(draft, step))
-    refused = claim([due.bill.number for due, _is_first in askable])
+    writable = [(due, is_first, account) for due, is_first in askable if (account := _account(draft, due)) is not None]
+    refused = claim([due.bill.number for due, _is_first, _account in writable])
     with transaction():
         _hold(draft)
         rows = []
-        taken = _taken([due.bill.number for due, _is_first in askable])  # as one that staff have settled since
-        for due, is_first in askable:
+        taken = _taken([due.bill.number for due, _is_first, _account in writable])  # as what was settled since
+        for due, is_first, account in writable:
             if due.bill.number in taken:
                 continue
             if why := refused.get(due.bill.number):
                 draft.leave_out(due, why)
                 continue
-            account = account_of(due.data)
-            if account is None:
-                draft.leave_out(due, "no account is kept that can be read")
-                continue
             payment = _payment(draft, due, is_first=is_first)
-            try:
-                writer.add(debit_of(account, payment.amount, payment.customer, is_first=is_first))
-            except WrongField as wrong:
-                draft.leave_out(due, str(wrong))
-                continue
+            writer.add(debit_of(account, payment.amount, payment.customer, is_first=is_first))
             draft.position += 1
             rows.append(payment.__data__)
         if rows:
             DirectDebitPayment.insert_many(rows).execute()
+
+
+def _account(draft: _Draft, due: DueBill) -> Account | YuchoAccount | None:
+    """The account of a bill, None where none can be written: then nobody may wait for it."""
+    account = account_of(due.data)
+    if account is None:
+        draft.leave_out(due, "no account is kept that can be read")
+        return None
+    try:
+        debit_of(account, due.bill.total, _LONGEST_CUSTOMER, is_first=True).octets()
+    except WrongField as wrong:
+        draft.leave_out(due, str(wrong))
+        return None
+    return account
 
 
 def _payment(draft: _Draft, due: DueBill, *, is_first: bool) -> DirectDebitPayment:
@@ -329,9 +338,11 @@ def _askable(draft: _Draft, step: Sequence[DueBill]) -> Iterator[tuple[DueBill, 
         used.add(due.mandate.id)
 
 
-def _taken(bills: Sequence[str]) -> set[str | None]:
+def _taken(bills: Sequence[str]) -> set[str]:
+    """Those of these bills that stand in a run, or that one has collected, whatever became of them in others."""
     row = DirectDebitPayment
-    return {found.taken for found in row.select(row.taken).where(row.taken.in_(bills))}
+    is_over = row.bill.in_(bills) & row.state.in_((COLLECTED, SETTLED))
+    return {found.bill for found in row.select(row.bill).where(row.taken.in_(bills) | is_over)}
 
 
 def _number(draft: _Draft, totals: Totals, digest: str, now: datetime) -> None:

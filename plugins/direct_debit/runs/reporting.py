@@ -5,6 +5,8 @@ A bill may have stood in several runs. What was read before a try began belongs 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from plugins.direct_debit.runs import decisions
 from plugins.direct_debit.runs.codes import CODES
 from plugins.direct_debit.runs.records import COLLECTED, FAILED, REQUESTED, SETTLED, DirectDebitPayment, DirectDebitRun
@@ -27,13 +29,23 @@ def standing(payment: DuePayment) -> Report:
     """How the bill stands, by the runs."""
     last = _last(payment)
     if last is None or _waits(last, payment):
-        if payment.is_replaced:
+        if payment.is_replaced and not _is_being_drawn(payment.bill.number):
             return Report("failed", payment.number, detail=_REPLACED, failure="mandate_unusable")
         ended = _end_of(payment.mandate.id)
         if ended is not None:
             return Report("failed", payment.number, detail=_said(ended), failure="mandate_unusable")
         return Report("pending", payment.number, detail="it will stand in the next run")
     return _report(last, payment.number)
+
+
+def news(payments: Iterable[DirectDebitPayment]) -> Iterator[tuple[str, str, Report]]:
+    """The results of these payments, as far as they say something of their bills: that a debit has failed says nothing
+    where the bill stands in another run by now."""
+    for payment in payments:
+        row = DirectDebitPayment
+        elsewhere = (row.taken == payment.bill) & (row.id != payment.id)
+        if payment.state != FAILED or not row.select().where(elsewhere).exists():
+            yield result(payment)
 
 
 def result(payment: DirectDebitPayment) -> tuple[str, str, Report]:
@@ -53,6 +65,12 @@ def _report(payment: DirectDebitPayment, number: int) -> Report:
 def _said(payment: DirectDebitPayment) -> str:
     meant = f"{payment.code} {CODES[payment.code].title.render('ja')}" if payment.code else ""
     return " ".join(part for part in (payment.name, meant, SETTLED if payment.state == SETTLED else "") if part)
+
+
+def _is_being_drawn(bill: str) -> bool:
+    """Whether a bill stands in a run, also in one that is being drawn up and has no number yet."""
+    row = DirectDebitPayment
+    return bool(row.select().where(row.taken == bill).exists())
 
 
 def _is_over(last: DirectDebitPayment) -> bool:

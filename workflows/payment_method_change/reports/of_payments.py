@@ -58,7 +58,7 @@ def before_firing(report: PaymentReport, payment: Payment, state: str, *, is_ove
     if event in ("paid", "part_paid"):
         return _of_money(report, about, state) or (keep("over") if is_over else None)
     if event == "declined":
-        return _of_failure(about, state, is_last=about.id == tries[-1].id)
+        return _of_failure(about, state, is_last=about.number == payment.tries)
     if state in ("refunded", "charged_back") and state == event:
         return Decision(KNOWN)
     if is_over:
