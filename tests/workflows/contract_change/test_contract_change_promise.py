@@ -168,7 +168,7 @@ def _meanwhile(rng: random.Random, site: Site, of: Customer, on: Contract, by: A
 
 def _withdrawn(site: Site, by: Account) -> None:
     """Every open request is withdrawn, so that others have room."""
-    for one in ChangeRequest.select().where(ChangeRequest.slot.is_null(False)):
+    for one in list(ChangeRequest.select().where(ChangeRequest.slot.is_null(False))):  # read before it is written
         if any(offer.event == "withdraw" for offer in site.engine.allowed(one.instance, actor(by))):
             site.engine.fire(one.instance, "withdraw", actor(by))
         else:
