@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from engine.store.base import NEVER, Row, Unit
@@ -87,6 +88,17 @@ LAST_PUT_OFF = (
     "SELECT error FROM outbox WHERE state = 'waiting' AND kind = 'mail' "
     f"AND attempts >= {TRIED_OFTEN} AND error <> '' ORDER BY due_at DESC LIMIT 1"
 )
+
+
+def open_figures(unit: Unit, kind: str, names: Sequence[str], most: int) -> list[tuple[int, Mapping[str, Any]]]:
+    """The instances and the figures of open effects of a kind and of these names, at most `most`."""
+    marks = ", ".join("?" * len(names))
+    rows = unit.rows(
+        f"SELECT instance_id, figures FROM outbox WHERE kind = ? AND name IN ({marks}) AND state IN {OPEN} "
+        f"ORDER BY instance_id, seq, position LIMIT {int(most)}",
+        (kind, *names),
+    )
+    return [(instance, json.loads(figures)) for instance, figures in rows]
 
 
 def no_mails(unit: Unit, own_recipients: str, most: int) -> list[Row]:

@@ -3,7 +3,6 @@ mandate, and of mandates that are to end."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -13,8 +12,8 @@ import peewee as pw
 
 from engine.definition import Workflow
 from engine.plugins.needs import PluginNeed
+from engine.store import outbox_reports
 from engine.store.base import SiteDatabase
-from engine.store.outbox_rows import OPEN
 from workflows.business.records import Contract, Mandate
 
 _MOST = 1_000  # effects that are looked at
@@ -52,12 +51,9 @@ def requests(db: SiteDatabase, versions: Sequence[Workflow]) -> Iterator[PluginN
 def revocations(db: SiteDatabase, _today: date) -> Iterator[PluginNeed]:
     """The methods that have yet to hear that a mandate ended, also of requests that have: a provider would go on."""
     with db.store().reading() as unit:
-        rows = unit.rows(
-            "SELECT instance_id, figures FROM outbox WHERE kind = 'payment' AND name IN ('revoke', 'revoke_before') "
-            f"AND state IN {OPEN} ORDER BY instance_id LIMIT {_MOST}"
-        )
-    of_mandate = {number for _instance, figures in rows if (number := json.loads(figures).get("mandate"))}
-    of_request = {instance for instance, figures in rows if "mandate" not in json.loads(figures)}
+        ending = outbox_reports.open_figures(unit, "payment", ("revoke", "revoke_before"), _MOST)
+    of_mandate = {number for _instance, figures in ending if (number := figures.get("mandate"))}
+    of_request = {instance for instance, figures in ending if "mandate" not in figures}
     with db.bound():
         found = Mandate.select(Mandate.method).where(Mandate.id.in_(of_mandate) | Mandate.instance.in_(of_request))
         methods = Counter(row.method for row in found)
