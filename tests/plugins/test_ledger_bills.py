@@ -220,9 +220,9 @@ def test_a_first_day_that_is_corrected_bills_no_year_twice(ledger: Ledger, to: d
     if is_from_before:
         LedgerBill.update(is_of_year=None).execute()
     corrected = billed(replace(was, started_on=to))
-    days = [date(2026, 12, 9) + timedelta(days=ahead) for ahead in range(500)]
+    days = [date(2026, 12, 9) + timedelta(weeks=ahead) for ahead in range(72)]
     found = [ledger.due_bills(day, (corrected,)) for day in days]
-    assert [one for one in found[120] if one.due_on < date(2027, 6, 1)] == [bill]
+    assert [one for one in found[17] if one.due_on < date(2027, 6, 1)] == [bill]
     renewed = [one.due_on for one in found[-1]]
     assert renewed == [date(2026, 12, 8), to.replace(year=2028 if to.month == 2 else 2027)]
 
