@@ -68,7 +68,7 @@ def some_due_bills(services: Services, method: str, day: date, after: int) -> tu
     request until then: no other method has begun them."""
     mandates, last = _in_use(method, after)
     found = list(_due(services, _billing(services), day, mandates))
-    waited = _waited([due for due, since in found if due.bill.due_on < since])
+    waited = _waited(services, [due for due, since in found if due.bill.due_on < since])
     return [
         due
         for due, since in found
@@ -77,7 +77,7 @@ def some_due_bills(services: Services, method: str, day: date, after: int) -> tu
     ], last
 
 
-def _waited(dues: Sequence[DueBill]) -> Mapping[int, Sequence[tuple[date, date]]]:
+def _waited(services: Services, dues: Sequence[DueBill]) -> Mapping[int, Sequence[tuple[date, date]]]:
     """The requests with a price of the contracts of these bills, each from the day on which it was asked for to that of
     its last step, by contract."""
     history: Any = pw.Table("history", ("instance_id", "at"))
@@ -90,7 +90,8 @@ def _waited(dues: Sequence[DueBill]) -> Mapping[int, Sequence[tuple[date, date]]
             .group_by(ChangeRequest.instance, ChangeRequest.contract, ChangeRequest.asked_at)
         )
         for contract, asked_at, ended_at in rows.tuples():
-            found.setdefault(contract, []).append((asked_at.date(), from_db(ended_at).date()))
+            days = services.calendar.today(asked_at), services.calendar.today(from_db(ended_at))
+            found.setdefault(contract, []).append(days)
     return found
 
 
@@ -122,17 +123,9 @@ def _due(
     services: Services, billing: GuardedBilling, day: date, mandates: Sequence[Mandate]
 ) -> Iterator[tuple[DueBill, date]]:
     """What is due, with the day since which its contract is paid by the mandate's method."""
-    numbers = [_contract(mandate).id for mandate in mandates]
+    numbers = [mandate.contract_id for mandate in mandates if mandate.contract_id is not None]
     awaited, switches = _awaited(numbers, day)
-    # Read behind what is awaited: a change that was applied since the mandates were read would be billed as before it.
-    now = {one.id: one for one in Contract.select(Contract, Customer).join(Customer).where(Contract.id.in_(numbers))}
-    for mandate in mandates:
-        mandate.contract = now.get(_contract(mandate).id, mandate.contract)
-    mandates = [
-        mandate
-        for mandate in mandates
-        if _contract(mandate).id not in awaited and _contract(mandate).payment_method == mandate.method
-    ]
+    mandates = _with_contracts([mandate for mandate in mandates if mandate.contract_id not in awaited])
     if not mandates:
         return
     since = _paid_since(mandates)
@@ -148,6 +141,22 @@ def _due(
             if bill.due_on < switches.get(contract.id, date.max):
                 due = DueBill(bill, contract.customer.number, facts_of(mandate), kept_secret(services, mandate))
                 yield due, since[mandate.id]
+
+
+def _with_contracts(mandates: Sequence[Mandate]) -> list[Mandate]:
+    """These mandates, each with its contract and that one's customer; without those whose contract was switched to
+    another method just now. Read behind what is awaited, or a change that is applied in between would be billed as
+    before it."""
+    numbers = [mandate.contract_id for mandate in mandates]
+    rows = Contract.select(Contract, Customer).join(Customer).where(Contract.id.in_(numbers))
+    contracts: dict[int | None, Contract] = {one.id: one for one in rows}
+    found = []
+    for mandate in mandates:
+        contract = contracts.get(mandate.contract_id)
+        if contract is not None and contract.payment_method == mandate.method:
+            mandate.contract = contract
+            found.append(mandate)
+    return found
 
 
 def _awaited(contracts: Sequence[int], day: date) -> tuple[set[int], dict[int, date]]:
@@ -336,9 +345,8 @@ def paid_otherwise(method: str) -> int:
 
 def _in_use(method: str, after: int) -> tuple[list[Mandate], int | None]:
     rows = (
-        Mandate.select(Mandate, Contract, Customer)
+        Mandate.select()
         .join(Contract, on=(Mandate.contract == Contract.id))
-        .join(Customer, on=(Contract.customer == Customer.id))
         .where(Mandate.method == method, Mandate.in_use.is_null(False), Mandate.id > after)
         .where(Contract.payment_method == method)
         .order_by(Mandate.id)

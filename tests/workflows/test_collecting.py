@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from engine.definition import SYSTEM_ACTOR, Secret
 from engine.errors import ConfigurationError
 from engine.plugins.breakers import Breaker
 from engine.testing import Clock
@@ -17,9 +18,11 @@ from tests.kit.debits import ACCOUNT, DAY, SETTINGS, YUCHO, at_noon, mandate, pa
 from web.assembly.site import Site
 from workflows import collecting
 from workflows.business.records import ChangeRequest, Contract, Mandate
+from workflows.business.shared.bill_input import BillInput
 from workflows.collecting import due_bills, paid_otherwise, secrets_in_use, without_mandate
 from workflows.ports.billing import Bill, BilledContract, UnusableBills
 from workflows.ports.guarded import GuardedBilling, Times
+from workflows.ports.payments import DueBill, MandateFacts
 
 
 @pytest.fixture
@@ -178,3 +181,25 @@ def test_a_change_that_is_applied_just_then_is_billed_at_its_terms(site: Site, m
     monkeypatch.setattr(collecting, "_awaited", applied_just_then)
     (due,) = due_bills(with_backend(site, Users()), "direct_debit", DAY)
     assert due.bill.total == 25
+
+
+def test_the_days_of_a_request_are_the_companys(site: Site, clock: Clock) -> None:
+    """What was decided in the first hours of a year is of that year, though it is December yet in UTC."""
+    one = payer(site, "A00000001")
+    bill = Bill("B", 1, 1, DAY)
+    clock.now = datetime(2026, 12, 31, 20, tzinfo=UTC)
+    data = BillInput(bill.number, bill.contract, bill.total, DAY, one.id, "direct_debit")
+    begun = site.engine.start("payment", "contract:1", SYSTEM_ACTOR, data)  # whose history has that time
+    ChangeRequest.create(
+        instance=begun.instance_id,
+        customer=one.customer,
+        contract=bill.contract,
+        kind="users",
+        asked_by=1,
+        asked_by_name="見本 花子",
+        asked_at=datetime(2026, 12, 10, 16, tzinfo=UTC),
+        after="{}",
+        effective_on=DAY,
+    )
+    due = DueBill(bill, "A00000001", MandateFacts(one.id, "", ""), Secret(""))
+    assert collecting._waited(site.services, [due]) == {1: [(date(2026, 12, 11), date(2027, 1, 1))]}
