@@ -15,7 +15,7 @@ from engine.operations.plugin_needs import STEPS
 from engine.plugins.extensions import HOOK as EXTENSIONS
 from engine.plugins.needs import PluginNeed
 from engine.store.schema import HISTORY_OF_STEPS, migrate_alone
-from web.assembly.plugin_needs import day_of, is_up_to_date, met_by
+from web.assembly.plugin_needs import day_of, met_by
 from web.assembly.site import CHOICES, plugins_of
 from workflows.business.plugin_procedures import forget_definitions, is_asked
 from workflows.schedule.plugin_needs import SCHEDULES
@@ -44,7 +44,7 @@ class Leaving:
 
 
 def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
-    """What leaves with the plugin `name`; without a `db` there are no records yet.
+    """What leaves with the plugin `name`; without a `db`, whose tables must be up to date, there are no records yet.
 
     Raises ConfigurationError where there is no such plugin, PluginError where it is not at work, or not with all that
     it brings, and so cannot tell what that is.
@@ -58,10 +58,10 @@ def leaving(settings: Settings, name: str, db: SiteDatabase | None) -> Leaving:
         raise PluginError(f"plugin {name} is not wholly at work, and only it can tell what it brings: {why}")
     folders: Sequence[Path] = tuple(plugins.brought_by(name).get(STEPS, {}).values())
     tables = _tables_of(folders, db) if db is not None else ()
-    needs = met_by(db, plugins, name, day_of(settings, db.now())) if db is not None and is_up_to_date(db) else ()
+    needs = met_by(db, plugins, name, day_of(settings, db.now())) if db is not None else ()
     # A schedule only comes to its end with its plugin: nothing waits for it.
     waiting = [need for need in needs if need.hook not in (STEPS, SCHEDULES)]
-    asked = db is not None and is_up_to_date(db) and is_asked(db, name)
+    asked = db is not None and is_asked(db, name)
     named = [key for key, hook in CHOICES.items() if _names(settings, key) in one.adds.get(hook, ())]
     return Leaving(
         name,
@@ -80,8 +80,7 @@ def drop(db: SiteDatabase, found: Leaving) -> None:
     with db.bound(), db.atomic():
         for table in found.tables:
             db.execute_sql(f'DROP TABLE "{table}"')
-        if is_up_to_date(db):
-            forget_definitions(found.name)
+        forget_definitions(found.name)
 
 
 def _listed(plugins: Plugins, name: str) -> Listed:

@@ -232,7 +232,6 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
 
     The plugin must be at work, because nobody else knows what it brings. Nothing is changed without --drop-tables.
     """
-    from web.assembly.plugin_needs import is_up_to_date
     from web.assembly.settings import read, shown_url
     from web.assembly.site import expect_no_step
     from web.cli.plugin_removal import drop, leaving
@@ -242,8 +241,8 @@ def remove(name: str, drop_tables: bool, yes: bool) -> None:
     with _database(settings) as db:
         if db is None:
             click.echo(f"{shown_url(settings.database_url)}: there is no site, whose records may need it", err=True)
-        elif not is_up_to_date(db):  # nobody can tell then what needs it
-            expect_no_step(db, settings, MIGRATIONS)
+        else:
+            expect_no_step(db, settings, MIGRATIONS)  # without them nobody can tell what needs it
         found = leaving(settings, name, db)
         for line in found.lines:
             click.echo(line)
