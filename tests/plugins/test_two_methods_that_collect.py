@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,14 @@ def in_files() -> list[tuple[str, int, int | None]]:
 
 def by_card(provider: Collector) -> list[tuple[str, int]]:
     return [(payment.bill.number, payment.amount) for payment, _key in provider.asked]
+
+
+def banks_answer(site: Site, folder: Path, drawn: drawing.Drawn, code: str) -> None:
+    """The banks' answer to a run of one debit, read by the command."""
+    assert drawn.file is not None
+    (folder / "answer.txt").write_bytes(answered(drawn.file.read_bytes(), [code]))
+    command(site, "result", str(folder / "answer.txt"))
+    beat(site)
 
 
 def hears_nothing_for_40_days(site: Site, clock: Clock, payment: int) -> None:
@@ -253,15 +261,12 @@ def test_money_that_came_by_both_is_kept_for_staff(
     beat(site)
     (payment,) = all_payments()
     drawn = draw(site, tmp_path, DAY)
-    assert drawn.file is not None
     hears_nothing_for_40_days(site, clock, payment.instance)
     pays_by_card_from(date(2027, 2, 1), one)
     clock.forward(days=8)
     beat(site)
     assert (state(site, payment.instance), payment_of(payment.bill).method) == ("paid", PROVIDER)
-    (tmp_path / "late.txt").write_bytes(answered(drawn.file.read_bytes(), ["0"]))
-    command(site, "result", str(tmp_path / "late.txt"))
-    beat(site)
+    banks_answer(site, tmp_path, drawn, "0")
     late = PaymentReport.get(PaymentReport.provider == "direct_debit")
     assert (late.state, late.reason) == ("kept", "twice")
 
@@ -273,7 +278,6 @@ def test_a_debit_of_which_banks_tell_nothing_can_be_asked_for_again(
     beat(site)
     (payment,) = all_payments()
     drawn = draw(site, tmp_path, DAY)
-    assert drawn.file is not None
     with pytest.raises(AssertionError, match="may still tell of it; expected a day after 2027-02-06"):
         command(site, "again", "1-1", "--unanswered")
     clock.now = NOON + timedelta(days=20)
@@ -286,9 +290,7 @@ def test_a_debit_of_which_banks_tell_nothing_can_be_asked_for_again(
     assert (state(site, payment.instance), in_files()[1]) == ("collecting", (payment.bill, 6600, 2))
     with pytest.raises(AssertionError, match="its bill has been asked for again, as 2-1"):
         command(site, "again", "1-1", "--unanswered")
-    (tmp_path / "late.txt").write_bytes(answered(drawn.file.read_bytes(), ["0"]))
-    command(site, "result", str(tmp_path / "late.txt"))
-    beat(site)
+    banks_answer(site, tmp_path, drawn, "0")
     assert state(site, payment.instance) == "paid"
     second = tmp_path / "direct-debit-000002-20270301.txt"
     (tmp_path / "second.txt").write_bytes(answered(second.read_bytes(), ["0", "0", "0"]))
@@ -463,8 +465,9 @@ def test_the_first_bill_of_the_new_method_waits_until_that_is_in_use(
     ]
 
 
+@pytest.mark.parametrize("decided_at", [jst(2027, 1, 1, 1), jst(2027, 1, 5, 12)])  # one is December yet in UTC
 def test_a_bill_that_waited_for_a_decision_is_asked_for_by_the_method_that_is_in_use_then(
-    site: Site, clock: Clock, provider: Collector
+    site: Site, clock: Clock, provider: Collector, decided_at: datetime
 ) -> None:
     one = payer(site, "A00000001", term="annual", started_on=date(2025, 12, 15), since=date(2026, 6, 1))
     contract = Contract.get_by_id(one.contract_id)
@@ -480,7 +483,7 @@ def test_a_bill_that_waited_for_a_decision_is_asked_for_by_the_method_that_is_in
     site.engine.fire(number, "open_page", who, PageOpened(f"ref-{number}", JANUARY))
     confirmed = Confirmation(PROVIDER, "e1", f"ref-{number}", "card")
     site.engine.fire(number, "confirmed", Actor("system", PROVIDER), confirmed)
-    clock.now = jst(2027, 1, 5, 12)
+    clock.now = decided_at
     beat(site)
     assert all_payments() == []
     decide(site, fewer, staff("k@neo.example"))
@@ -570,15 +573,12 @@ def test_the_late_failure_of_one_debit_says_nothing_of_the_next(
     beat(site)
     (payment,) = all_payments()
     drawn = draw(site, tmp_path, DAY)
-    assert drawn.file is not None
     clock.now = NOON + timedelta(days=20)
     beat(site)
     hears_nothing_for_40_days(site, clock, payment.instance)
     command(site, "again", "1-1", "--unanswered")
     command(site, "run", "--into", str(tmp_path))
-    (tmp_path / "late.txt").write_bytes(answered(drawn.file.read_bytes(), [code]))
-    command(site, "result", str(tmp_path / "late.txt"))
-    beat(site)
+    banks_answer(site, tmp_path, drawn, code)
     assert state(site, payment.instance) == "collecting"
 
 
@@ -623,16 +623,13 @@ def test_a_failure_of_one_method_ends_no_try_of_another(
     beat(site)
     (payment,) = all_payments()
     drawn = draw(site, tmp_path, DAY)
-    assert drawn.file is not None
     hears_nothing_for_40_days(site, clock, payment.instance)
     provider.says = Report("pending")
     pays_by_card_from(date(2027, 2, 1), one)
     clock.forward(days=8)
     beat(site)
     assert (state(site, payment.instance), payment_of(payment.bill).method) == ("collecting", PROVIDER)
-    (tmp_path / "late.txt").write_bytes(answered(drawn.file.read_bytes(), ["1"]))
-    command(site, "result", str(tmp_path / "late.txt"))
-    beat(site)
+    banks_answer(site, tmp_path, drawn, "1")
     assert state(site, payment.instance) == "collecting"
 
 
